@@ -1,0 +1,187 @@
+"""What is stored and passed around: usage, scores, reviews, findings, the trial record. Frozen pydantic models, no behaviour."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .keys import TrialKey
+
+Status = Literal["done", "failed", "error", "skipped"]
+"""done: output made, judged, audited. failed: no usable output, the agent's fault. error: the world's fault. skipped: not done."""
+Verdict = Literal["verified", "unverified", "hallucinated"]
+Severity = Literal["fail", "warn", "info"]
+FindingType = Literal["faked_results", "hallucinated_methodology", "incorrect_citation", "mathematical_error", "other"]
+Scope = Literal["results", "paper"]
+
+Spend = Callable[[float], None]
+"""Budget callback: told the cost in USD of each call after it is durable; raises BudgetSpent when called with nothing left."""
+
+
+class Frozen(BaseModel):
+    """Base of all records: immutable, unknown keys refused so that a typo or a newer format is seen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Usage(Frozen):
+    """Tokens of one or more model calls, as the provider reported them."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    """Part of completion_tokens."""
+    cached_tokens: int = 0
+    """Part of prompt_tokens."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields})
+
+
+class Spent(Frozen):
+    """Usage and cost of one side of a trial."""
+
+    usage: Usage = Usage()
+    cost: float = 0.0
+    """USD; list price where the provider reports none."""
+    unpriced_calls: int = 0
+    """Calls of models without a known price: their cost is missing from `cost`."""
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            usage=self.usage + other.usage,
+            cost=self.cost + other.cost,
+            unpriced_calls=self.unpriced_calls + other.unpriced_calls,
+        )
+
+
+class Quote(Frozen):
+    """Evidence a reader can look up: a place and what stands there."""
+
+    file: str
+    """Relative to the audited folder."""
+    line: int | None = None
+    """1-based; None for binary files and whole-file statements."""
+    quote: str = ""
+
+
+class Finding(Frozen):
+    """What one hallucination check found."""
+
+    type: FindingType
+    scope: Scope
+    check: str
+    severity: Severity
+    message: str
+    evidence: list[Quote] = Field(default_factory=list)
+
+
+class Audit(Frozen):
+    """All checks over one output folder (docs/interface.md: `check --format json` without `path`)."""
+
+    verdict: Verdict
+    support: float | None
+    """Share 0..1 of headline numbers traced to output that a program of this run wrote; None when there are none."""
+    coverage: dict[str, str]
+    """Check name -> `done` or `no evidence: WHY`."""
+    findings: list[Finding]
+
+
+class Opinion(Frozen):
+    """A judge's own hallucination boolean: stored, never failing an item."""
+
+    has_hallucination: bool
+    details: str
+
+
+class Review(Frozen):
+    """One judge's answer about one trial."""
+
+    judge: str
+    stage: str
+    repeat: int = 1
+    """1-based; more than one with --mlr-judge-repeats."""
+    protocol: str
+    """Digest of rubric, judge prompt and packing rules: reviews of one protocol are comparable."""
+    scores: dict[str, int | None]
+    """Dimension -> 1..10 (Confidence 1..5); None where this judge cannot speak of it."""
+    justifications: dict[str, str] = Field(default_factory=dict)
+    """Dimension -> why; for a None score the reason it is absent."""
+    strengths: list[str] = Field(default_factory=list)
+    weaknesses: list[str] = Field(default_factory=list)
+    opinion: Opinion | None = None
+    answer: dict[str, Any] | None = None
+    """What the judge answered, validated, with the keys of the rubric (`OverallAssessment`, ...); None for the offline judge."""
+    mechanical: bool = False
+    """True for the offline judge: counts features, understands nothing, never averaged with a model judge."""
+    not_shown: list[str] = Field(default_factory=list)
+    """What this judge was not given (no image input, cut for context), one sentence each."""
+    tries: int = 1
+    """Model calls it took to get a valid answer."""
+    spent: Spent = Spent()
+
+
+class StageResult(Frozen):
+    """How the agent's part of a trial ended; written once, before the output is judged (`stage.json`)."""
+
+    status: Status
+    reason: str = ""
+    over_budget: bool = False
+    """Not done because the budget did not cover it."""
+    started: float
+    """Unix time, seconds."""
+    finished: float
+    spent: Spent = Spent()
+    not_shown: list[str] = Field(default_factory=list)
+    """What the agent's model was not given (cut for context, no image input), one sentence each."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """Output file, relative to output/ -> sha256."""
+    environment: dict[str, Any] = Field(default_factory=dict)
+    """Experiment only: sandbox, image digest, limits, network."""
+
+
+class TrialRecord(Frozen):
+    """A trial's whole story (`record.json`)."""
+
+    task: str
+    stage: str
+    epoch: int = 1
+    model: str
+    agent: str
+    coder: str | None = None
+    """Only for stages that ran or used an experiment."""
+    status: Status
+    reason: str = ""
+    """Why it is not `done`."""
+    over_budget: bool = False
+    """Skipped because the budget did not cover it or one of its inputs."""
+    attempt: int = 1
+    """Which time this is that the trial was taken up; an ERROR or SKIPPED trial is taken up again by the next invocation."""
+    inputs: dict[str, str] = Field(default_factory=dict)
+    """Stage -> where its output came from: `own` or `RUN_DIRECTORY::TASK/STAGE`."""
+    started: float
+    finished: float
+    usage: Usage = Usage()
+    """Agent and judges together."""
+    cost: float = 0.0
+    """USD, agent and judges together."""
+    agent_spent: Spent = Spent()
+    judge_spent: Spent = Spent()
+    scores: dict[str, float | None] = Field(default_factory=dict)
+    """Panel: dimension -> mean of all judges of one kind; None where no judge could speak of it."""
+    mechanical: bool = False
+    """The panel is the offline judge."""
+    reviews: list[Review] = Field(default_factory=list)
+    verdict: Verdict | None = None
+    """None for stages without results to verify (idea, literature, proposal)."""
+    support: float | None = None
+    coverage: dict[str, str] = Field(default_factory=dict)
+    findings: list[Finding] = Field(default_factory=list)
+    not_shown: list[str] = Field(default_factory=list)
+    files: dict[str, str] = Field(default_factory=dict)
+    environment: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> TrialKey:
+        return TrialKey(self.task, self.stage, self.epoch)
