@@ -1,0 +1,191 @@
+"""The run store: the directory of one run as docs/interface.md lays it out; the engine writes it, everything else reads it."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from glob import escape
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import ConfigError
+from ..keys import STAGES, TrialKey, safe_name
+from ..records import Audit, Review, StageResult, TrialRecord
+
+Record = TypeVar("Record", bound=BaseModel)
+
+FORMAT = 1
+"""Version of the run directory's layout, in run.json; a reader refuses a higher one."""
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Replace `path` so that after a crash it holds the old or the new content, never a part; the content is on disk on return."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames inside `path` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """Regular files below `folder` -> sha256 hex, sorted by relative path."""
+    digests: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as stream:
+            digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return digests
+
+
+class RunStore:
+    """One run directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def open(cls, root: Path) -> "RunStore":
+        """An existing run. Raises ConfigError when `root` is not one, or of a newer format."""
+        store = cls(root)
+        if not store.run_file.is_file():
+            raise ConfigError(
+                f"{root} is not a run directory: it has no run.json (runs lie in mlr-runs/ unless --mlr-run= said otherwise)"
+            )
+        found = store.run().get("format")
+        if not isinstance(found, int) or found > FORMAT:
+            raise ConfigError(f"{root} has format {found!r}, this version reads up to {FORMAT}: upgrade pytest-mlrbench")
+        return store
+
+    # -- the run ------------------------------------------------------------------------------------------------------
+
+    @property
+    def run_file(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def calls(self) -> Path:
+        """Directory of the model call log (results.calls)."""
+        return self.root / "calls"
+
+    def run(self) -> dict[str, Any]:
+        """run.json. Raises ConfigError when it cannot be read."""
+        try:
+            loaded = json.loads(self.run_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{self.run_file} cannot be read: {error}") from error
+        if not isinstance(loaded, dict):
+            raise ConfigError(f"{self.run_file} holds no object: it was not written by pytest-mlrbench")
+        return loaded
+
+    def write_run(self, content: Mapping[str, Any]) -> None:
+        write_atomic(self.run_file, json.dumps({"format": FORMAT, **content}, indent=1, ensure_ascii=False).encode())
+
+    # -- trials -------------------------------------------------------------------------------------------------------
+
+    def trial(self, key: TrialKey) -> Path:
+        """The trial's directory."""
+        return self.root / "trials" / str(key)
+
+    def output(self, key: TrialKey) -> Path:
+        return self.trial(key) / "output"
+
+    def keys(self) -> list[TrialKey]:
+        """Trials that have a directory, in the order of tasks, stages, epochs."""
+        return self._keys("*/*")
+
+    def keys_of(self, task: str) -> list[TrialKey]:
+        """As `keys`, of one task."""
+        return self._keys(f"{escape(safe_name(task))}/*")
+
+    def _keys(self, pattern: str) -> list[TrialKey]:
+        found = []
+        for folder in (self.root / "trials").glob(pattern):
+            try:
+                found.append(TrialKey.parse(f"{folder.parent.name}/{folder.name}"))
+            except ValueError:
+                continue  # not ours: editors and operating systems leave files everywhere
+        return sorted(found, key=lambda key: (key.task, STAGES.index(key.stage), key.epoch))
+
+    def record(self, key: TrialKey) -> TrialRecord | None:
+        """The finished trial's record; None while there is none."""
+        return _load(TrialRecord, self.trial(key) / "record.json")
+
+    def records(self) -> Iterator[TrialRecord]:
+        """All records, in the order of `keys`."""
+        for key in self.keys():
+            record = self.record(key)
+            if record is not None:
+                yield record
+
+    def write_record(self, record: TrialRecord) -> None:
+        _dump(record, self.trial(record.key) / "record.json")
+
+    def stage_result(self, key: TrialKey) -> StageResult | None:
+        """How the agent's part ended; None while it has not."""
+        return _load(StageResult, self.trial(key) / "stage.json")
+
+    def write_stage_result(self, key: TrialKey, result: StageResult) -> None:
+        _dump(result, self.trial(key) / "stage.json")
+
+    def audit(self, key: TrialKey) -> Audit | None:
+        return _load(Audit, self.trial(key) / "audit.json")
+
+    def write_audit(self, key: TrialKey, audit: Audit) -> None:
+        _dump(audit, self.trial(key) / "audit.json")
+
+    def review_file(self, key: TrialKey, judge: str, protocol: str, repeat: int = 1) -> Path:
+        suffix = f".r{repeat}" if repeat > 1 else ""
+        return self.trial(key) / "reviews" / f"{safe_name(judge)}-{protocol[:12]}{suffix}.json"
+
+    def review(self, key: TrialKey, judge: str, protocol: str, repeat: int = 1) -> Review | None:
+        return _load(Review, self.review_file(key, judge, protocol, repeat))
+
+    def write_review(self, key: TrialKey, review: Review) -> None:
+        _dump(review, self.review_file(key, review.judge, review.protocol, review.repeat))
+
+    def commit_output(self, key: TrialKey, staged: Path) -> None:
+        """Put the finished folder `staged` (same file system) in place as the trial's output."""
+        target = self.output(key)
+        if target.exists():
+            # Left by an attempt that was killed between this rename and stage.json: nothing has used it.
+            target.rename(Path(tempfile.mkdtemp(dir=self.trial(key), prefix=".replaced-")) / "output")
+        staged.rename(target)
+        sync_directory(self.trial(key))
+
+
+def _load(kind: type[Record], path: Path) -> Record | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise ConfigError(
+            f"{path} is damaged or of another version: {error.errors()[0]['msg']}; move it away to redo it"
+        ) from error
+
+
+def _dump(record: BaseModel, path: Path) -> None:
+    write_atomic(path, record.model_dump_json(indent=1).encode())
