@@ -1,0 +1,1 @@
+"""What tests share: a scripted model server over HTTP and helpers that decide whether a test can run here."""
