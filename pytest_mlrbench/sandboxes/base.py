@@ -1,0 +1,108 @@
+"""What a sandbox is; the runner and the coders use it through this, docker.py and local.py are the two kinds."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+ExitKind = Literal["exited", "timeout", "oom", "killed"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandbox may use."""
+
+    memory: int = 16 * 2**30
+    """Bytes, swap included."""
+    cpus: float = 4.0
+    pids: int = 512
+    output: int = 64 * 2**20
+    """Bytes of one command's output kept on disk; what is beyond is dropped and counted."""
+    disk: int = 20 * 2**30
+    """Bytes the workspace may hold."""
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """How one command ended."""
+
+    kind: ExitKind
+    exit_code: int | None
+    """None unless `kind` is `exited`."""
+    output: str
+    """stdout and stderr as they came, decoded with replacement: head and tail when longer than the cap for a reader."""
+    output_bytes: int
+    """Length of the whole output, dropped bytes included."""
+    started: float
+    finished: float
+    """Unix time, seconds, by the host's clock."""
+
+
+@dataclass
+class SandboxSpec:
+    """What the runner asks for."""
+
+    workspace: Path
+    """Host directory; the sandbox sees it as its only writable place beside its temporary directory."""
+    run_id: str
+    trial: str
+    limits: Limits = field(default_factory=Limits)
+    image: str = ""
+    network: Literal["none", "full"] = "none"
+    env: dict[str, str] = field(default_factory=dict)
+    """Visible to everything inside: never a secret."""
+    devices: tuple[str, ...] = ()
+    """GPU device ids leased for this trial."""
+
+
+class Sandbox(ABC):
+    """One started sandbox; `async with` starts and removes it."""
+
+    name: str
+
+    def __init__(self, spec: SandboxSpec) -> None:
+        self.spec = spec
+
+    @property
+    @abstractmethod
+    def workspace_inside(self) -> str:
+        """Path of the workspace as a command in the sandbox sees it."""
+
+    @abstractmethod
+    async def start(self) -> dict[str, Any]:
+        """Start it; returns what is recorded about it (kind, image digest, limits, network). Raises InfrastructureError."""
+
+    @abstractmethod
+    async def exec(
+        self,
+        command: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - seconds inside the sandbox, where asyncio.timeout does not reach
+        output: Path,
+        stdin: bytes | None = None,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> ExecResult:
+        """Run `command` by `bash -c` in the workspace, the whole output going to the host file `output`.
+
+        Nothing the command started outlives a time-out. A command's own failure is a result, never an exception; raises
+        InfrastructureError only when the sandbox itself is broken.
+        """
+
+    @abstractmethod
+    async def write(self, path: str, content: bytes) -> None:
+        """Write a file of the workspace (relative path) as the sandbox's own user, so that no link can lead outside.
+
+        Raises ValueError for a path that leaves the workspace.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop everything in it and remove it. Safe to call twice."""
+
+    async def __aenter__(self) -> "Sandbox":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()

@@ -1,0 +1,366 @@
+"""The Docker sandbox: one container a trial, commands by exec. The runner opens it through `open_sandbox`."""
+
+import asyncio
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import InfrastructureError
+from .base import ExecResult, ExitKind, Sandbox, SandboxSpec
+from .common import DRAIN_SECONDS, OutputSink, components, died_of, disk_exceeded, environment, refusal
+from .docker_engine import (
+    RUN_LABEL,
+    TRIAL_LABEL,
+    check_docker,
+    close_stream,
+    connect,
+    engine_errors,
+    frames,
+    plain_socket,
+    remove_container,
+    remove_dead,
+    send,
+)
+from .owners import owner_labels
+
+__all__ = ["RUN_LABEL", "DockerSandbox", "check_docker", "remove_dead"]
+
+WORKSPACE = "/workspace"
+TEMPORARY = "/tmp"  # noqa: S108  (a tmpfs of the container's own)
+
+_KEEPER_USER = "65534:65534"
+"""The container's main process runs as another user than the commands, so that they cannot end it."""
+
+_KEEPER = "type timeout >/dev/null || exit 1; echo ready; exec cat >/dev/null"
+"""Lives until its standard input ends: Docker closes that when the runner's connection is gone, even after kill -9."""
+
+_WAIT = "IFS= read -r _ || exit 125\n"
+"""Every exec waits for a line first: output written before the host listens can be lost in the HTTP client's buffer."""
+
+_COMMAND = """
+exec 2>&1
+if [ "$3" = stdin ]; then exec timeout -k 5 "$1" bash -c "$2"; fi
+exec timeout -k 5 "$1" bash -c "$2" </dev/null
+"""
+
+_KILL = """
+for round in {1..100}; do
+  left=0
+  for dir in /proc/[0-9]*; do
+    pid=${dir#/proc/}
+    [ "$pid" = 1 ] || [ "$pid" = $$ ] && continue
+    read -r status 2>/dev/null <"$dir/stat" || continue
+    case ${status##*) } in Z*) continue ;; esac
+    tag=
+    while IFS= read -r -d '' pair; do
+      case $pair in MLRBENCH_COMMAND=*) tag=${pair#*=} ;; esac
+    done 2>/dev/null <"$dir/environ"
+    if [ -z "$tag" ] || [ "$tag" = "$1" ]; then kill -KILL "$pid" 2>/dev/null && left=1; fi
+  done
+  [ $left = 0 ] && exit 0
+  sleep 0.05
+done
+exit 1
+"""
+"""Ends what command $1 started, also what left its process group; spares what other commands left running."""
+
+_OOM_COUNT = """
+for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+  [ -r "$file" ] && while read -r key value; do [ "$key" = oom_kill ] && echo "$value"; done <"$file"
+done
+exit 0
+"""
+
+_WRITE = """
+set -e
+target=$1
+folder=${target%/*}
+[ "$folder" = "$target" ] || mkdir -p -- "$folder"
+if [ -L "$target" ] || { [ -e "$target" ] && [ ! -f "$target" ]; }; then rm -f -- "$target"; fi
+cat >"$target"
+"""
+
+_HOST_GRACE = 15.0
+"""Seconds beyond the time-out inside after which the host ends a command itself."""
+
+
+class DockerSandbox(Sandbox):
+    """A container without network, capabilities or writable root; ends with this process even after kill -9."""
+
+    name = "docker"
+
+    def __init__(self, spec: SandboxSpec) -> None:
+        super().__init__(spec)
+        self._api: Any = None
+        self._container = ""
+        self._lifeline: Any = None
+        self._number = 0
+        self._oom_kills = 0
+        root = os.getuid() == 0
+        self._user = "1000:1000" if root else f"{os.getuid()}:{os.getgid()}"
+
+    @property
+    def workspace_inside(self) -> str:
+        return WORKSPACE
+
+    async def start(self) -> dict[str, Any]:
+        """See Sandbox.start. One container start and one image look-up; no command is run."""
+        if not self.spec.image:
+            raise InfrastructureError("the Docker sandbox was given no image; run `mlrbench image build` or set --mlr-image=REF")
+        self.spec.workspace.mkdir(parents=True, exist_ok=True)
+        self._api = await asyncio.to_thread(connect)
+        image = await self._call(f"looking for the image {self.spec.image!r}", self._api.inspect_image, self.spec.image)
+        if os.getuid() == 0:
+            await asyncio.to_thread(_give_to, self.spec.workspace, 1000, 1000)
+        await self._begin()
+        limits = self.spec.limits
+        return {
+            "sandbox": self.name,
+            "image": self.spec.image,
+            "image_id": image["Id"],
+            "network": self.spec.network,
+            "user": self._user,
+            "memory": limits.memory,
+            "cpus": limits.cpus,
+            "pids": limits.pids,
+            "disk": limits.disk,
+            "devices": list(self.spec.devices),
+        }
+
+    async def _begin(self) -> None:
+        """Create the container, take hold of its standard input, start it and wait until its main process says so."""
+        api = self._api
+        self._oom_kills = 0
+        created = await self._call("creating the container", lambda: api.create_container(**self._settings()))
+        self._container = created["Id"]
+        try:
+            attached = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            self._lifeline = await self._call("attaching to the container", api.attach_socket, self._container, params=attached)
+            await self._call("starting the container", api.start, self._container)
+            said = b""
+            async with asyncio.timeout(60):
+                async for chunk in frames(plain_socket(self._lifeline)):
+                    said += chunk
+                    if b"ready\n" in said:
+                        return
+            raise InfrastructureError(f"image {self.spec.image} cannot be used: it needs bash and the `timeout` command ({said!r})")
+        except TimeoutError as error:
+            await self._end()
+            raise InfrastructureError(f"the container of {self.spec.trial} did not come up within 60 s") from error
+        except BaseException:
+            await self._end()
+            raise
+
+    def _settings(self) -> dict[str, Any]:
+        from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
+
+        limits = self.spec.limits
+        # The SDK attaches with StdinOnce only when not detached; that is what ends the main process when we are gone.
+        return {
+            "image": self.spec.image,
+            "name": f"mlrbench-{re.sub(r'[^a-zA-Z0-9_.-]+', '-', self.spec.trial)[:80]}-{secrets.token_hex(4)}",
+            "entrypoint": ["bash", "-c", _KEEPER],
+            "command": [],
+            "stdin_open": True,
+            "detach": False,
+            "user": _KEEPER_USER,
+            "working_dir": WORKSPACE,
+            "environment": {
+                **environment(limits),
+                "HOME": TEMPORARY,
+                "TMPDIR": TEMPORARY,
+                "USER": "researcher",
+                **self.spec.env,
+            },
+            "labels": {RUN_LABEL: self.spec.run_id, TRIAL_LABEL: self.spec.trial, **owner_labels()},
+            "host_config": self._api.create_host_config(
+                auto_remove=True,
+                init=True,
+                network_mode="none" if self.spec.network == "none" else "bridge",
+                mounts=[Mount(WORKSPACE, str(self.spec.workspace.resolve()), type="bind")],
+                read_only=True,
+                tmpfs={TEMPORARY: f"rw,exec,nosuid,nodev,mode=1777,size={max(2**26, limits.memory // 4)}"},
+                shm_size=max(2**26, limits.memory // 4),
+                mem_limit=limits.memory,
+                memswap_limit=limits.memory,
+                # A quota, because nano_cpus is refused when the machine has fewer CPUs than that.
+                cpu_period=100_000,
+                cpu_quota=int(limits.cpus * 100_000),
+                pids_limit=limits.pids,
+                ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.disk, hard=limits.disk)],
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges"],
+                log_config=LogConfig(type="none"),
+                device_requests=[DeviceRequest(device_ids=list(self.spec.devices), capabilities=[["gpu"]])]
+                if self.spec.devices
+                else None,
+            ),
+        }
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        timeout: float,  # noqa: ASYNC109  (see Sandbox.exec)
+        output: Path,
+        stdin: bytes | None = None,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> ExecResult:
+        """See Sandbox.exec. What a command leaves running in the background lives on until `close`, unless it timed out."""
+        started = time.time()
+        with OutputSink(output, self.spec.limits.output, on_output) as sink:
+            reason = refusal(command)
+            if reason is not None:
+                sink.note(reason)
+                return sink.result("exited", 126, started)
+            self._number += 1
+            tag = str(self._number)
+            script = [_COMMAND, "sandbox", f"{timeout:.3f}", command, "stdin" if stdin is not None else ""]
+            kind, code = await self._supervised(tag, script, stdin or b"", timeout, sink)
+            return sink.result(kind, code, started)
+
+    async def _supervised(
+        self, tag: str, script: list[str], stdin: bytes, seconds: float, sink: OutputSink
+    ) -> tuple[ExitKind, int | None]:
+        """Run one command to its end, its time-out or the disk limit; nothing of it is left after the latter two."""
+        before = time.monotonic()
+        running = asyncio.ensure_future(self._exec(tag, script, stdin, sink.feed))
+        disk = asyncio.ensure_future(disk_exceeded(self.spec.workspace, self.spec.limits.disk))
+        try:
+            await asyncio.wait({running, disk}, timeout=seconds + _HOST_GRACE, return_when=asyncio.FIRST_COMPLETED)
+            code = await running if running.done() else None
+            if code is None:
+                await self._kill(tag, sink)
+                await asyncio.wait({running}, timeout=DRAIN_SECONDS)
+                if disk.done():
+                    sink.note(disk.result())
+                    return "killed", None
+                return "timeout", None
+        except asyncio.CancelledError:
+            await asyncio.shield(self._kill(tag, sink))
+            raise
+        finally:
+            for task in (running, disk):
+                task.cancel()
+            await asyncio.gather(running, disk, return_exceptions=True)
+        # A command may itself exit with 124 or 137: only one that used up its time was timed out.
+        if code in (124, 137) and time.monotonic() - before >= seconds:
+            await self._kill(tag, sink)
+            return "timeout", None
+        if died_of(code) is None:
+            return "exited", code
+        return ("oom" if code == 137 and await self._out_of_memory() else "killed"), None
+
+    async def _exec(self, tag: str, script: list[str], stdin: bytes, feed: Callable[[bytes], float]) -> int:
+        """Run script[0] in bash, the other items being its arguments; returns the exit status, output goes to `feed`."""
+        api = self._api
+        made = await self._call(
+            "preparing a command",
+            lambda: api.exec_create(
+                self._container,
+                ["bash", "-c", _WAIT + script[0], *script[1:]],
+                stdin=True,
+                user=self._user,
+                workdir=WORKSPACE,
+                environment={"MLRBENCH_COMMAND": tag},
+            ),
+        )
+        handle = await self._call("starting a command", api.exec_start, made["Id"], socket=True)
+        stream = plain_socket(handle)
+        sending = asyncio.ensure_future(send(stream, b"\n" + stdin))
+        try:
+            async for chunk in frames(stream):
+                pause = feed(chunk)
+                if pause:
+                    await asyncio.sleep(pause)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            close_stream(handle)
+        while True:
+            status = await self._call("reading a command's exit status", api.exec_inspect, made["Id"])
+            if not status["Running"]:
+                return int(status["ExitCode"])
+            await asyncio.sleep(0.05)
+
+    async def _quick(self, script: list[str], stdin: bytes = b"", seconds: float = 60) -> tuple[int, str]:
+        """A short script of our own: exit status and output. Raises TimeoutError."""
+        said = bytearray()
+
+        def keep(data: bytes) -> float:
+            said.extend(data[: 2**16 - len(said)])
+            return 0.0
+
+        async with asyncio.timeout(seconds):
+            code = await self._exec("host", script, stdin, keep)
+        return code, said.decode("utf-8", "replace")
+
+    async def _kill(self, tag: str, sink: OutputSink) -> None:
+        """End what command `tag` started. A container too full of processes to do that in is replaced by a fresh one."""
+        try:
+            code, _ = await self._quick([_KILL, "kill", tag], seconds=30)
+        except (InfrastructureError, TimeoutError):
+            code = 1
+        if code != 0:
+            await self._end()
+            await self._begin()
+            sink.note("the container was replaced to end this command: background processes and /tmp are gone")
+
+    async def _out_of_memory(self) -> bool:
+        """Whether the kernel killed something for memory since this was last asked (the cgroup's own counter)."""
+        _, said = await self._quick([_OOM_COUNT])
+        counts = [int(word) for word in said.split() if word.isdigit()]
+        before, self._oom_kills = self._oom_kills, max(counts, default=self._oom_kills)
+        return self._oom_kills > before
+
+    async def write(self, path: str, content: bytes) -> None:
+        """See Sandbox.write. Written by the container's own user, so a link can only lead within the container.
+
+        Raises ValueError also when the file cannot be written (a folder of that name, no space).
+        """
+        target = "/".join(components(path))
+        try:
+            code, said = await self._quick([_WRITE, "write", "./" + target], stdin=content, seconds=120)
+        except TimeoutError as error:
+            raise InfrastructureError(f"writing {path!r} in the sandbox took more than 120 s") from error
+        if code != 0:
+            raise ValueError(f"cannot write {path!r}: {said.strip()[-300:] or f'exit status {code}'}")
+
+    async def close(self) -> None:
+        """See Sandbox.close."""
+        if self._api is None:
+            return
+        try:
+            await self._end()
+        finally:
+            self._api.close()
+            self._api = None
+
+    async def _end(self) -> None:
+        container, self._container = self._container, ""
+        lifeline, self._lifeline = self._lifeline, None
+        if container:
+            await self._call(f"removing container {container[:12]}", remove_container, self._api, container)
+        if lifeline is not None:
+            close_stream(lifeline)
+
+    async def _call(self, doing: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """A blocking call of the SDK, off the event loop. Raises InfrastructureError."""
+
+        def call() -> Any:
+            with engine_errors(doing):
+                return function(*arguments, **named)
+
+        return await asyncio.to_thread(call)
+
+
+def _give_to(folder: Path, uid: int, gid: int) -> None:
+    """Make `folder` and what is in it belong to the sandbox's user; no link is followed. Nothing runs in it at that time."""
+    os.chown(folder, uid, gid, follow_symlinks=False)
+    for _, folders, files, at in os.fwalk(folder, follow_symlinks=False):
+        for name in (*folders, *files):
+            os.chown(name, uid, gid, dir_fd=at, follow_symlinks=False)

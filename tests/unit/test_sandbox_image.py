@@ -1,0 +1,105 @@
+"""What the build of the research image takes of this machine, and which container owners count as alive."""
+
+import configparser
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from pytest_mlrbench.errors import ConfigError, InfrastructureError
+from pytest_mlrbench.sandboxes import image, owners
+from pytest_mlrbench.sandboxes.docker import check_docker
+
+
+def pip_conf(settings: dict[str, str], *, has_ca: bool = False) -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    parser.read_string(image._pip_conf(settings, has_ca=has_ca))
+    return dict(parser["global"])
+
+
+def test_local_indexes_and_folders_do_not_reach_the_build() -> None:
+    settings = {
+        "index-url": "https://mirror.invalid/simple",
+        "extra-index-url": "file:///opt/a https://other.invalid/simple",
+        "find-links": "/srv/wheels",
+        "cert": "/etc/ssl/own.pem",
+        "default-timeout": "180",
+        "target": "/somewhere",
+    }
+    assert pip_conf(settings) == {
+        "index-url": "https://mirror.invalid/simple",
+        "extra-index-url": "https://other.invalid/simple",
+        "timeout": "180",
+    }
+
+
+def test_the_certificates_of_this_machine_are_those_of_the_build() -> None:
+    assert pip_conf({}, has_ca=True) == {"cert": "/build/host/ca.pem"}
+    assert 'CaInfo "/build/host/ca.pem"' in image._apt_conf([], has_ca=True)
+
+
+def test_proxies_of_apt_reach_the_build_and_scripts_do_not() -> None:
+    lines = [
+        'Acquire::http::Proxy "http://proxy.invalid:3128";',
+        'Acquire::http::Proxy-Auto-Detect "/usr/bin/find-proxy";',
+        'Acquire::Retries "3";',
+    ]
+    assert image._apt_conf(lines, has_ca=False).strip().splitlines() == lines[:1]
+
+
+def test_the_context_holds_the_folder_and_what_the_host_gives(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM x")
+    with tarfile.open(fileobj=image._context(tmp_path, {"pip.conf": b"[global]"})) as archive:
+        assert sorted(archive.getnames()) == ["Dockerfile", "host/pip.conf"]
+
+
+def test_the_digest_changes_with_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM x")
+    before = image.sandbox_digest(tmp_path)
+    assert image.sandbox_digest(tmp_path) == before
+    (tmp_path / "requirements.txt").write_text("")
+    assert image.sandbox_digest(tmp_path) != before
+
+
+def test_an_unknown_requirements_file_names_the_valid_ones() -> None:
+    with pytest.raises(ConfigError, match=r"requirements-gpu.txt, requirements.txt"):
+        image.build_image(requirements="nothing.txt")
+
+
+def test_every_requirement_of_the_image_is_pinned() -> None:
+    lines = (image.resource("sandbox") / "requirements.txt").read_text().splitlines()
+    assert all("==" in line for line in lines if line and not line.startswith("#"))
+
+
+def test_without_an_engine_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    with pytest.raises(InfrastructureError, match=r"does not answer at unix://.*nothing.sock; start it or use --mlr-sandbox=local"):
+        check_docker("any")
+
+
+def test_this_process_is_alive_and_a_dead_one_is_not() -> None:
+    program = "from pytest_mlrbench.sandboxes.owners import owner_labels; import json; print(json.dumps(owner_labels()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    import json
+
+    assert owners.is_alive(owners.owner_labels())
+    assert not owners.is_alive(json.loads(done.stdout))
+
+
+def test_a_recycled_pid_is_not_mistaken() -> None:
+    labels = owners.owner_labels()
+    assert labels[owners.PID_LABEL] == str(os.getpid())
+    assert not owners.is_alive({**labels, owners.START_LABEL: "1"})
+
+
+def test_an_owner_that_cannot_be_seen_counts_as_alive() -> None:
+    labels = owners.owner_labels()
+    boot = labels[owners.NAMESPACE_LABEL].partition("/")[0]
+    elsewhere = {**labels, owners.PID_LABEL: "999999999"}
+    assert owners.is_alive({**elsewhere, owners.NAMESPACE_LABEL: f"{boot}/pid:[1]"})
+    assert owners.is_alive({**elsewhere, owners.NAMESPACE_LABEL: "another-boot/pid:[1]"}, "running")
+    assert not owners.is_alive({**elsewhere, owners.NAMESPACE_LABEL: "another-boot/pid:[1]"}, "exited")
+    assert owners.is_alive({})
