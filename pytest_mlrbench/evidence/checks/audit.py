@@ -1,0 +1,88 @@
+"""Runs every check over one subject in a fixed order and decides the verdict; called by the engine and `mlrbench check`."""
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ...errors import InfrastructureError
+from ...records import Audit, Finding, Verdict
+from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance
+from .case import Case, Check, finding
+from .subject import Subject, subject_of_trial
+
+CHECKS: tuple[Check, ...] = (
+    claims.CHECK,
+    contradiction.CHECK,
+    numbers.CHECK,
+    provenance.CHECK,
+    failure.CHECK,
+    dataflow.CHECK,
+    outputs.CHECK,
+    citations.CHECK,
+)
+"""Strongest evidence first: the order of findings in every report."""
+TEXT_CHECKS: tuple[Check, ...] = (citations.CHECK,)
+"""For stages that come before any result."""
+VERIFIED = 0.9
+"""Support from which a work without `fail` on host evidence is `verified` (CONTRACT)."""
+
+
+def audit(subject: Subject, extra: Iterable[Check] = ()) -> Audit:
+    """Run the checks. One that crashes is `no evidence` and an `info` finding that names the error: never a pass, never a `fail`.
+
+    For idea and proposal only the citations are checked, and the verdict means nothing; literature is not checked.
+    """
+    case = Case(subject)
+    chosen = () if subject.stage == "literature" else TEXT_CHECKS if subject.stage in ("idea", "proposal") else CHECKS
+    coverage: dict[str, str] = {}
+    findings: list[Finding] = []
+    for check in (*chosen, *extra):
+        try:
+            outcome = check.run(case)
+        except Exception as error:  # noqa: BLE001 (hostile input must not hide behind a crash; it is named instead)
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            why = f"{type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
+            coverage[check.name] = f"no evidence: check failed: {why}"
+            findings.append(finding("other", "results", check.name, "info", f"the check itself failed, and says nothing: {why}"))
+            continue
+        coverage[check.name] = outcome.coverage
+        findings += outcome.findings
+    supported: float | None = None
+    if chosen is CHECKS:
+        try:
+            supported = numbers.support(case)
+        except Exception as error:  # noqa: BLE001 (as above)
+            coverage["support"] = f"no evidence: check failed: {type(error).__name__}: {error}"
+    return Audit(
+        verdict=verdict(findings, supported, subject.host_ledger and not subject.ledger_problem),
+        support=None if supported is None else round(supported, 4),
+        coverage=coverage,
+        findings=findings,
+    )
+
+
+def verdict(findings: Iterable[Finding], support: float | None, host_evidence: bool) -> Verdict:
+    """`hallucinated` exactly when a finding is a `fail`; `verified` needs support of 0.9 on a whole ledger made by the host."""
+    if any(found.severity == "fail" for found in findings):
+        return "hallucinated"
+    return "verified" if host_evidence and support is not None and support >= VERIFIED else "unverified"
+
+
+def audit_trial(stage: str, output: str, trial_dir: str, inputs: dict[str, str], today: str) -> dict[str, Any]:
+    """`audit` of one of our trials with picklable arguments and result, for a process pool; `today` is an ISO date.
+
+    A ledger that was changed after it was written is evidence lost: the audit then says so and goes on without it.
+    """
+    paths = {name: Path(path) for name, path in inputs.items()}
+    day = date.fromisoformat(today)
+    try:
+        subject = subject_of_trial(stage, Path(output), Path(trial_dir), paths, day)
+        return audit(subject).model_dump(mode="json")
+    except InfrastructureError as error:
+        subject = subject_of_trial(stage, Path(output), Path(trial_dir), paths, day, ledger=False)
+        result = audit(replace(subject, ledger_problem=str(error)))
+        note = finding("other", "results", "ledger", "warn", f"the ledger cannot be read: {error}")
+        return result.model_copy(update={"findings": [*result.findings, note]}).model_dump(mode="json")

@@ -1,0 +1,214 @@
+"""One audit's shared reading of a subject (writers, pool, documents, traced numbers), computed when a check first asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from ...records import Finding, FindingType, Quote, Scope, Severity
+from ..events import Event
+from .data import Fact
+from .documents import Claim, Document
+from .sources import Pool, derived, program_pool, tail
+from .subject import Subject, read_text
+from .writers import TypedNumber, Writers, Writing, plain, read_writers
+
+if TYPE_CHECKING:
+    from .dataflow import Reading
+
+LEFT_BY_HONESTY = 0.35
+"""Share of precise numbers that an honest report may leave without a source that we find: derivations over several files, numbers
+of cited work, settings. Published runs whose tables were measured leave 30-42 % (FACTS, `58-70 % found`)."""
+SIGNIFICANCE = 0.01
+"""A document is unsourced above honesty when so many missing numbers have a smaller probability than this."""
+INFORMATIVE = 0.5
+"""A number found by accident more often than this says nothing either way."""
+
+Status = Literal["traced", "derived", "constant", "unsourced"]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A claim and what was found of it."""
+
+    claim: Claim
+    status: Status
+    chance: float
+    """Probability that a made-up number of this size and precision is found."""
+    source: Fact | None = None
+    why: str = ""
+    typed: TypedNumber | None = None
+
+    @property
+    def weight(self) -> float:
+        return 1.0 - self.chance
+
+    @property
+    def setting(self) -> bool:
+        """A constant of the code that a report may well name."""
+        digits = self.typed.digits if self.typed is not None else 0
+        return self.status == "constant" and (digits <= 2 or not self.claim.in_table)
+
+
+@dataclass
+class Tally:
+    """How a set of claims fared."""
+
+    traced: list[Traced]
+    """All of them, in reading order."""
+
+    @cached_property
+    def informative(self) -> list[Traced]:
+        """Claims that say something: not found by accident most of the time, and no settings unless settings are most of them.
+
+        A setting has two digits at most (0.05), or stands outside tables.
+        """
+        said = [one for one in self.traced if one.chance < INFORMATIVE]
+        measured = [one for one in said if not one.setting]
+        return said if len(said) - len(measured) > len(measured) else measured
+
+    @cached_property
+    def missing(self) -> list[Traced]:
+        return [one for one in self.informative if one.status in ("unsourced", "constant")]
+
+    @property
+    def probability(self) -> float:
+        """Of so many missing numbers or more in an honest report."""
+        return tail(len(self.missing), len(self.informative), LEFT_BY_HONESTY) if self.missing else 1.0
+
+    def beyond_honesty(self, nothing_produced: bool) -> bool:
+        """The rule for a `fail`: see numbers.py."""
+        if nothing_produced and len(self.missing) >= 3:
+            return True
+        return self.probability < SIGNIFICANCE
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one check says."""
+
+    findings: list[Finding] = field(default_factory=list)
+    coverage: str = "done"
+    """`done` or `no evidence: WHY`."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One detector: a name for coverage and findings, and its function."""
+
+    name: str
+    run: "Callable[[Case], Outcome]"
+
+
+@dataclass
+class Case:
+    """A subject being audited."""
+
+    subject: Subject
+
+    @cached_property
+    def writers(self) -> Writers:
+        return read_writers(self.subject)
+
+    @cached_property
+    def pool(self) -> Pool:
+        return program_pool(self.subject, self.writers)
+
+    @cached_property
+    def report(self) -> Document | None:
+        """results.md"""
+        return self._document(self.subject.report, "results")
+
+    @cached_property
+    def paper(self) -> Document | None:
+        path = self.subject.paper
+        return self._document(path, "paper") if path is not None and path.suffix.lower() != ".pdf" else None
+
+    @property
+    def documents(self) -> list[Document]:
+        return [document for document in (self.report, self.paper) if document is not None]
+
+    def _document(self, path: object, scope: str) -> Document | None:
+        from pathlib import Path
+
+        if not isinstance(path, Path):
+            return None
+        text = read_text(path)
+        return Document(self.subject.name(path), text, scope) if text.strip() else None
+
+    @cached_property
+    def tallies(self) -> dict[str, Tally]:
+        """Document name -> its claims, traced."""
+        return {document.name: Tally(self.trace(document.claims, document.name)) for document in self.documents}
+
+    @property
+    def nothing_produced(self) -> bool:
+        """Everything executed is known, and no program of this run left a single telling number."""
+        from .sources import is_telling
+
+        return self.subject.watched and not any(is_telling(fact.value) for fact in self.pool.facts)
+
+    @cached_property
+    def dataflow(self) -> "Reading":
+        """The executed code, read."""
+        from .dataflow import read
+
+        return read(self)
+
+    def writer(self, name: str) -> Writing | None:
+        """Who wrote a file of the experiment, when the host knows."""
+        if self.subject.host_ledger:
+            return self.writers.of(name)
+        if self.subject.watched and self.subject.experiment is not None:
+            # A coder's log tells what was typed, wherever the file was moved to; that a program wrote a file it cannot tell.
+            return self.writers.contents.get(plain(read_text(self.subject.experiment / name)))
+        return None
+
+    def trace(self, claims: list[Claim], name: str) -> list[Traced]:
+        """Look each claim up in what programs wrote."""
+        found: list[Fact | None] = []
+        for claim in claims:
+            found.append(self.pool.source(claim.number))
+        reasons = derived(claims, [fact is not None for fact in found])
+        traced = []
+        for claim, fact, reason in zip(claims, found, reasons, strict=True):
+            chance = self.pool.chance(claim.number)
+            if fact is not None:
+                traced.append(Traced(claim, "traced", chance, fact, f"{fact.file}: {fact.key}"))
+                continue
+            typed = self._typed(claim)
+            if typed is not None and typed.in_code:
+                traced.append(Traced(claim, "constant", chance, why=f"typed in {typed.path}", typed=typed))
+            elif reason:
+                traced.append(Traced(claim, "derived", max(chance, 0.2), why=reason))
+            else:
+                traced.append(Traced(claim, "unsourced", chance, typed=typed))
+        return traced
+
+    def _typed(self, claim: Claim) -> TypedNumber | None:
+        last = self.subject.events[-1].seq if self.subject.events else 0
+        for value in (claim.number.value, claim.number.value / 100, claim.number.value * 100):
+            typed = self.writers.typed_before(value, last, settings=True)
+            if typed is not None:
+                return typed
+        return None
+
+
+def finding(
+    kind: FindingType, scope: str, check: str, severity: Severity, message: str, evidence: "list[Quote] | tuple[Quote, ...]" = ()
+) -> Finding:
+    """A finding with each place quoted once, cut to a readable length."""
+    quotes = list({(q.file, q.line): q.model_copy(update={"quote": q.quote[:400]}) for q in evidence}.values())
+    named: Scope = "paper" if scope == "paper" else "results"
+    return Finding(type=kind, scope=named, check=check, severity=severity, message=message, evidence=quotes)
+
+
+def quote_of(claim: Claim, file: str) -> Quote:
+    """Where a claim stands."""
+    return Quote(file=file, line=claim.line, quote=claim.quote)
+
+
+def output_tail(case: "Case", event: Event, lines: int = 3) -> str:
+    """The last lines of a captured output, for a quote."""
+    text = case.subject.output_text(event).strip().splitlines()
+    return "\n".join(text[-lines:])

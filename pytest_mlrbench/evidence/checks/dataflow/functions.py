@@ -1,0 +1,241 @@
+"""Builtins and library functions whose meaning the data-flow reading knows one by one; part of the interpreter."""
+
+import ast
+import csv
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from .values import MAX_ITEMS, UNKNOWN, DictVal, Ext, Func, Inst, ListVal, Num, Root, elements, join, outside
+
+RANGE = 12
+"""Numbers of a range that are taken one by one."""
+
+
+@dataclass(slots=True)
+class Parser:
+    """An argparse parser of the read code."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class Functions:
+    """Calls by full name: `call_module_function`."""
+
+    # What the interpreter and the expressions provide.
+    program: Any
+    sinks: list[Any]
+    texts: list[tuple[str, int, str]]
+    consumed: set[tuple[str, int, int]]
+    settings: set[tuple[str, int, int]]
+    unread: list[tuple[str, int, str]]
+    children: list[tuple[str, str, int]]
+    controls: list[Num]
+    passes: int
+    inexact: int
+    uncertain: int
+    instance: int
+    step: Any
+    eval: Any
+    sink: Any
+    store: Any
+    call: Any
+    apply: Any
+    load: Any
+    block: Any
+    assign: Any
+    attribute: Any
+    index: Any
+    key_of: Any
+    truth: Any
+    binary: Any
+    construct: Any
+    consume: Any
+    differ: Any
+
+    members: Any
+    _same: Any
+    _fold: Any
+    _numeric: Any
+
+    def call_builtins_print(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        for value, part in zip(args, node.args if node is not None else [], strict=False):
+            if isinstance(value, (Num, ListVal)) and not isinstance(part, (ast.JoinedStr, ast.Constant)):
+                self.sink(scope, part, identifiers(part), value, text=True)
+        return Num(py=None)
+
+    def call_builtins_range(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        limits = [a.py if isinstance(a, Num) else UNKNOWN for a in args]
+        if all(isinstance(one, int) for one in limits) and limits and (len(limits) < 3 or limits[2]):
+            found = range(*limits)  # type: ignore[arg-type]
+            if len(found) <= RANGE:
+                return ListVal([Num(py=i) for i in found])
+        return ListVal([Num(computed=any(isinstance(a, Num) and a.computed for a in args))], False)
+
+    def call_builtins_enumerate(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        items, exact = self.members(args[0]) if args else ([], True)
+        return ListVal([ListVal([Num(py=i if exact else UNKNOWN), item]) for i, item in enumerate(items)], exact)
+
+    def call_builtins_zip(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        found = [self.members(value) for value in args]
+        if found and all(exact for _, exact in found):
+            return ListVal([ListVal(list(row)) for row in zip(*(items for items, _ in found), strict=False)])
+        return ListVal([ListVal([elements(ListVal(items, False)) for items, _ in found])], False)
+
+    def call_builtins_map(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        if len(args) < 2:
+            return outside()
+        items, exact = self.members(args[1])
+        items = items if exact and len(items) <= RANGE else [elements(ListVal(items, False))]
+        return ListVal([self.apply(args[0], [item], {}, node, scope) for item in items], exact)
+
+    def call_builtins_dict(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        made = self._same(args) if args and isinstance(args[0], DictVal) else DictVal()
+        if args and isinstance(args[0], ListVal):
+            for item in args[0].items:
+                if isinstance(item, ListVal) and len(item.items) == 2:
+                    self.store(made, self.key_of(item.items[0]), item.items[1], node, scope)
+        for key, value in kwargs.items():
+            self.store(made, key, value, node, scope)
+        return made
+
+    call_types_SimpleNamespace = call_builtins_dict
+    call_argparse_Namespace = call_builtins_dict
+    call_collections_Counter = call_builtins_dict
+
+    def call_collections_defaultdict(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        return DictVal(factory=args[0] if args and isinstance(args[0], (Func, Ext)) else None)
+
+    def call_builtins_getattr(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        if len(args) > 1 and isinstance(self.key_of(args[1]), str):
+            return self.attribute(args[0], self.key_of(args[1]))
+        return outside()
+
+    def call_builtins_setattr(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        if len(args) > 2:
+            self.store(args[0], self.key_of(args[1]), args[2], node, scope)
+        return Num(py=None)
+
+    def call_builtins_super(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        me = scope.get("self") if scope is not None else None
+        return ("super", me, "") if isinstance(me, Inst) else outside()
+
+    def call_builtins_isinstance(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        types = {"ListVal": ("list", "tuple", "set"), "DictVal": ("dict",)}
+        wanted = args[1].name.rpartition(".")[2] if len(args) > 1 and isinstance(args[1], Ext) else ""
+        kind = type(args[0]).__name__ if args else ""
+        if wanted and kind in types:
+            return Num(py=wanted in types[kind])
+        if wanted and isinstance(args[0], Num) and args[0].py is not UNKNOWN:
+            return Num(py=type(args[0].py).__name__ == wanted)
+        return outside()
+
+    def call_builtins_open(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        path = self.key_of(args[0]) if args else UNKNOWN
+        mode = self.key_of(args[1]) if len(args) > 1 else self.key_of(kwargs["mode"]) if "mode" in kwargs else "r"
+        found = self.program.data(path) if isinstance(path, str) and mode in ("r", "rt", "rb") else None
+        # What was typed into a file was typed: its numbers are literals like those of the code.
+        return Num(py=found[1]) if found is not None else outside()
+
+    def call_json_load(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        return self.call_json_loads(args, kwargs, node, scope)
+
+    call_yaml_safe_load = call_json_load
+
+    def call_builtins_float(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """A number that stands as text in the code is a literal as well."""
+        text = args[0].py if len(args) == 1 and isinstance(args[0], Num) else None
+        if isinstance(text, str) and node is not None:
+            try:
+                value = float(text)
+            except ValueError:
+                return outside()
+            root = Root("literal", scope.file, node.lineno, node.col_offset, text.strip())
+            return Num(frozenset((root, *args[0].roots)), py=value)
+        found = self._fold("builtins.float", "float", args)
+        return found if found is not None else self._numeric("builtins.float", "float", args, kwargs, node, scope)
+
+    def call_csv_DictReader(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        text = self.key_of(args[0]) if args else UNKNOWN
+        if not isinstance(text, str):
+            return outside()
+        rows = list(csv.DictReader(text.splitlines()[:MAX_ITEMS]))
+        return ListVal([DictVal({str(k): Num(py=v) for k, v in row.items() if isinstance(v, str)}) for row in rows])
+
+    def call_json_loads(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        text = self.key_of(args[0]) if args else UNKNOWN
+        if not isinstance(text, str):
+            return outside()
+        try:
+            return self._literal(json.loads(text), node, scope)
+        except (ValueError, RecursionError):
+            return outside()
+
+    def _literal(self, value: Any, node: Any, scope: Any) -> Any:
+        if isinstance(value, dict):
+            made = DictVal()
+            for key, item in value.items():
+                self.store(made, str(key), self._literal(item, node, scope), node, scope)
+            return made
+        if isinstance(value, list):
+            return ListVal([self._literal(item, node, scope) for item in value[:MAX_ITEMS]])
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return Num(frozenset((Root("literal", scope.file, node.lineno, node.col_offset, repr(value)),)), py=value)
+        return Num(py=value)
+
+    def call_builtins_exec(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        code = args[0].py if args and isinstance(args[0], Num) else UNKNOWN
+        if isinstance(code, bytes):
+            code = code.decode("utf-8", "replace")
+        if not isinstance(code, str):
+            self.unread.append((scope.file, node.lineno, "exec"))
+            return outside()
+        try:
+            tree = ast.parse(code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.unread.append((scope.file, node.lineno, "exec"))
+            return outside()
+        for part in ast.walk(tree):
+            # A finding quotes the line of the file, which is that of the exec.
+            if hasattr(part, "lineno"):
+                part.lineno = node.lineno
+        if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr):
+            return self.eval(tree.body[0].value, scope)
+        self.block(tree.body, scope)
+        return Num(py=None)
+
+    call_builtins_eval = call_builtins_exec
+
+    def call_builtins_compile(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        return args[0] if args else outside()
+
+    def call_importlib_import_module(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        name = self.key_of(args[0]) if args else UNKNOWN
+        return self.load(name, scope.file) if isinstance(name, str) else outside()
+
+    call_builtins___import__ = call_importlib_import_module
+
+    def call_argparse_ArgumentParser(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        return Parser()
+
+    def call_pandas_DataFrame(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        value = args[0] if args else kwargs.get("data", DictVal())
+        if isinstance(value, ListVal):
+            found: Any = None
+            for item in value.items:
+                found = join(found, item)
+            value = found if isinstance(found, DictVal) else value
+        return value if isinstance(value, (DictVal, ListVal, Num)) else outside()
+
+
+def identifiers(node: ast.AST) -> tuple[str, ...]:
+    """Names and keys that an expression speaks of."""
+    found: list[str] = []
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            found.append(part.id)
+        elif isinstance(part, ast.Attribute):
+            found.append(part.attr)
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+            found.append(part.value)
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,398 @@
+"""Reads a program as it would run, on abstract values: statements, branches, loops and calls; the rules ask it for its sinks."""
+
+import ast
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .calling import Calling
+from .scope import Scope
+from .values import MAX_ITEMS, UNKNOWN, Cls, DictVal, Ext, Func, Inst, ListVal, Module, Num, elements, join, merge, outside, scalar
+
+MAX_STEPS = 60_000
+"""Syntax nodes visited for one execution (about 0.4 s); what is beyond is not read, and the coverage says so."""
+MAX_SOURCE = 1 << 20
+"""Characters of one module."""
+UNROLLED = 12
+"""Members of a known list that a loop takes one by one; of a longer one, two passes over any member."""
+NESTED = 150
+"""Passes of nested loops together that are taken one by one."""
+
+
+class Exhausted(Exception):
+    """The budget of one reading is spent."""
+
+
+@dataclass
+class Sink:
+    """A number put under a name, or written into a text."""
+
+    file: str
+    line: int
+    names: tuple[str, ...]
+    """Key, attribute or argument; for a text, the names in the expression."""
+    value: Num
+    uncertain: bool
+    """It stands in a branch about which nothing is known (an error handler, a test of a measured value)."""
+    text: bool = False
+    """Written into a text."""
+
+
+@dataclass
+class Program:
+    """What one execution may read."""
+
+    sources: Callable[[str, str], "tuple[str, str] | None"]
+    """(module name, importing file) -> file and text of a module of the run."""
+    arguments: list[str] = field(default_factory=list)
+    data: Callable[[str], "tuple[str, str] | None"] = lambda _: None
+    """Path as the program opens it -> name and text of a file that was typed, not made by a program."""
+
+
+class Interpreter(Calling):
+    """One execution of one script."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.sinks: list[Sink] = []
+        self.measured: set[str] = set()
+        self.texts: list[tuple[str, int, str]] = []
+        self.consumed: set[tuple[str, int, int]] = set()
+        self.settings: set[tuple[str, int, int]] = set()
+        self.unread: list[tuple[str, int, str]] = []
+        self.children: list[tuple[str, str, int]] = []
+        self.modules: dict[str, Module] = {}
+        self.steps = 0
+        self.depth = 0
+        self.uncertain = 0
+        self.passes = 1
+        self.inexact = 0
+        self.controls: list[Num] = []
+        self.active: list[ast.AST] = []
+        self._instances = itertools.count(1)
+        self.instance = 0
+        self.complete = True
+
+    def run(self, file: str, text: str) -> None:
+        """Read the script `file` as `__main__`. Text that is no Python is named as unread."""
+        tree = self.parse(file, text)
+        if tree is None:
+            return
+        scope = Scope(file)
+        scope.module = scope
+        scope.names["__name__"] = Num(py="__main__")
+        try:
+            self.block(tree.body, scope)
+        except (Exhausted, RecursionError):
+            self.complete = False
+
+    def parse(self, file: str, text: str) -> ast.Module | None:
+        """The module's tree; None, named as unread, when it is no Python or too long to be a program."""
+        if len(text) > MAX_SOURCE:
+            self.unread.append((file, 1, f"a program of {len(text)} characters"))
+            return None
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.unread.append((file, 1, "no valid Python"))
+            return None
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise Exhausted
+
+    # Statements
+
+    def block(self, body: list[ast.stmt], scope: Scope) -> bool:
+        """Execute statements in order; True when what follows is certainly not reached."""
+        return any(self.statement(node, scope) for node in body)
+
+    def statement(self, node: ast.stmt, scope: Scope) -> bool:
+        self.step()
+        handler = getattr(self, f"do_{type(node).__name__}", None)
+        return bool(handler(node, scope)) if handler is not None else False
+
+    def do_Expr(self, node: ast.Expr, scope: Scope) -> None:
+        self.eval(node.value, scope)
+
+    def do_FunctionDef(self, node: Any, scope: Scope) -> None:
+        scope.set(node.name, Func(node, scope))
+
+    do_AsyncFunctionDef = do_FunctionDef
+
+    def do_ClassDef(self, node: ast.ClassDef, scope: Scope) -> None:
+        bases = [self.eval(base, scope) for base in node.bases]
+        inner = Scope(scope.file, parent=scope, module=scope.module)
+        fields = [s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]
+        quiet = ("object", "abc.ABC", "enum.Enum", "typing.NamedTuple", "typing.Generic", "typing.Protocol")
+        known = all(isinstance(b, Cls) or (isinstance(b, Ext) and b.name in quiet) for b in bases)
+        outside_base = not known or any(isinstance(b, Cls) and b.outside for b in bases)
+        for base in bases:
+            if isinstance(base, Cls):
+                fields = [*base.fields, *fields]
+        self.block(node.body, inner)
+        scope.set(node.name, Cls(node.name, inner, bases, fields, outside_base))
+
+    def do_Import(self, node: ast.Import, scope: Scope) -> None:
+        for alias in node.names:
+            name = alias.name if alias.asname else alias.name.partition(".")[0]
+            scope.set(alias.asname or name, self.load(name, scope.file))
+            if name != alias.name:
+                self.load(alias.name, scope.file)
+
+    def do_ImportFrom(self, node: ast.ImportFrom, scope: Scope) -> None:
+        base = "." * node.level + (node.module or "")
+        module = self.load(base, scope.file)
+        for alias in node.names:
+            if alias.name == "*":
+                if isinstance(module, Module):
+                    scope.names.update({k: v for k, v in module.scope.names.items() if k != "__name__"})
+                continue
+            found = module.scope.names.get(alias.name) if isinstance(module, Module) else None
+            if found is None:
+                joint = "" if base.endswith(".") or not base else "."
+                found = self.load(f"{base}{joint}{alias.name}", scope.file)
+            scope.set(alias.asname or alias.name, found)
+
+    def load(self, name: str, importer: str) -> Any:
+        """The module `name` of the run, read once; a library when the run has no such file."""
+        found = self.program.sources(name, importer)
+        if found is None:
+            return Ext(name.lstrip("."))
+        file, text = found
+        if file not in self.modules:
+            scope = Scope(file)
+            scope.module = scope
+            scope.names["__name__"] = Num(py=name)
+            self.modules[file] = Module(scope, file)
+            tree = self.parse(file, text)
+            if tree is not None:
+                self.block(tree.body, scope)
+        return self.modules[file]
+
+    def do_Assign(self, node: ast.Assign, scope: Scope) -> None:
+        value = self.eval(node.value, scope)
+        for target in node.targets:
+            self.assign(target, value, scope)
+
+    def do_AnnAssign(self, node: ast.AnnAssign, scope: Scope) -> None:
+        if node.value is not None:
+            self.assign(node.target, self.eval(node.value, scope), scope)
+
+    def do_AugAssign(self, node: ast.AugAssign, scope: Scope) -> None:
+        old = self.eval(node.target, scope)
+        new = self.eval(node.value, scope)
+        if isinstance(old, ListVal) and isinstance(node.op, ast.Add):
+            old.items = [*old.items, *(new.items if isinstance(new, ListVal) else [elements(new)])][:MAX_ITEMS]
+            return
+        value = self.binary(node.op, old, new)
+        # Counting under a measured test or over measured members measures; under a coin it is the coin's.
+        control = merge(self.controls)
+        if isinstance(value, Num) and not (isinstance(new, Num) and new.draws):
+            value = Num(value.roots | control.roots, value.computed or control.computed, value.by_name or control.by_name)
+        self.assign(node.target, value, scope)
+
+    def assign(self, target: ast.expr, value: Any, scope: Scope) -> None:
+        if isinstance(target, ast.Name):
+            scope.set(target.id, value)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            for index, one in enumerate(target.elts):
+                if isinstance(one, ast.Starred):
+                    self.assign(one.value, ListVal([elements(value)], False), scope)
+                elif isinstance(value, ListVal) and value.exact and index < len(value.items):
+                    self.assign(one, value.items[index], scope)
+                else:
+                    self.assign(one, elements(value), scope)
+        elif isinstance(target, ast.Attribute):
+            self.store(self.eval(target.value, scope), target.attr, value, target, scope, attribute=True)
+        elif isinstance(target, ast.Subscript):
+            key = self.eval(target.slice, scope)
+            self.store(self.eval(target.value, scope), self.key_of(key), value, target, scope)
+
+    def store(self, holder: Any, key: Any, value: Any, node: ast.expr, scope: Scope, attribute: bool = False) -> None:
+        """Put `value` under `key`; a name makes it a sink."""
+        if isinstance(key, str):
+            self.sink(scope, node, (key,), value)
+            if isinstance(value, (ListVal, DictVal)) and not value.label:
+                value.label = key
+        elif isinstance(holder, (ListVal, DictVal)) and holder.label:
+            self.sink(scope, node, (holder.label,), value)
+        if isinstance(holder, Inst):
+            old = holder.attributes.get(key) if self.uncertain else None
+            holder.attributes[key] = self.differ(old, value) if old is not None else value
+        elif isinstance(holder, DictVal):
+            if key is UNKNOWN:
+                holder.rest = join(holder.rest, value)
+            else:
+                old = holder.items.get(key) if self.uncertain else None
+                holder.items[key] = join(old, value)
+        elif isinstance(holder, ListVal):
+            if isinstance(key, int) and holder.exact and -len(holder.items) <= key < len(holder.items):
+                holder.items[key] = value
+            else:
+                holder.items.append(value)
+                holder.exact = False
+        elif isinstance(holder, Num) and not attribute and isinstance(value, Num):
+            holder.roots = frozenset() if value.computed else holder.roots | value.roots
+            holder.computed |= value.computed
+            holder.py = UNKNOWN
+        elif isinstance(holder, (Cls, Module)):
+            holder.scope.names[key] = value
+
+    def differ(self, old: Any, new: Any) -> Any:
+        """What a number is after a branch about which nothing is known: a choice by a measured value measures."""
+        found = join(old, new)
+        control = merge(self.controls)
+        if isinstance(found, Num) and isinstance(old, Num) and isinstance(new, Num) and (old != new or old.py is UNKNOWN):
+            # A name chose among numbers only where their literals differ; the same draws summed up in two ways are no preset.
+            named = control.by_name and _literals(old) != _literals(new)
+            simulated = control.simulated and (found.simulated or not found.computed)
+            # A coin that decides between two different draws makes a mixture: data, not a metric.
+            mixed = bool(control.draws and old.draws - new.draws and new.draws - old.draws)
+            simulated |= mixed and not found.computed and not control.computed
+            computed = found.computed or control.computed or mixed
+            found = Num(found.roots | control.roots, computed, found.by_name or named, UNKNOWN, computed and simulated)
+            if computed:
+                found.roots = frozenset()
+        elif isinstance(found, ListVal) and control.computed and isinstance(old, ListVal) and scalar(found).draws:
+            return ListVal([Num(computed=True, simulated=control.simulated)], False)
+        return found
+
+    def do_If(self, node: ast.If, scope: Scope) -> bool:
+        test = self.eval(node.test, scope)
+        cond = scalar(test) if isinstance(test, (Num, ListVal, DictVal)) else outside()
+        truth = self.truth(test)
+        if truth is not None:
+            return self.block(node.body if truth else node.orelse, scope)
+        self.branches(cond, [node.body, node.orelse], scope)
+        return False
+
+    def truth(self, value: Any) -> bool | None:
+        """Whether a condition certainly holds; None when it is not known."""
+        if isinstance(value, Num):
+            return bool(value.py) if value.py is not UNKNOWN and not value.computed else None
+        if isinstance(value, (ListVal, DictVal)):
+            if isinstance(value, ListVal) and value.items:
+                return True
+            return True if isinstance(value, DictVal) and value.items else None
+        return True if isinstance(value, (Func, Cls, Inst, Module)) else None
+
+    def branches(self, cond: Num, bodies: list[list[ast.stmt]], scope: Scope, *, error: bool = False) -> None:
+        """Execute each body on its own names and join them; numbers that differ were chosen by `cond`."""
+        before = scope.names
+        after: list[dict[str, Any]] = []
+        certain_choice = not cond.computed and (cond.by_name or bool(cond.roots)) and not error
+        self.controls.append(cond)
+        for body in bodies:
+            scope.names = dict(before)
+            # A choice by a name or a coin is taken for some method or draw; any other branch may never have run.
+            self.uncertain += 0 if certain_choice or not body else 1
+            try:
+                stopped = self.block(body, scope)
+            finally:
+                self.uncertain -= 0 if certain_choice or not body else 1
+            if not stopped:
+                after.append(scope.names)
+        names: dict[str, Any] = {}
+        for found in after or [before]:
+            for name, value in found.items():
+                names[name] = self.differ(names[name], value) if name in names and names[name] is not value else value
+        self.controls.pop()
+        scope.names = names
+
+    def do_For(self, node: Any, scope: Scope) -> bool:
+        source = self.eval(node.iter, scope)
+        members, exact = self.members(source)
+        over = scalar(source) if isinstance(source, (Num, ListVal)) else Num(computed=not isinstance(source, DictVal))
+        saved, passes = self.instance, self.passes
+        self.controls.append(Num(computed=over.computed))
+        if exact and len(members) * self.passes <= NESTED and len(members) <= UNROLLED:
+            self.passes *= max(1, len(members))
+        else:
+            members = [elements(ListVal(members, False))] * 2 if len(members) != 1 else members * 2
+            self.inexact += 1
+            exact = False
+        for member in members:
+            self.instance = next(self._instances)
+            self.assign(node.target, member, scope)
+            if self.block(node.body, scope):
+                break
+        self.inexact -= 0 if exact else 1
+        self.controls.pop()
+        self.instance, self.passes = saved, passes
+        self.block(node.orelse, scope)
+        return False
+
+    do_AsyncFor = do_For
+
+    def do_While(self, node: ast.While, scope: Scope) -> bool:
+        saved = self.instance
+        self.inexact += 1
+        for _ in range(2):
+            self.instance = next(self._instances)
+            test = self.eval(node.test, scope)
+            self.controls.append(Num(computed=isinstance(test, Num) and test.computed))
+            self.block(node.body, scope)
+            self.controls.pop()
+        self.inexact -= 1
+        self.instance = saved
+        return False
+
+    def do_With(self, node: Any, scope: Scope) -> bool:
+        for item in node.items:
+            value = self.eval(item.context_expr, scope)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, value, scope)
+        return self.block(node.body, scope)
+
+    do_AsyncWith = do_With
+
+    def do_Try(self, node: Any, scope: Scope) -> bool:
+        self.block(node.body, scope)
+        for handler in node.handlers:
+            if handler.name:
+                scope.names[handler.name] = outside()
+            self.branches(outside(), [[], handler.body], scope, error=True)
+        self.block(node.orelse, scope)
+        return self.block(node.finalbody, scope)
+
+    do_TryStar = do_Try
+
+    def do_Match(self, node: Any, scope: Scope) -> None:
+        subject = self.eval(node.subject, scope)
+        cond = scalar(subject) if isinstance(subject, Num) else outside()
+        self.branches(Num(cond.roots, cond.computed, by_name=True), [case.body for case in node.cases], scope)
+
+    def do_Return(self, node: ast.Return, scope: Scope) -> bool:
+        value = self.eval(node.value, scope) if node.value is not None else Num(py=None)
+        scope.result = self.differ(scope.result, value) if scope.result is not None else value
+        return True
+
+    def do_Raise(self, node: ast.Raise, scope: Scope) -> bool:
+        return True
+
+    def do_Continue(self, node: ast.Continue, scope: Scope) -> bool:
+        # Only of its own pass, and only on some members: what follows is read as well.
+        return False
+
+    def do_Global(self, node: ast.Global, scope: Scope) -> None:
+        scope.globals.update(node.names)
+
+    def sink(self, scope: Scope, node: ast.AST, names: tuple[str, ...], value: Any, *, text: bool = False) -> None:
+        """Note a number under a name: a generated one as a sink, any other as measured."""
+        if not isinstance(value, (Num, ListVal)):
+            return
+        whole = scalar(value)
+        if isinstance(value, ListVal) and not any(isinstance(item, (Num, ListVal)) for item in value.items):
+            return
+        if whole.computed:
+            if not text:
+                self.measured.update(names)
+        elif whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
+            self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, whole, self.uncertain > 0, text))
+
+
+def _literals(value: Num) -> set[str]:
+    return {root.text for root in value.roots if root.kind == "literal"}

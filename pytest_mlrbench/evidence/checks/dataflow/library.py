@@ -1,0 +1,258 @@
+"""Calls of libraries and methods of values on abstract values; part of the interpreter."""
+
+import base64
+import codecs
+import zlib
+from typing import Any
+
+from . import names as known
+from .functions import Functions, Parser, identifiers
+from .values import (
+    UNKNOWN,
+    DictVal,
+    Ext,
+    Func,
+    Inst,
+    ListVal,
+    Module,
+    Num,
+    Root,
+    elements,
+    merge,
+    outside,
+    scalar,
+    spread,
+)
+
+DECODERS: dict[str, Any] = {
+    "base64.b64decode": base64.b64decode,
+    "base64.b32decode": base64.b32decode,
+    "base64.b85decode": base64.b85decode,
+    "base64.b16decode": base64.b16decode,
+    "codecs.decode": codecs.decode,
+    "zlib.decompress": lambda data: zlib.decompressobj().decompress(data, 1 << 20),
+    "builtins.bytes.fromhex": bytes.fromhex,
+}
+"""What unpacks a text that stands in the code, so that it can be read."""
+
+
+class Library(Functions):
+    """Meaning of calls outside the read code."""
+
+    def members(self, value: Any) -> tuple[list[Any], bool]:
+        """What a loop over `value` takes, and whether these are all, in order."""
+        if isinstance(value, ListVal):
+            return list(value.items), value.exact
+        if isinstance(value, DictVal):
+            if value.rest is None and value.items:
+                return [Num(py=key) for key in value.items], not self.inexact
+            return [elements(value)], False
+        return [elements(value)], False
+
+    def library_attribute(self, holder: Ext, name: str) -> Any:
+        if holder.made:
+            return ("bound", holder, name)
+        if holder.name in ("numpy.random", "random") or not holder.name:
+            return Ext(f"{holder.name}.{name}")
+        found = (
+            self.load(f"{holder.name}.{name}", "")
+            if holder.name.count(".") < 1 and not holder.name.startswith("builtins")
+            else None
+        )
+        return found if isinstance(found, Module) else Ext(f"{holder.name}.{name}")
+
+    def draw(self, name: str, node: Any, scope: Any, used: list[Any]) -> Num:
+        """A new random number whose distribution is given by `used`."""
+        parts = [scalar(value) for value in used]
+        whole = merge(parts, concrete=False)
+        if whole.computed:
+            return outside()
+        self.settings.update(root.place for root in whole.roots if root.kind != "draw")
+        at = (scope.file, node.lineno, node.col_offset) if node is not None and scope is not None else ("", 0, 0)
+        last = name.rpartition(".")[2]
+        root = Root("draw", at[0], at[1], at[2], name.removeprefix("builtins."), self.instance)
+        if last not in known.CENTRED:
+            return Num(whole.roots | {root}, False, whole.by_name)
+        first = parts[0] if parts and last != "standard_t" else Num(py=0)
+        spreads = frozenset[Root]().union(*(spread(part) for part in parts if part is not first))
+        return Num(first.roots | spreads | {root}, False, first.by_name, centred=not first.roots and first.py in (0, UNKNOWN))
+
+    def library_call(self, function: Ext, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        name = function.name
+        if function.made:
+            return self.method(function, "__call__", args, kwargs, node, scope)
+        last = name.rpartition(".")[2]
+        if name in known.GENERATORS:
+            return Ext(name, made=True)
+        if name.startswith(known.RANDOM_MODULES) or name in known.TORCH_DRAWS:
+            return self._random(name, last, args, kwargs, node, scope)
+        if name.startswith(known.HASHES):
+            return self.draw("hash", node, scope, args)
+        special = getattr(self, f"call_{name.replace('.', '_')}", None)
+        if special is not None:
+            return special(args, kwargs, node, scope)
+        if name in DECODERS and args and isinstance(args[0], Num) and isinstance(args[0].py, (str, bytes)):
+            try:
+                decoded = DECODERS[name](*(a.py for a in args if isinstance(a, Num) and a.py is not UNKNOWN))
+            except (ValueError, TypeError, LookupError, zlib.error):
+                return outside()
+            return Num(py=decoded)
+        if name.startswith("tqdm") and args:
+            return args[0]
+        if name in known.SAME:
+            return self._same(args)
+        folded = self._fold(name, last, args)
+        if folded is not None:
+            return folded
+        if name.startswith(known.NUMERIC) or name.startswith("builtins."):
+            return self._numeric(name, last, args, kwargs, node, scope)
+        return self._foreign(name, last, args, kwargs, node, scope)
+
+    def _random(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        if last in known.DRAWING:
+            if name.startswith("scipy.stats.") and last != "rvs":
+                return outside()
+            plain = (
+                last in ("rand", "randn", "random", "random_sample", "standard_normal", "ranf", "urandom")
+                or name in known.TORCH_DRAWS
+            )
+            # Whatever order the keywords come in, the place of the distribution is its first argument.
+            place = [kwargs[k] for k in ("loc", "mean", "mu", "low", "a") if k in kwargs and not args]
+            if not args and not place and kwargs:
+                place = [Num(py=0)]
+            rest = [v for k, v in kwargs.items() if k not in ("size", "k", "dtype", "loc", "mean", "mu", "low", "a")]
+            used = [] if plain else [*place, *args[:2], *rest]
+            return self.draw(name, node, scope, used)
+        if last in known.CHOOSING:
+            return self._choose(name, last, args, kwargs, node, scope)
+        if name.startswith("scipy.stats."):
+            whole = merge((scalar(a) for a in args), concrete=False)
+            return outside() if whole.draws or whole.computed else Num(whole.roots)
+        return outside()
+
+    def _choose(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        weights = [kwargs[k] for k in ("p", "weights", "cum_weights") if k in kwargs]
+        if args and isinstance(args[0], ListVal) and not any(isinstance(i, Num) for i in args[0].items):
+            return elements(args[0]) if last == "choice" else ListVal(list(args[0].items), False)
+        population = scalar(args[0]) if args else Num()
+        if population.computed or population.draws or (args and not isinstance(args[0], (Num, ListVal))):
+            return outside() if last == "choice" else ListVal([outside()], False)
+        if not population.roots and not weights:
+            # Names, indices: nothing that a number would be made of.
+            return Num() if last == "choice" else ListVal([Num()], False)
+        return self.draw(name, node, scope, [population, *weights])
+
+    def _same(self, args: list[Any]) -> Any:
+        if not args:
+            return ListVal()
+        value = args[0]
+        if isinstance(value, ListVal):
+            return ListVal(list(value.items), value.exact, value.label)
+        if isinstance(value, DictVal):
+            return DictVal(dict(value.items), value.rest, value.label, value.factory)
+        return value
+
+    def _fold(self, name: str, last: str, args: list[Any]) -> Any:
+        """A known result of known arguments."""
+        if args and all(isinstance(a, Num) and a.py is not UNKNOWN and not a.computed for a in args) and name in known.FOLDED:
+            whole = merge(args, concrete=False)
+            try:
+                return Num(whole.roots, False, whole.by_name, known.FOLDED[name](*(a.py for a in args)))
+            except (TypeError, ValueError, ArithmeticError):
+                return Num(whole.roots, False, whole.by_name)
+        if len(args) == 1 and last in known.REDUCED and isinstance(args[0], ListVal) and args[0].exact and args[0].items:
+            items = args[0].items
+            whole = scalar(args[0])
+            if last == "len":
+                return Num(py=len(items))
+            if all(isinstance(i, Num) and isinstance(i.py, (int, float)) for i in items):
+                try:
+                    return Num(whole.roots, whole.computed, whole.by_name, known.REDUCED[last]([i.py for i in items]))
+                except (TypeError, ValueError, ArithmeticError):
+                    return Num(whole.roots, whole.computed, whole.by_name)
+        return None
+
+    def _numeric(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """A numeric function or builtin: made of its arguments, or a computation when draws meet in it."""
+        if last == "len":
+            whole = scalar(args[0]) if args and isinstance(args[0], (Num, ListVal, DictVal)) else outside()
+            return Num(computed=whole.computed and not isinstance(args[0], (ListVal, DictVal)))
+        values = [*args, *(v for k, v in kwargs.items() if k in ("default", "initial", "a_min", "a_max", "weights"))]
+        if not all(isinstance(v, (Num, ListVal, DictVal)) for v in values):
+            return outside()
+        whole = merge((scalar(v) for v in values), concrete=False)
+        if last in known.PASSING or name in ("builtins.float", "builtins.int", "builtins.str", "builtins.bool", "builtins.divmod"):
+            return whole
+        if name.startswith("builtins."):
+            return outside()
+        return outside() if whole.draws or whole.computed else whole
+
+    def _foreign(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """A call of a library of which nothing is known: what goes in is an input, what comes out is not claimed about."""
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Func):
+                given = kwargs.get("args")
+                self.call(value, given.items if isinstance(given, ListVal) else [elements(a) for a in args if a is not value], {})
+        if name.startswith(("subprocess.", "os.system", "os.popen")) and args:
+            self._child(args[0], node, scope)
+        if name.startswith(("ctypes.", "cffi.", "marshal.", "dill.")) and node is not None:
+            self.unread.append((scope.file, node.lineno, name))
+        if not name.startswith(known.REPORTING):
+            for value in (*args, *kwargs.values()):
+                if isinstance(value, (Num, ListVal, DictVal)):
+                    self.consume(value)
+        return Ext(name, made=True) if last[:1].isupper() or last == "getLogger" else outside()
+
+    def _child(self, command: Any, node: Any, scope: Any) -> None:
+        parts = [self.key_of(item) for item in command.items] if isinstance(command, ListVal) else [self.key_of(command)]
+        text = " ".join(str(part) if isinstance(part, str) else "?" for part in parts)
+        if ".py" in text or ".sh" in text:
+            self.children.append((text.replace("? ", "python ", 1) if text.startswith("? ") else text, scope.file, node.lineno))
+
+    # Methods
+
+    def method(self, holder: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """The result of `holder.name(...)` for what is not an instance of a read class."""
+        from .methods import of_dict, of_list, of_number, of_parser
+
+        if isinstance(holder, Inst) and name == "":
+            return outside()
+        if isinstance(holder, Parser):
+            return of_parser(self, holder, name, args, kwargs)
+        if isinstance(holder, ListVal):
+            return of_list(self, holder, name, args, kwargs, node, scope)
+        if isinstance(holder, DictVal):
+            return of_dict(self, holder, name, args, kwargs, node, scope)
+        if isinstance(holder, Num) and not holder.computed:
+            return of_number(self, holder, name, args, kwargs, node, scope)
+        if isinstance(holder, Ext) and holder.name in known.GENERATORS:
+            return self._random(f"{holder.name.rpartition('.')[0]}.{name}", name, args, kwargs, node, scope)
+        for value in args:
+            if isinstance(value, Func) and name in (
+                "map",
+                "imap",
+                "starmap",
+                "imap_unordered",
+                "submit",
+                "apply",
+                "apply_async",
+                "run",
+            ):
+                given = [elements(a) if name not in ("submit", "apply", "run") else a for a in args if a is not value]
+                result = self.call(value, given, kwargs)
+                return ListVal([result], False) if "map" in name else result
+        shows = name in known.WRITING or (isinstance(holder, Ext) and holder.name.startswith(known.REPORTING))
+        for value, part in zip(args, node.args if node is not None else [], strict=False):
+            if not isinstance(value, (Num, ListVal, DictVal)):
+                continue
+            if not shows:
+                self.consume(value)
+            elif isinstance(value, ListVal) and name.startswith("write"):
+                for item, one in zip(value.items, getattr(part, "elts", []), strict=False):
+                    if isinstance(item, Num):
+                        self.sink(scope, one, identifiers(one), item, text=True)
+        if not shows:
+            for value in kwargs.values():
+                if isinstance(value, (Num, ListVal, DictVal)):
+                    self.consume(value)
+        return outside()

@@ -1,0 +1,131 @@
+"""Markdown reports and papers taken apart: tables with their lines, sections, and the numbers each part claims."""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from markdown_it import MarkdownIt
+
+from .quantities import Number, numbers_in
+
+HEADLINE = re.compile(r"\b(abstract|conclusions?|concluding|summary|key (results|findings)|main results)\b", re.IGNORECASE)
+REFERENCES = re.compile(r"^\W*(\d+\W*)?(references|bibliography)\b", re.IGNORECASE)
+NOT_CLAIMS = re.compile(
+    r"!?\[[^\]]*\]\([^)]*\)|`[^`]*`|https?://\S+|(?:arxiv|doi)[:\s]\s*\S+|\b10\.\d{4,9}/\S+|\[\d+(?:\s*[,–-]\s*\d+)*\]"
+    r"|\b(?:section|sec\.|table|tables|figure|fig\.|eq\.|equation|appendix|chapter|python|cuda|version|v)\s*~?\(?[A-Z]?\d+(?:\.\d+)*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table."""
+
+    cells: tuple[str, ...]
+    line: int
+    """1-based line in the document."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table with a header."""
+
+    header: tuple[str, ...]
+    rows: tuple[Row, ...]
+    section: str
+    """Title of the section it stands in."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number that a document states."""
+
+    number: Number
+    line: int
+    quote: str
+    """The line it stands in."""
+    headline: bool
+    """In a table, the abstract or the conclusion."""
+    in_table: bool
+
+
+@dataclass
+class Document:
+    """One Markdown text, parsed once."""
+
+    name: str
+    """As findings name the file."""
+    text: str
+    scope: str
+    """`results` or `paper`."""
+    tables: list[Table] = field(init=False, default_factory=list)
+    _section_of: dict[int, str] = field(init=False, default_factory=dict)
+    _ignored: set[int] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.lines = self.text.splitlines()
+        self._parse()
+
+    def _parse(self) -> None:
+        tokens = MarkdownIt("commonmark").enable("table").parse(self.text)
+        titles: list[tuple[int, str]] = []
+        header: tuple[str, ...] = ()
+        rows: list[Row] = []
+        cells: list[str] = []
+        for position, token in enumerate(tokens):
+            if token.type == "heading_open" and token.map:
+                titles.append((token.map[0], tokens[position + 1].content))
+                self._ignored.add(token.map[0] + 1)
+            elif token.type == "fence" and token.map:
+                self._ignored.update(range(token.map[0] + 1, token.map[1] + 1))
+            elif token.type == "table_open":
+                header, rows = (), []
+            elif token.type == "tr_open":
+                cells = []
+            elif token.type in ("th_open", "td_open"):
+                cells.append(tokens[position + 1].content.strip())
+            elif token.type == "tr_close":
+                if not header:
+                    header = tuple(cells)
+                else:
+                    rows.append(Row(tuple(cells), self._line(tokens, position)))
+            elif token.type == "table_close" and rows:
+                self.tables.append(Table(header, tuple(rows), titles[-1][1] if titles else ""))
+        current = ""
+        starts = dict(titles)
+        for index in range(len(self.lines)):
+            current = starts.get(index, current)
+            self._section_of[index + 1] = current
+
+    @staticmethod
+    def _line(tokens: list, position: int) -> int:  # type: ignore[type-arg]
+        """Line of the row that closes at `position`: markdown-it gives lines to the opening token."""
+        for token in reversed(tokens[:position]):
+            if token.type == "tr_open":
+                return int(token.map[0]) + 1 if token.map else 0
+        return 0
+
+    def section(self, line: int) -> str:
+        """Title of the section that `line` (1-based) stands in."""
+        return self._section_of.get(line, "")
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """Every telling number outside code, references, links and numbering, in reading order."""
+        table_lines = {row.line for table in self.tables for row in table.rows}
+        found = []
+        in_references = False
+        for index, raw in enumerate(self.lines, 1):
+            if self._section_of.get(index - 1, "") != self.section(index) or index == 1:
+                in_references = bool(REFERENCES.match(self.section(index)))
+            if in_references or index in self._ignored:
+                continue
+            masked = NOT_CLAIMS.sub(lambda match: " " * len(match.group()), raw)
+            in_table = index in table_lines
+            headline = in_table or bool(HEADLINE.search(self.section(index)))
+            found += [
+                Claim(number, index, raw.strip()[:300], headline, in_table)
+                for number in numbers_in(masked, index)
+                if number.telling
+            ]
+        return found

@@ -1,0 +1,264 @@
+"""The pool of numbers that programs wrote, the look-up of a claimed number in it, and how often that succeeds by accident."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .data import RESULT_SUFFIXES, Fact, facts_of
+from .documents import Claim
+from .quantities import Number
+from .subject import TEXT_LIMIT, Subject, files_below, read_bytes, read_text
+from .writers import Writers, plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BYTES = 48 * 2**20
+"""Bytes of outputs read for one audit; result folders come first, so that junk cannot push them out."""
+PRESET_SHARE = 0.6
+"""A file or output in which this share of the telling numbers (three at least) had been typed before is no measurement."""
+SCALES = (1.0, 100.0, 0.01)
+"""As it stands, a share as percent, percent as a share."""
+
+
+@dataclass
+class Pool:
+    """Numbers with a source, ready to be searched."""
+
+    facts: list[Fact] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
+    named_files: set[str] = field(default_factory=set)
+    """Files whose numbers carry names (JSON, CSV, printed tables)."""
+    constants: int = 0
+    """Numbers that a program wrote but that had been typed before."""
+    presets: dict[str, list[float]] = field(default_factory=dict)
+    """Files most of whose numbers stood as literals in code or documents before the program wrote them."""
+    _sorted: Any = None
+    _order: Any = None
+
+    def add(self, facts: Iterable[Fact]) -> None:
+        self.facts.extend(facts)
+        self._sorted = None
+
+    def _values(self) -> "NDArray[np.float64]":
+        import numpy as np
+
+        if self._sorted is None:
+            values = np.abs(np.array([fact.value for fact in self.facts], dtype=np.float64))
+            self._order = np.argsort(values, kind="stable")
+            self._sorted = values[self._order]
+        return self._sorted  # type: ignore[no-any-return]
+
+    def hits(self, values: "Sequence[float] | NDArray[np.float64]", ulp: float) -> "NDArray[np.bool_]":
+        """For each value, whether a number of the pool rounds to it (sign ignored, share or percent)."""
+        import numpy as np
+
+        pool = self._values()
+        wanted = np.abs(np.asarray(values, dtype=np.float64))
+        found = np.zeros(len(wanted), dtype=bool)
+        for scale in SCALES:
+            slack = ulp * 0.5 * (1 + 1e-6) + 1e-12 * wanted
+            low = np.searchsorted(pool, (wanted - slack) * scale, side="left")
+            high = np.searchsorted(pool, (wanted + slack) * scale, side="right")
+            found |= high > low
+        return found
+
+    def source(self, number: Number) -> Fact | None:
+        """A fact that the number can be, plain values before statistics."""
+        import numpy as np
+
+        pool = self._values()
+        best: Fact | None = None
+        value = abs(number.value)
+        for scale in SCALES:
+            slack = number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * value
+            low, high = np.searchsorted(pool, [(value - slack) * scale, (value + slack) * scale])
+            for index in range(int(low), min(int(high) + 1, len(pool))):
+                if not (value - slack) * scale <= pool[index] <= (value + slack) * scale:
+                    continue
+                fact = self.facts[int(self._order[index])]
+                if fact.how == "value":
+                    return fact
+                best = best or fact
+        return best
+
+    def chance(self, number: Number) -> float:
+        """How likely a number of this size and precision would be found although nobody measured it (0..1).
+
+        The claim itself is moved by 2 to 35 % in 32 steps and each is looked up: a dense pool, or a claim of few digits, finds
+        most of them, and then finding the real one says little.
+        """
+        import numpy as np
+
+        if not self.facts:
+            return 0.0
+        steps = np.concatenate([np.linspace(0.02, 0.35, 16), -np.linspace(0.02, 0.35, 16)])
+        moved = number.value * (1 + steps)
+        if number.ulp > 0:
+            moved = np.round(moved / number.ulp) * number.ulp
+        moved = np.unique(moved[np.abs(moved - number.value) > 1.5 * number.ulp])
+        return float(np.mean(self.hits(moved, number.ulp))) if len(moved) else 1.0
+
+
+def program_pool(subject: Subject, writers: Writers, exclude: str | None = None) -> Pool:
+    """Numbers that programs of this run wrote: final files, earlier versions and captured outputs.
+
+    With a host ledger only what a command with a program wrote counts, and a number that had been typed before that command
+    ended does not (it was not computed). Without one, every data file below the folder counts. `exclude` leaves out one file.
+    """
+    pool = Pool()
+    if subject.experiment is None:
+        return pool
+    if not subject.host_ledger:
+        _plain_pool(subject, writers, pool, exclude)
+        _printed(subject, writers, pool)
+        return pool
+    budget = BYTES
+    seen: set[str] = set()
+    for writing in sorted(writers.all, key=lambda w: (w is not writers.last.get(w.path), w.event.seq)):
+        if writing.how != "program" or writing.path == exclude or writing.after is None or writing.after in seen:
+            continue
+        kept = subject.version(writing.after)
+        final = subject.experiment / writing.path
+        if kept is None and writers.last.get(writing.path) is writing and _suffix(writing.path) in RESULT_SUFFIXES:
+            content = read_bytes(final)
+            whole = content is not None and (len(content) > TEXT_LIMIT or hashlib.sha256(content).hexdigest() == writing.after)
+            text = content.decode("utf-8", "replace") if content and whole else ""
+        else:
+            text = read_text(kept) if kept is not None and _suffix(writing.path) in RESULT_SUFFIXES else ""
+        if text and budget > 0:
+            budget -= len(text)
+            seen.add(writing.after)
+            _add(pool, writers, writing.path, text, writing.event.seq)
+    for event in writers.runs:
+        if event.output and subject.trial_dir is not None and budget > 0:
+            text = read_text(subject.trial_dir / event.output)
+            lines = ["" if line.strip() in writers.typed_lines else line for line in text.splitlines()]
+            budget -= len(text)
+            _add(pool, writers, event.output, "\n".join(lines), event.seq)
+    return pool
+
+
+def _add(pool: Pool, writers: Writers, name: str, text: str, seq: int) -> None:
+    facts, named = facts_of(name, text)
+    telling = {fact.value for fact in facts if fact.how == "value" and is_telling(fact.value)}
+    literals = {value for value in telling if writers.typed_before(value, seq, settings=True) is not None}
+    # Two-digit literals in code are settings, unless most of what a program wrote stands in its code: then it computed nothing.
+    presets = len(literals) >= 3 and len(literals) >= PRESET_SHARE * len(telling)
+    computed: list[Fact] = []
+    for fact in facts:
+        if fact.how == "value" and (writers.typed_before(fact.value, seq, settings=presets) is not None):
+            pool.constants += 1
+        elif not (fact.how != "value" and presets):
+            computed.append(fact)
+    pool.add(computed)
+    pool.files.add(name)
+    if presets:
+        pool.presets[name] = sorted(literals)
+    if named:
+        pool.named_files.add(name)
+
+
+def is_telling(value: float) -> bool:
+    """Not a whole number, and more than one significant digit: 0.5 and 0.001 are settings of every second program."""
+    return not float(value).is_integer() and len(f"{abs(value):.10g}".replace(".", "").strip("0")) >= 2
+
+
+def _printed(subject: Subject, writers: Writers, pool: Pool) -> None:
+    """What programs printed, as a coder's log shows it; a line that had been typed into a document is no output of a program."""
+    budget = BYTES
+    for event in writers.runs:
+        text = subject.output_text(event) if event.output else ""
+        if event.output and text and budget > 0:
+            budget -= len(text)
+            kept = ["" if line.strip() in writers.typed_lines else line for line in text.splitlines()]
+            pool.add(facts_of(event.output, "\n".join(kept))[0])
+            pool.files.add(event.output)
+
+
+def _plain_pool(subject: Subject, writers: Writers, pool: Pool, exclude: str | None) -> None:
+    """Data files of a folder without a ledger: below its folders anything, at its top only logs and tables.
+
+    A session record or a review at the top is the harness's file, and would repeat what the agent typed.
+    """
+    root = subject.experiment
+    if root is None:
+        return
+    results = subject.results
+    files = [path for path in files_below(root) if _suffix(path.name) in RESULT_SUFFIXES - {".md", ".ipynb"}]
+    files.sort(key=lambda path: (results is None or not path.is_relative_to(results), str(path)))
+    budget = BYTES
+    for path in files:
+        top = path.parent == root and results != root
+        name = subject.name(path)
+        if name == exclude or (top and _suffix(path.name) not in (".csv", ".tsv", ".log") and path != subject.log):
+            continue
+        if path.name == "claims.json" or budget <= 0:
+            continue
+        text = read_text(path)
+        budget -= len(text)
+        if writers.contents and plain(text) in writers.contents:
+            continue
+        facts, named = facts_of(name, text)
+        pool.add(facts)
+        pool.files.add(name)
+        if named:
+            pool.named_files.add(name)
+
+
+def _suffix(name: str) -> str:
+    return name[name.rfind(".") :].lower() if "." in name else ""
+
+
+def tail(successes: int, trials: int, share: float) -> float:
+    """P(X >= successes) for X binomial(trials, share), exactly (scipy.stats would cost 1.4 s of import in each pool process)."""
+    return math.fsum(math.comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(successes, trials + 1))
+
+
+def derived(claims: Sequence[Claim], found: Sequence[bool]) -> list[str]:
+    """For each claim not found: how it follows from other, found claims of the same document (empty when it does not).
+
+    Differences, ratios and relative changes in percent of two found numbers of one table, with the slack that their own
+    rounding leaves. Only tables feed it: any number follows from some pair of a long text.
+    """
+    by_line: dict[int, list[Claim]] = {}
+    for claim, ok in zip(claims, found, strict=True):
+        if ok and claim.in_table:
+            by_line.setdefault(claim.line, []).append(claim)
+    pairs: list[tuple[Claim, Claim]] = []
+    lines = sorted(by_line)
+    for index, line in enumerate(lines):
+        row = by_line[line]
+        pairs += [(a, b) for i, a in enumerate(row) for b in row[i + 1 :]]
+        for other in lines[index + 1 : index + 40]:
+            pairs += list(zip(row, by_line[other], strict=False))
+        if len(pairs) > 5000:
+            break
+    reasons = []
+    for claim, ok in zip(claims, found, strict=True):
+        reasons.append("" if ok else next((text for a, b in pairs if (text := _follows(claim.number, a.number, b.number))), ""))
+    return reasons
+
+
+def _follows(claim: Number, a: Number, b: Number) -> str:
+    value = abs(claim.value)
+    slack = claim.ulp / 2
+    difference = abs(a.value - b.value)
+    rounding = (a.ulp + b.ulp) / 2
+    for scale in (1.0, 100.0):
+        if abs(difference * scale - value) <= slack + rounding * scale * 0.5:
+            return f"difference of {a.text} and {b.text}"
+    for top, bottom in ((a, b), (b, a)):
+        if bottom.value == 0:
+            continue
+        size = abs(bottom.value)
+        relative = (rounding + abs(difference / size) * bottom.ulp / 2) / size
+        if abs(100 * difference / size - value) <= slack + 100 * relative * 0.5:
+            return f"relative change from {bottom.text} to {top.text}"
+        ratio = abs(top.value / size)
+        if abs(ratio - value) <= slack + (top.ulp / 2 + ratio * bottom.ulp / 2) / size * 0.5:
+            return f"ratio of {top.text} and {bottom.text}"
+    return ""

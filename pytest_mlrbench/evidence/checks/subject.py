@@ -1,0 +1,226 @@
+"""What the checks look at: one output folder with its ledger, made from a trial or from any agent's folder; read with bounds."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from ..coder_logs import find_log
+from ..events import EVIDENCE, VERSIONS, Event, read_events
+
+TEXT_LIMIT = 8 * 2**20
+"""Bytes of one text that are read; a longer one is read at its head and tail."""
+MAX_FILES = 20_000
+SKIPPED_FOLDERS = frozenset({".git", ".venv", "venv", "site-packages", "node_modules", "__pycache__", ".ipynb_checkpoints"})
+ARXIV_ID = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d+)?(?![\d.]\d|\d)")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One piece of work under audit. Every path may be missing on disk; what is there is untrusted."""
+
+    stage: str
+    output: Path
+    """Folder of the graded output: idea.md, proposal.md, paper.md, or the experiment's code/ and results/."""
+    experiment: Path | None
+    """Folder with the experiment's code and results; None for stages before it."""
+    code: Path | None = None
+    results: Path | None = None
+    report: Path | None = None
+    """results.md"""
+    paper: Path | None = None
+    log: Path | None = None
+    events: list[Event] = field(default_factory=list)
+    host_ledger: bool = False
+    """A ledger that the host made is there and whole."""
+    ledger_problem: str = ""
+    log_name: str = ""
+    """The coder's own session log that `events` were read from, when there is no ledger."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What that log shows: written contents by digest, outputs by the events' `output`."""
+    trial_dir: Path | None = None
+    """The experiment's trial directory, with captured outputs and file versions."""
+    proposal: str = ""
+    retrieved_ids: frozenset[str] = frozenset()
+    """arXiv ids that the literature stage found; empty when nothing is known of it."""
+    today: date = field(default_factory=date.today)
+
+    def name(self, path: Path) -> str:
+        """`path` as a finding names it: relative to the folder that holds it."""
+        for root in (self.experiment, self.output, self.trial_dir):
+            if root is not None and path.is_relative_to(root):
+                return path.relative_to(root).as_posix()
+        return path.name
+
+    @property
+    def watched(self) -> bool:
+        """Something tells what was written and executed: the host's ledger, or the coder's own log."""
+        return self.host_ledger or bool(self.log_name and self.events)
+
+    def place(self, event: Event) -> tuple[str, int]:
+        """File and line by which a reader finds an event."""
+        return (self.log_name, int(event.data.get("record", event.seq))) if event.source == "sandbox" else (EVIDENCE, event.seq)
+
+    def version_text(self, digest: str | None) -> str | None:
+        """The text of the version with this digest, kept by the ledger or shown by the coder's log."""
+        if digest is not None and digest in self.texts:
+            return self.texts[digest]
+        kept = self.version(digest)
+        return read_text(kept) if kept is not None else None
+
+    def output_text(self, event: Event) -> str:
+        """What a command printed."""
+        if event.output is None:
+            return ""
+        if event.output in self.texts:
+            return self.texts[event.output]
+        return read_text(self.trial_dir / event.output) if self.trial_dir is not None else ""
+
+    def version(self, digest: str | None) -> Path | None:
+        """The kept version with this digest, if the ledger kept it."""
+        if self.trial_dir is None or digest is None or not re.fullmatch(r"[0-9a-f]{64}", digest):
+            return None
+        path = self.trial_dir / VERSIONS / digest
+        return path if path.is_file() else None
+
+
+def subject_of_trial(
+    stage: str, output: Path, trial_dir: Path, inputs: Mapping[str, Path], today: date, ledger: bool = True
+) -> Subject:
+    """The subject of one of our trials.
+
+    `inputs` maps a stage to its output folder (a trial directory with an `output` folder does as well). For `paper` and
+    `end2end`, `inputs["experiment"]` is the experiment that the paper speaks of.
+    Without `ledger` it is read as if no ledger were there. Raises InfrastructureError for a damaged ledger.
+    """
+    folders = {name: path / "output" if (path / "output").is_dir() else path for name, path in inputs.items()}
+    if stage == "end2end" and not (output / "paper.md").is_file() and "paper" in folders:
+        output = folders["paper"]
+    literature = folders.get("literature")
+    proposal = folders.get("proposal")
+    shared = {
+        "proposal": read_text(proposal / "proposal.md") if proposal else "",
+        "retrieved_ids": frozenset(ARXIV_ID.findall(read_text(literature / "related_work.md"))) if literature else frozenset(),
+    }
+    if stage in ("idea", "literature", "proposal"):
+        return Subject(stage, output, None, today=today, **shared)  # type: ignore[arg-type]
+    experiment = output if stage == "experiment" else folders.get("experiment")
+    home = trial_dir if stage == "experiment" else experiment.parent if experiment is not None else None
+    events, problem = read_events(home / EVIDENCE) if home is not None and ledger else ([], "")
+    results = experiment / "results" if experiment is not None else None
+    return Subject(
+        stage,
+        output,
+        experiment,
+        code=experiment / "code" if experiment is not None else None,
+        results=results,
+        report=results / "results.md" if results is not None else None,
+        paper=None if stage == "experiment" else output / "paper.md",
+        log=results / "log.txt" if results is not None else None,
+        events=events,
+        host_ledger=any(event.source == "host" for event in events),
+        ledger_problem=problem,
+        trial_dir=home,
+        today=today,
+        **shared,  # type: ignore[arg-type]
+    )
+
+
+def subject_of_folder(
+    path: Path,
+    paper: Path | None = None,
+    code: Path | None = None,
+    results: Path | None = None,
+    log: Path | None = None,
+    today: date | None = None,
+) -> Subject:
+    """The subject of any agent's folder: parts that are not given are looked for by their usual names.
+
+    A folder that is a trial of ours (evidence.jsonl beside `output/`) is read with its ledger; in any other one, the coder's
+    session log at its top (see coder_logs.py) says what was written and executed, as far as the coder's word goes.
+    """
+    today = today or date.today()
+    home = path if (path / EVIDENCE).is_file() else path.parent if (path.parent / EVIDENCE).is_file() else None
+    root = path / "output" if home == path and (path / "output").is_dir() else path
+    if home is not None and path.name not in ("output", home.name):
+        home = None
+    events, problem = read_events(home / EVIDENCE) if home is not None else ([], "")
+    results = results or _first_folder(root, "results") or root
+    code = code or _first_folder(root, "code") or root
+    report = next((p for p in (results / "results.md", root / "results.md") if p.is_file()), None)
+    papers = sorted([*root.glob("paper*.md"), *results.glob("paper*.md")], key=lambda p: (p.name != "paper.md", str(p)))
+    related = root / "related_work.md"
+    session = find_log(root) if not events else None
+    if session is not None:
+        events = session.events
+    return Subject(
+        "end2end" if paper or papers else "experiment",
+        root,
+        root,
+        code=code,
+        results=results,
+        report=report,
+        paper=paper or (papers[0] if papers else None),
+        log=log or next((p for p in (results / "log.txt", root / "log.txt") if p.is_file()), None),
+        events=events,
+        host_ledger=any(event.source == "host" for event in events),
+        ledger_problem=problem,
+        log_name=session.name if session is not None else "",
+        texts=session.texts if session is not None else {},
+        trial_dir=home,
+        proposal=read_text(root / "proposal.md"),
+        retrieved_ids=frozenset(ARXIV_ID.findall(read_text(related))),
+        today=today,
+    )
+
+
+def _first_folder(root: Path, name: str) -> Path | None:
+    return next((p for p in (root / name, root / f"{name}s") if p.is_dir() and not p.is_symlink()), None)
+
+
+def read_bytes(path: Path, limit: int = TEXT_LIMIT) -> bytes | None:
+    """Content of a regular file, its head and tail when longer than `limit`; None for anything else, links included."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        try:
+            if status.st_size <= limit:
+                return file.read(limit)
+            head = file.read(limit // 2)
+            file.seek(-(limit // 2), os.SEEK_END)
+            return head + b"\n" + file.read(limit // 2)
+        except OSError:
+            return None
+
+
+def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:
+    """As `read_bytes`, decoded with replacement; empty for what cannot be read."""
+    content = read_bytes(path, limit)
+    return content.decode("utf-8", "replace") if content else ""
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """Regular files below `root`, in a fixed order, following no link, MAX_FILES at most."""
+    count = 0
+    pending = [root]
+    while pending and count < MAX_FILES:
+        folder = pending.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in SKIPPED_FOLDERS:
+                    pending.append(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                count += 1
+                yield Path(entry.path)

@@ -1,0 +1,159 @@
+"""Who wrote each file: reads the ledger's events once and says which were typed and which a program made; most checks ask here."""
+
+import posixpath
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..events import Event
+from ..ledger import UNATTENDED
+from .quantities import Number, numbers_in
+from .shell import Reading, read_command, same_file
+from .subject import Subject
+
+SOURCE_SUFFIXES = frozenset(
+    (".py", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".ipynb", ".js", ".c", ".cpp", ".rb", ".pl")
+)
+How = Literal["typed", "program", "copied", "unknown"]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """One event's hand in one file."""
+
+    path: str
+    how: How
+    event: Event
+    means: str
+    """For a reader: `write_file`, `typed by a shell command`, `python code/run.py`."""
+    after: str | None
+    """Digest it left."""
+
+    @property
+    def place(self) -> str:
+        return f"event {self.event.seq} ({self.means})"
+
+
+@dataclass(frozen=True)
+class TypedNumber:
+    """Where a number was first typed."""
+
+    seq: int
+    path: str
+    quote: str
+    in_code: bool
+    """Typed into source code or configuration, not into a document or data file."""
+    digits: int
+
+
+@dataclass
+class Writers:
+    """The ledger, read."""
+
+    last: dict[str, Writing] = field(default_factory=dict)
+    """Path -> who left it as it is."""
+    all: list[Writing] = field(default_factory=list)
+    typed: dict[float, list[TypedNumber]] = field(default_factory=dict)
+    """Number (10 significant digits) -> the first time it was typed into a document and into code."""
+    typed_lines: set[str] = field(default_factory=set)
+    """Lines of typed documents: where a captured output shows them again, they are no output of a program."""
+    runs: list[Event] = field(default_factory=list)
+    """Events that ran a program."""
+    readings: dict[int, Reading] = field(default_factory=dict)
+    contents: dict[str, Writing] = field(default_factory=dict)
+    """Typed text (see `plain`) -> who typed it; only of a coder's log, which does not say what became of a file."""
+
+    def of(self, path: str, digest: str | None = None) -> Writing | None:
+        """The last writer of `path`; None when the ledger never saw it (or, with `digest`, never saw this content)."""
+        writing = self.last.get(path)
+        if writing is not None and digest is not None and writing.after not in (None, digest):
+            return None
+        return writing
+
+    def typed_before(self, value: float, seq: int, *, settings: bool = False) -> TypedNumber | None:
+        """Where `value` had been typed when event `seq` ended: such a number was not computed by that event.
+
+        Two-digit literals in code (0.1, 0.25) are settings by rule, so unless `settings` only three digits and more count there.
+        """
+        for typed in self.typed.get(_key(value), ()):
+            if typed.seq <= seq and (settings or typed.digits >= 3 or not typed.in_code):
+                return typed
+        return None
+
+
+def read_writers(subject: Subject) -> Writers:
+    """Attribute every change of the ledger. Only events that the host itself saw can name a program as writer."""
+    writers = Writers()
+    by_digest: dict[str, Writing] = {}
+    for event in subject.events:
+        reading = read_command(event.command) if event.kind == "command" else Reading()
+        writers.readings[event.seq] = reading
+        if event.kind == "command":
+            _type_text(writers, event.seq, "command", event.command, in_code=True)
+            if reading.programs:
+                writers.runs.append(event)
+        for target, text in reading.typed.items():
+            _type_text(writers, event.seq, target, text, in_code=_is_source(target))
+            if event.source == "sandbox":
+                typed = Writing(target, "typed", event, "typed by a shell command", None)
+                writers.all.append(typed)
+                if plain(text):
+                    writers.contents[plain(text)] = typed
+        for change in event.changes:
+            writing = _attribute(event, reading, change.path, change.after, by_digest)
+            writers.all.append(writing)
+            writers.last[change.path] = writing
+            if change.after and writing.how != "copied":
+                by_digest.setdefault(change.after, writing)
+            if event.kind == "write" and (written := subject.version_text(change.after)) is not None:
+                _type_text(writers, event.seq, change.path, written, in_code=_is_source(change.path))
+                if event.source == "sandbox" and plain(written):
+                    writers.contents[plain(written)] = writing
+    return writers
+
+
+def _attribute(event: Event, reading: Reading, path: str, after: str | None, by_digest: dict[str, Writing]) -> Writing:
+    if event.kind == "write":
+        return Writing(path, "typed", event, event.tool or "an editor tool", after)
+    if event.kind != "command" or event.source != "host":
+        means = UNATTENDED if event.tool == UNATTENDED else f"seen by the {event.source} only"
+        return Writing(path, "unknown", event, means, after)
+    if any(same_file(target, path) for target in reading.typed):
+        return Writing(path, "typed", event, "typed by a shell command", after)
+    origin = by_digest.get(after or "")
+    if origin is not None and origin.path != path and (reading.copies or not reading.programs):
+        return Writing(path, origin.how, origin.event, f"copy of {origin.path}: {origin.means}", after)
+    if reading.programs:
+        return Writing(path, "program", event, reading.programs[-1], after)
+    if reading.edits:
+        return Writing(path, "typed", event, "edited in place by a shell command", after)
+    return Writing(path, "copied" if reading.copies else "typed", event, "shell command without a program", after)
+
+
+def plain(text: str) -> str:
+    """A text without the differences that an editor or `echo` makes: ends of lines, blank lines at its ends."""
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def _type_text(writers: Writers, seq: int, path: str, text: str, *, in_code: bool) -> None:
+    for number, line in enumerate(text.splitlines(), 1):
+        for found in numbers_in(line, number):
+            if found.telling:
+                typed = TypedNumber(seq, path, line.strip()[:300], in_code, _true_digits(found))
+                known = writers.typed.setdefault(_key(found.value), [])
+                if not any(old.in_code == in_code for old in known):
+                    known.append(typed)
+        if not in_code and line.strip():
+            writers.typed_lines.add(line.strip())
+
+
+def _true_digits(number: Number) -> int:
+    """Significant digits without trailing zeros: 0.8500 says no more than 0.85."""
+    return len(f"{abs(number.value):.12g}".replace(".", "").lstrip("0").rstrip("0"))
+
+
+def _key(value: float) -> float:
+    return float(f"{value:.10g}")
+
+
+def _is_source(path: str) -> bool:
+    return posixpath.splitext(path)[1].lower() in SOURCE_SUFFIXES
