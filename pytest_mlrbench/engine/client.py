@@ -1,0 +1,121 @@
+"""The pytest side's end of the engine's socket: start the engine, ask it. Stdlib only, every worker imports it."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from multiprocessing.connection import Client, Connection
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, InfrastructureError
+
+CONFIG = "ConfigError"
+
+
+def send(connection: Connection, message: dict[str, Any]) -> None:
+    """One message as JSON: nothing that crosses the socket is unpickled."""
+    connection.send_bytes(json.dumps(message).encode())
+
+
+def receive(connection: Connection) -> dict[str, Any]:
+    message = json.loads(connection.recv_bytes())
+    assert isinstance(message, dict)
+    return message
+
+
+class EngineClient:
+    """A connection to the engine; blocking, for one thread."""
+
+    def __init__(self, address: str, authkey: str) -> None:
+        try:
+            self._connection = Client(address, family="AF_UNIX", authkey=bytes.fromhex(authkey))
+        except OSError as error:
+            raise InfrastructureError(f"the engine does not answer at {address}: {error}") from error
+
+    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """The engine's answer. Raises ConfigError when it says so, InfrastructureError when it is gone."""
+        try:
+            send(self._connection, {"op": op, **arguments})
+            answer = receive(self._connection)
+        except (OSError, EOFError) as error:
+            raise InfrastructureError(
+                f"the engine is gone ({type(error).__name__}); its last words are in engine.log of the run"
+            ) from error
+        if "error" in answer:
+            raise (ConfigError if answer.get("kind") == CONFIG else InfrastructureError)(str(answer["error"]))
+        return answer
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class EngineProcess:
+    """The engine as a child of the pytest controller; ends when our end of its stdin closes."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        """Start it for `settings` (Settings.model_dump) and wait until it listens.
+
+        Raises ConfigError for settings the engine refuses (a run of other settings, or in use), InfrastructureError otherwise.
+        """
+        self._directory = Path(tempfile.mkdtemp(prefix="mlrbench-"))
+        self.address = str(self._directory / "engine")
+        self.authkey = secrets.token_hex(32)
+        run = Path(settings["run"])
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            log = (run / "engine.log").open("ab")
+        except OSError as error:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            raise ConfigError(f"--mlr-run={run}: cannot be written ({error.strerror}); choose a directory that can") from error
+        with log:
+            self._process = subprocess.Popen(
+                # -P: a json.py in the user's directory must not shadow the standard library; an agent there is still found, last.
+                [sys.executable, "-P", "-m", "pytest_mlrbench.engine"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                # Ctrl-C goes to the terminal's process group; the controller decides what it means for the engine.
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        assert self._process.stdin
+        assert self._process.stdout
+        hello = {
+            "settings": settings,
+            "address": self.address,
+            "authkey": self.authkey,
+            "path": [*(entry for entry in sys.path if entry), str(Path.cwd())],
+        }
+        self._process.stdin.write(json.dumps(hello).encode() + b"\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        ready = json.loads(line) if line else {"error": f"the engine did not start; see {run / 'engine.log'}"}
+        if "error" in ready:
+            self.wait(5)
+            raise (ConfigError if ready.get("kind") == CONFIG else InfrastructureError)(ready["error"])
+
+    def connect(self) -> EngineClient:
+        return EngineClient(self.address, self.authkey)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self, timeout: float) -> None:
+        """Close its stdin, which tells it to end, wait, and kill what has not ended after `timeout` seconds."""
+        if self._process.stdin and not self._process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):  # it is gone already
+                self._process.stdin.close()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        shutil.rmtree(self._directory, ignore_errors=True)

@@ -1,0 +1,266 @@
+"""The engine's heart: every output and record of a run made once, with look-ahead and limits; service.py puts it on a socket."""
+
+import asyncio
+import contextlib
+import errno
+import shutil
+import time
+import traceback
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from ..agents import load_agent
+from ..agents.base import StageContext
+from ..agents.carry import carry_out
+from ..errors import AgentFailure, BudgetSpent, ConfigError, InfrastructureError, NotDone
+from ..keys import STAGES as STAGE_NAMES
+from ..keys import TrialKey
+from ..models.counting import CountingModels
+from ..records import StageResult, TrialRecord
+from ..results.store import RunStore, file_digests
+from ..sandboxes.export import export_workspace
+from ..settings import Settings
+from ..stages.stage import STAGES, missing_outputs
+from ..tasks.catalogue import Task, load_tasks
+from .detached import Detached
+from .grading import Grader
+from .resources import Resources
+from .sources import Sources
+
+FINISHED = ("done", "failed")
+"""What a resumed run keeps; errors and skips are done again."""
+TEXT_STAGE_FILE = 32 * 2**20
+"""Bytes of the largest file kept of a text stage: a paper's figures have up to 20 MiB, and no such stage makes data."""
+
+
+class Engine:
+    """All trials of one run. Lives in one event loop."""
+
+    def __init__(self, settings: Settings, store: RunStore, resources: Resources, notice: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.store = store
+        self.resources = resources
+        self.sources = Sources(settings)
+        self.notice = notice
+        self.counts: dict[str, Counter[str]] = {stage: Counter() for stage in STAGE_NAMES}
+        """Stage -> how many selected trials are waiting, running, done, failed, error, skipped."""
+        self._agent = load_agent(settings.agent)
+        self._grader = Grader(settings, store, resources)
+        self._detached = Detached(settings, store, resources)
+        self._outputs: dict[TrialKey, asyncio.Task[StageResult]] = {}
+        self._records: dict[TrialKey, asyncio.Task[TrialRecord]] = {}
+
+    # -- single flight ------------------------------------------------------------------------------------------------
+
+    def start(self, keys: Sequence[TrialKey]) -> None:
+        """Begin all of `keys`; earlier ones get slots first."""
+        for key in keys:
+            self._flight(key)
+
+    async def result(self, key: TrialKey) -> TrialRecord:
+        """The finished record of `key`, making it if need be; the world's faults are in its status, not raised."""
+        return await asyncio.shield(self._flight(key))
+
+    def _flight(self, key: TrialKey) -> asyncio.Task[TrialRecord]:
+        if key not in self._records:
+            self._records[key] = asyncio.create_task(self._record(key), name=f"record {key}")
+            self.counts[key.stage]["waiting"] += 1
+        return self._records[key]
+
+    async def output(self, key: TrialKey) -> StageResult:
+        """How the agent's part of `key` ended, carrying it out if need be."""
+        if key not in self._outputs:
+            self._outputs[key] = asyncio.create_task(self._output(key), name=f"output {key}")
+        return await asyncio.shield(self._outputs[key])
+
+    async def close(self, *, stop_runners: bool) -> None:
+        """Cancel what is in flight; stop the runners, or leave them to be adopted."""
+        tasks = [*self._records.values(), *self._outputs.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if stop_runners:
+            await self._detached.stop_all()
+        await self.resources.close()
+
+    # -- a record -----------------------------------------------------------------------------------------------------
+
+    async def _record(self, key: TrialKey) -> TrialRecord:
+        stored = await asyncio.to_thread(self.store.record, key)
+        if stored is not None and stored.status in FINISHED:
+            self._count(key, "waiting", stored.status)
+            return stored
+        started = time.time()
+        base = TrialRecord(
+            task=key.task,
+            stage=key.stage,
+            epoch=key.epoch,
+            model=self.settings.model,
+            agent=self.settings.agent,
+            coder=self.settings.coder if key.stage in ("experiment", "paper", "end2end") else None,
+            status="error",
+            attempt=stored.attempt + 1 if stored is not None else 1,
+            started=started,
+            finished=started,
+        )
+        result: StageResult | None = None
+        try:
+            inputs, labels = await self.inputs(key)
+            base = base.model_copy(update={"inputs": labels})
+            result = await self.output(key)
+            self._count(key, "waiting", "running")
+            base = base.model_copy(
+                update={
+                    "agent_spent": result.spent,
+                    "not_shown": result.not_shown,
+                    "files": result.files,
+                    "environment": result.environment,
+                    "started": result.started,
+                }
+            )
+            if result.status == "done":
+                task = self.task(key.task)
+                record = await self._grader.grade(key, base, task, inputs)
+            else:
+                ended = {"status": result.status, "reason": result.reason, "over_budget": result.over_budget}
+                record = base.model_copy(update=ended)
+        except Exception as error:  # noqa: BLE001 - one trial's fault must not end the others; it is in the record
+            status, reason = outcome_of(error)
+            over = isinstance(error, BudgetSpent)
+            record = base.model_copy(update={"status": status, "reason": reason, "over_budget": over})
+        total = record.agent_spent + record.judge_spent
+        record = record.model_copy(update={"finished": time.time(), "usage": total.usage, "cost": total.cost})
+        self._count(key, "running" if result is not None else "waiting", record.status)
+        try:
+            await asyncio.to_thread(self.store.write_record, record)
+        except OSError as error:
+            record = record.model_copy(update={"status": "error", "reason": outcome_of(error)[1]})
+        return record
+
+    def _count(self, key: TrialKey, before: str, after: str) -> None:
+        self.counts[key.stage][before] -= 1
+        self.counts[key.stage][after] += 1
+
+    def task(self, name: str) -> Task:
+        task = load_tasks().get(name)
+        if task is None:
+            raise ConfigError(f"unknown task {name!r}; `mlrbench tasks` lists all")
+        return task.with_text(self.settings.tasks)
+
+    # -- inputs and output --------------------------------------------------------------------------------------------
+
+    async def inputs(self, key: TrialKey) -> tuple[dict[str, Path], dict[str, str]]:
+        """Folders and labels of the inputs. Raises NotDone when one has no usable output."""
+        needed = STAGES[key.stage].inputs
+        if not self.sources.own and key.stage not in ("idea", "end2end"):
+            chain = await asyncio.to_thread(self.sources.draw, key)
+            keys = {stage: TrialKey(key.task, stage, chain.epoch) for stage in needed}
+            return (
+                {stage: chain.store.output(source) for stage, source in keys.items()},
+                {stage: chain.label(key.task, stage) for stage in needed},
+            )
+        for stage in needed:
+            source = key.at(stage)
+            made = await self.output(source)
+            if made.status != "done" and (made.status != "failed" or missing_outputs(stage, self.store.output(source))):
+                # No item of its own tells of an ungraded input that the world made fail.
+                silent = made.status == "error" and not STAGES[stage].graded
+                kind = BudgetSpent if made.over_budget else InfrastructureError if silent else NotDone
+                raise kind(f"its input {source} has no usable output: {made.reason}")
+        return {stage: self.store.output(key.at(stage)) for stage in needed}, dict.fromkeys(needed, "own")
+
+    async def _output(self, key: TrialKey) -> StageResult:
+        stored = await asyncio.to_thread(self.store.stage_result, key)
+        if stored is not None and stored.status in FINISHED:
+            return stored
+        started = time.time()
+        try:
+            inputs, _ = await self.inputs(key)
+            if key.stage == "end2end":
+                result = StageResult(status="done", started=started, finished=time.time())
+            elif key.stage == "experiment":
+                return await self._detached.run(key, inputs)
+            else:
+                result = await self._carry_out(key, inputs)
+        except Exception as error:  # noqa: BLE001 - the trials that need this output are told why it is missing
+            status, reason = outcome_of(error)
+            over = isinstance(error, BudgetSpent)
+            return StageResult.model_validate(
+                {"status": status, "reason": reason, "over_budget": over, "started": started, "finished": time.time()}
+            )
+        await asyncio.to_thread(self.store.write_stage_result, key, result)
+        return result
+
+    async def _carry_out(self, key: TrialKey, inputs: dict[str, Path]) -> StageResult:
+        """A model stage, in this process: what may be kept of the agent's workspace becomes the output in one rename."""
+        trial = self.store.trial(key)
+        workspace, staging = trial / "work", trial / ".staging"
+        for folder in (workspace, staging):
+            await asyncio.to_thread(fresh_directory, folder)
+        async with self.resources.stage_slots:
+            started = time.time()
+            models = CountingModels(self.resources.models())
+            context = StageContext(
+                task=self.task(key.task),
+                epoch=key.epoch,
+                seed=self.settings.seed,
+                today=self.resources.today,
+                inputs=inputs,
+                models=models,
+                model=self.settings.model,
+                scope=str(key),
+                settings=self.settings,
+                deadline=started + self.settings.stage_timeout(key.stage),
+            )
+            reason = await carry_out(self._agent, key.stage, workspace, context)
+        left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip=set(), max_file=TEXT_STAGE_FILE)
+        if not reason and (missing := await asyncio.to_thread(missing_outputs, key.stage, staging)):
+            reason = "; ".join([*missing, *left_out])
+        files = await asyncio.to_thread(file_digests, staging)
+        await asyncio.to_thread(self.store.commit_output, key, staging)
+        await asyncio.to_thread(shutil.rmtree, workspace, ignore_errors=True)
+        return StageResult.model_validate(
+            {
+                "status": "failed" if reason else "done",
+                "reason": reason,
+                "started": started,
+                "finished": time.time(),
+                "spent": models.spent,
+                "not_shown": context.not_shown,
+                "files": files,
+                "environment": {"left_out": left_out} if left_out else {},
+            }
+        )
+
+
+def fresh_directory(path: Path) -> None:
+    """An empty directory at `path`, whatever an interrupted attempt left there."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
+    path.mkdir(parents=True)
+
+
+def outcome_of(error: BaseException) -> tuple[str, str]:
+    """Status and reason of a trial that ended with `error` (docs/interface.md, an item's outcome)."""
+    if isinstance(error, NotDone):
+        return "skipped", str(error)
+    if isinstance(error, AgentFailure):
+        return "failed", str(error)
+    if isinstance(error, InfrastructureError | ConfigError):
+        return "error", str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            "error",
+            f"no space left for the run ({error.filename or 'unknown file'}): free some and run again with the same --mlr-run=",
+        )
+    where = traceback.format_exception(error)
+    return "error", f"{type(error).__name__}: {error} (a fault of pytest-mlrbench or of a plugged-in agent)\n" + "".join(where[-6:])
+
+
+async def gather_all(jobs: Sequence[Awaitable[None]]) -> None:
+    """Wait for all; raise the first error after every job has ended, so that nothing runs on unseen."""
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

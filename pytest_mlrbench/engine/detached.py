@@ -1,0 +1,176 @@
+"""The engine's side of experiments: start a detached runner for a trial, or adopt the one that an earlier engine left alive."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .. import errors
+from ..errors import BudgetSpent, InfrastructureError, MLRBenchError
+from ..keys import TrialKey
+from ..records import StageResult
+from ..results.shown import usd
+from ..results.store import RunStore, write_atomic
+from ..settings import Settings
+from .lock import alive
+from .resources import Resources
+
+POLL = 0.1
+"""Seconds between looks at a runner (an adopted one is not our child, so its end is not reported to us)."""
+GRACE = 15.0
+"""Seconds a runner has to remove its container after SIGTERM."""
+TAKEN = 3
+"""Exit status of a runner that found another one alive for its trial."""
+
+
+class Detached:
+    """All experiments of one engine."""
+
+    def __init__(self, settings: Settings, store: RunStore, resources: Resources) -> None:
+        self._settings = settings
+        self._store = store
+        self._resources = resources
+        calls = resources.calls
+        self._paid_before = {key: calls.spent(str(key)).cost for key, _ in live_runners(store)}
+        """Of the runners that an earlier engine left alive, what this engine's budget has counted already."""
+        self._waiting = 0
+        """Experiments that wait or run; each gets an equal share of what is left."""
+
+    async def run(self, key: TrialKey, inputs: dict[str, Path]) -> StageResult:
+        """The experiment's result. Raises what ended the runner: InfrastructureError, NotDone or ConfigError."""
+        self._waiting += 1
+        try:
+            async with self._resources.runner_slots, self._resources.runner_permit():
+                with self._resources.budget_share(self._waiting) as share:
+                    paid = self._paid_before.get(key, self._resources.calls.spent(str(key)).cost)
+                    try:
+                        return await self._run(key, inputs, share.amount if share else None)
+                    except BudgetSpent as error:
+                        if share is None or self._settings.budget is None:
+                            raise
+                        raise BudgetSpent(  # the runner knows its share only
+                            f"its share of {usd(share.amount)} of the budget of {usd(self._settings.budget)} is used up; "
+                            "resume the run with a higher --mlr-budget=USD (or --mlr-budget=none)"
+                        ) from error
+                    finally:
+                        cost = await asyncio.to_thread(lambda: self._resources.calls.spent(str(key)).cost)
+                        if share:
+                            share.settle(cost - paid)
+                        else:
+                            self._resources.budget.add(cost - paid)
+        finally:
+            self._waiting -= 1
+
+    async def _run(self, key: TrialKey, inputs: dict[str, Path], share: float | None) -> StageResult:
+        trial = self._store.trial(key)
+        status = TAKEN
+        for _ in range(3):
+            result = await asyncio.to_thread(self._store.stage_result, key)
+            if result is not None:
+                return result
+            owner = read_owner(trial)
+            if alive(owner):
+                while alive(owner):  # noqa: ASYNC110 - another process ends it, no event tells us
+                    await asyncio.sleep(POLL)
+                if (trial / "runner-error.json").exists():
+                    break
+                continue  # it left its result, or was killed and is started anew
+            status = await self._start(trial, key, inputs, share)
+            if status != TAKEN:
+                break
+        result = await asyncio.to_thread(self._store.stage_result, key)
+        if result is None:
+            raise _failure(trial, status)
+        return result
+
+    async def _start(self, trial: Path, key: TrialKey, inputs: dict[str, Path], share: float | None) -> int:
+        spec = {
+            "settings": self._settings.model_dump(mode="json"),
+            "key": str(key),
+            "inputs": {stage: str(path) for stage, path in inputs.items()},
+            "budget": share,
+            "today": self._resources.today.isoformat(),
+            "path": [*(entry for entry in sys.path if entry), str(Path.cwd())],
+        }
+        (trial / "runner-error.json").unlink(missing_ok=True)
+        await asyncio.to_thread(write_atomic, trial / "runner-spec.json", json.dumps(spec).encode())
+        with (trial / "runner.log").open("wb") as log:
+            # A session of its own: neither the terminal's Ctrl-C nor its hang-up reaches the experiment.
+            # Not asyncio's subprocess: its transport kills the child when the engine's loop closes.
+            process = subprocess.Popen(  # noqa: ASYNC220
+                [sys.executable, "-P", "-m", "pytest_mlrbench.engine.runner", str(trial)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        while (status := process.poll()) is None:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(POLL)
+        return status
+
+    async def stop_all(self) -> None:
+        """End every live runner of this run; each removes its container."""
+        await asyncio.to_thread(stop_runners, self._store)
+
+
+def read_owner(trial: Path) -> dict[str, Any]:
+    """runner.json of a trial directory, empty when there is none."""
+    try:
+        owner = json.loads((trial / "runner.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def live_runners(store: RunStore) -> list[tuple[TrialKey, dict[str, Any]]]:
+    """Trial and `runner.json` of every runner of this run that still runs on this host."""
+    keys = store.keys()
+    owners = [(key, read_owner(store.trial(key))) for key in keys if key.stage == "experiment"]
+    return [(key, owner) for key, owner in owners if owner and alive(owner)]
+
+
+def stop_runners(store: RunStore) -> int:
+    """SIGTERM every live runner, SIGKILL what is left after GRACE; returns how many there were."""
+    owners = [owner for _, owner in live_runners(store)]
+    for signum in (signal.SIGTERM, signal.SIGKILL):
+        for owner in owners:
+            if alive(owner):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(owner["pid"]), signum)
+        end = time.monotonic() + GRACE
+        while time.monotonic() < end and any(alive(owner) for owner in owners):
+            time.sleep(0.05)
+    return len(owners)
+
+
+def _failure(trial: Path, status: int) -> Exception:
+    """What ended the runner of `trial` without a result."""
+    try:
+        told = json.loads((trial / "runner-error.json").read_text(encoding="utf-8"))
+        kind = getattr(errors, told["kind"], InfrastructureError)
+        assert issubclass(kind, MLRBenchError)
+        return kind(told["message"])
+    except (OSError, ValueError, KeyError):
+        pass  # it had no time to say
+    try:
+        tail = (trial / "runner.log").read_text(encoding="utf-8", errors="replace")[-800:].strip()
+    except OSError:
+        tail = ""
+    how = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return InfrastructureError(
+        f"the runner of {trial.name} was {how}; run again with the same --mlr-run= to redo it" + (f"\n{tail}" if tail else "")
+    )
+
+
+def clear_attempt(trial: Path) -> None:
+    """Remove what a cut attempt left: its evidence would contradict the next attempt's."""
+    for name in ("work", "evidence", ".staging"):
+        shutil.rmtree(trial / name, ignore_errors=True)
+    (trial / "evidence.jsonl").unlink(missing_ok=True)

@@ -1,0 +1,182 @@
+"""What a run is about to do: trials to make and already made, calls and cost expected; shown before the first call."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..keys import STAGES as STAGE_NAMES
+from ..keys import TrialKey
+from ..models.catalog import map_entry
+from ..records import Spent
+from ..results.shown import usd
+from ..results.store import RunStore
+from ..settings import Settings
+from ..stages.prompts import prompt_digest, prompt_names
+from ..stages.rubric import load_rubric
+from ..stages.stage import STAGES
+from ..tasks.catalogue import load_tasks, task_digest
+from .core import FINISHED
+from .sources import Sources
+
+Range = tuple[float, float]
+
+CALLS: dict[str, Range] = {
+    "idea": (1, 1),
+    "literature": (1, 1),
+    "proposal": (1, 1),
+    "experiment": (15, 80),
+    "paper": (1, 1),
+    "end2end": (0, 0),
+}
+"""Model calls of the agent in one trial, fewest and most to expect: one a text stage, the turns of a coding session."""
+TOKENS_IN: dict[str, Range] = {
+    "idea": (700, 1_500),
+    "literature": (1_000, 8_000),
+    "proposal": (2_000, 8_000),
+    "experiment": (100_000, 2_000_000),
+    "paper": (8_000, 60_000),
+    "end2end": (0, 0),
+}
+"""Tokens sent by the agent in one trial."""
+TOKENS_OUT: dict[str, Range] = {
+    "idea": (300, 4_000),
+    "literature": (1_500, 6_000),
+    "proposal": (3_000, 12_000),
+    "experiment": (10_000, 80_000),
+    "paper": (5_000, 20_000),
+    "end2end": (0, 0),
+}
+JUDGE_IN: dict[str, Range] = {
+    "idea": (2_500, 4_000),
+    "proposal": (6_000, 15_000),
+    "experiment": (20_000, 120_000),
+    "paper": (20_000, 100_000),
+    "end2end": (25_000, 150_000),
+}
+JUDGE_OUT: Range = (800, 4_000)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The outlook of one invocation."""
+
+    selected: Sequence[TrialKey]
+    done: int
+    """Selected trials whose record is finished."""
+    make: Counter[str]
+    """Stage -> trials whose output has to be made, inputs that were not selected included."""
+    grade: Counter[str]
+    """Stage -> trials to be judged and audited."""
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def needs_models(self) -> bool:
+        return bool(self.make or self.grade)
+
+
+def make_plan(settings: Settings, store: RunStore, sources: Sources, keys: Sequence[TrialKey], before: Spent) -> Plan:
+    """The plan for `keys`; reads only the store."""
+    todo = [key for key in keys if not _finished(store, key)]
+    grade = Counter(key.stage for key in todo)
+    outputs: dict[TrialKey, None] = {}
+
+    def need(key: TrialKey) -> None:
+        if key in outputs or _made(store, key):
+            return
+        if key.stage == "end2end" or sources.own:
+            for stage in STAGES[key.stage].inputs:
+                need(key.at(stage))
+        outputs[key] = None
+
+    for key in todo:
+        need(key)
+    make = Counter(key.stage for key in outputs if key.stage != "end2end")
+    plan = Plan(keys, len(keys) - len(todo), make, grade)
+    return Plan(keys, plan.done, make, grade, _lines(settings, plan, before))
+
+
+def _finished(store: RunStore, key: TrialKey) -> bool:
+    record = store.record(key)
+    return record is not None and record.status in FINISHED
+
+
+def _made(store: RunStore, key: TrialKey) -> bool:
+    result = store.stage_result(key)
+    return result is not None and result.status in FINISHED
+
+
+def _lines(settings: Settings, plan: Plan, before: Spent) -> list[str]:
+    head = f"mlrbench: {len(plan.selected)} item{'s' * (len(plan.selected) != 1)}, {plan.done} already done"
+    if not plan.needs_models:
+        return [f"{head}; nothing to run in {settings.run}"]
+    making = ", ".join(f"{stage} {plan.make[stage]}" for stage in STAGE_NAMES if plan.make[stage]) or "nothing new"
+    judges = ", ".join(settings.judges)
+    lines = [
+        f"{head}; to make: {making}; to judge: {sum(plan.grade.values())} by {judges}",
+        f"mlrbench: model {settings.model}, agent {settings.agent}, coder {settings.coder}, sandbox {settings.sandbox}, "
+        f"mode {settings.mode}, texts {'ours' if not settings.tasks else settings.tasks}; run {settings.run}",
+    ]
+    calls, cost, unknown = expected(settings, plan)
+    budget = "no budget limit" if settings.budget is None else f"budget {usd(settings.budget)}, {usd(before.cost)} spent before"
+    if calls[1] == 0:
+        lines.append("mlrbench: no model call expected, cost 0.00 USD")
+    else:
+        unpriced = f"no price known for {', '.join(unknown)}"
+        money = f"{cost[0]:.2f}-{cost[1]:.2f} USD" + (f" ({unpriced})" if unknown else "") if cost[1] else unpriced
+        lines.append(f"mlrbench: expecting {calls[0]:.0f}-{calls[1]:.0f} model calls, {money}; {budget}")
+    return lines
+
+
+def expected(settings: Settings, plan: Plan) -> tuple[Range, Range, list[str]]:
+    """Calls and cost (USD) as (least, most) to expect, and the models whose price is unknown."""
+    calls, cost = [0.0, 0.0], [0.0, 0.0]
+    unknown: dict[str, None] = {}
+
+    def add(model: str, times: float, counted: Range, tokens_in: Range, tokens_out: Range) -> None:
+        rate = price(model, settings)
+        for end in (0, 1):
+            calls[end] += times * counted[end]
+            if rate is not None:
+                cost[end] += times * (tokens_in[end] * rate[0] + tokens_out[end] * rate[1]) / 1e6
+        if rate is None and times and counted[1]:
+            unknown[model] = None
+
+    for stage, number in plan.make.items():
+        model = settings.literature_model if stage == "literature" else settings.model
+        if settings.offline or model is None:
+            continue
+        add(model, number, CALLS[stage], TOKENS_IN[stage], TOKENS_OUT[stage])
+    for stage, number in plan.grade.items():
+        for judge in settings.judges:
+            if judge != "offline":
+                repeats = settings.judge_repeats
+                add(judge, number * repeats, (1, 1.2), JUDGE_IN[stage], JUDGE_OUT)
+    return (calls[0], calls[1]), (cost[0], cost[1]), list(unknown)
+
+
+def price(model: str, settings: Settings) -> Range | None:
+    """USD per million input and output tokens; None when it is not known."""
+    entry = map_entry(model)
+    if entry is not None and "input_cost_per_token" in entry and "output_cost_per_token" in entry:
+        return entry["input_cost_per_token"] * 1e6, entry["output_cost_per_token"] * 1e6
+    return settings.price
+
+
+def provenance(settings: Settings, keys: Sequence[TrialKey]) -> dict[str, str]:
+    """Digests of the texts this run gives to agents and judges."""
+    names = sorted({key.task for key in keys})
+    tasks = load_tasks()
+    found: dict[str, str] = {"tasks_source": settings.tasks or "briefs of pytest-mlrbench"}
+    try:
+        found["tasks"] = task_digest([tasks[name].with_text(settings.tasks) for name in names])
+    except KeyError as error:
+        raise ConfigError(f"unknown task {error}; `mlrbench tasks` lists all") from error
+    rubrics = Path(settings.rubrics) if settings.rubrics else None
+    for stage in sorted({key.stage for key in keys}):
+        found[f"rubric {stage}"] = load_rubric(stage, rubrics).digest
+    prompts = Path(settings.prompts) if settings.prompts else None
+    for name in prompt_names(prompts):
+        found[f"prompt {name}"] = prompt_digest(name, prompts)
+    return found

@@ -1,0 +1,76 @@
+"""The preflight: everything that can be known to be missing before the first call is paid, each with how to get it."""
+
+import os
+import shutil
+from collections.abc import Iterable
+
+from ..errors import ConfigError, InfrastructureError
+from ..models.catalog import check_model
+from ..settings import DEFAULT_JUDGES, Settings
+from .planning import Plan
+
+LEAST_DISK = 500 * 2**20
+"""Bytes free below which a run does not start: texts need kilobytes, an experiment's output up to gigabytes."""
+
+PANELS: tuple[tuple[str, str], ...] = (
+    ("GEMINI_API_KEY", "gemini/gemini-2.5-pro"),
+    ("ANTHROPIC_API_KEY", "anthropic/claude-sonnet-4-5"),
+    ("OPENAI_API_KEY", "openai/gpt-5"),
+    ("OPENROUTER_API_KEY", "openrouter/google/gemini-2.5-pro"),
+    ("DEEPSEEK_API_KEY", "deepseek/deepseek-reasoner"),
+    ("MISTRAL_API_KEY", "mistral/mistral-large-latest"),
+)
+"""Judges to propose, by the key they need."""
+
+
+def preflight(settings: Settings, plan: Plan) -> list[str]:
+    """Warnings for the plan; raises ConfigError that lists every fatal problem at once, with the remedy."""
+    if not plan.needs_models:
+        return []
+    fatal: list[str] = []
+    warnings: list[str] = []
+    for model in _models(settings, plan):
+        for problem in check_model(model, settings):
+            (fatal if problem.fatal else warnings).append(problem.message)
+    if fatal and settings.judges == DEFAULT_JUDGES and (panel := _panel_with_present_keys()):
+        fatal.append(f"with the keys that are set, this panel works: --mlr-judges={','.join(panel)}")
+    if plan.make["experiment"] and settings.sandbox == "docker":
+        from ..sandboxes.docker import check_docker
+
+        try:
+            check_docker(settings.image)
+        except InfrastructureError as error:
+            fatal.append(str(error))
+    if plan.make["experiment"] and settings.sandbox == "local" and not settings.offline:
+        warnings.append("--mlr-sandbox=local: what the agent writes runs on this machine as you, without a container")
+    free = shutil.disk_usage(_existing(settings.run)).free
+    if free < LEAST_DISK:
+        fatal.append(
+            f"only {free / 2**20:.0f} MiB free for --mlr-run={settings.run}: free {LEAST_DISK // 2**20} MiB or choose another place"
+        )
+    if fatal:
+        raise ConfigError("mlrbench cannot start:\n" + "\n".join(f"  - {text}" for text in dict.fromkeys(fatal)))
+    return [f"mlrbench: warning: {text}" for text in dict.fromkeys(warnings)]
+
+
+def _models(settings: Settings, plan: Plan) -> Iterable[str]:
+    """Models that this plan calls."""
+    found: dict[str, None] = {}
+    if plan.make - type(plan.make)({"literature": plan.make["literature"]}):
+        found[settings.model] = None
+    if plan.make["literature"] and settings.literature_model is not None:
+        found[settings.literature_model] = None
+    if plan.grade:
+        found.update(dict.fromkeys(judge for judge in settings.judges if judge != "offline"))
+    return found
+
+
+def _panel_with_present_keys() -> list[str]:
+    return [model for key, model in PANELS if os.environ.get(key)][:2]
+
+
+def _existing(path: str) -> str:
+    """The nearest folder of `path` that exists."""
+    while not os.path.exists(path):  # noqa: PTH110
+        path = os.path.dirname(path) or "."  # noqa: PTH120
+    return path

@@ -1,0 +1,191 @@
+"""The runner: a detached process that owns one experiment from start to stored output (`python -m ...engine.runner TRIAL`)."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import uuid
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ..agents import load_agent
+from ..agents.base import StageContext
+from ..agents.carry import carry_out
+from ..errors import InfrastructureError, MLRBenchError, NotDone
+from ..evidence.ledger import Ledger
+from ..keys import TrialKey
+from ..models.client import ModelClient
+from ..models.counting import CountingModels
+from ..models.limits import Budget, Limiter
+from ..records import StageResult
+from ..results.calls import CallLog
+from ..results.store import RunStore, file_digests, write_atomic
+from ..sandboxes import open_sandbox
+from ..sandboxes.base import Limits, SandboxSpec
+from ..sandboxes.export import export_workspace
+from ..settings import Settings
+from ..stages.stage import missing_outputs
+from ..tasks.catalogue import load_tasks
+from .detached import TAKEN, clear_attempt, read_owner
+from .lock import alive, identity
+
+INPUT_FOLDER = "inputs"
+"""Folder of the workspace with the texts of earlier stages; not part of the experiment's output."""
+
+
+class Runner:
+    """One experiment."""
+
+    def __init__(self, trial: Path) -> None:
+        self.trial = trial
+        spec = json.loads((trial / "runner-spec.json").read_text(encoding="utf-8"))
+        self.spec: dict[str, Any] = spec
+        self.settings = Settings.model_validate(spec["settings"])
+        self.key = TrialKey.parse(spec["key"])
+        self.store = RunStore(self.settings.run_path)
+        self.inputs = {stage: Path(path) for stage, path in spec["inputs"].items()}
+
+    async def run(self) -> StageResult:
+        """Carry the experiment out and store its output."""
+        settings, trial = self.settings, self.trial
+        clear_attempt(trial)
+        workspace = trial / "work"
+        workspace.mkdir(parents=True)
+        self._copy_inputs(workspace / INPUT_FOLDER)
+        calls = CallLog(self.store.calls, f"runner-{self.key.task}-{self.key.epoch}")
+        models = CountingModels(
+            client := ModelClient(settings, calls, Budget(self.spec["budget"], 0.0), limiter=Limiter(1), notice=_say)
+        )
+        started = time.time()
+        sandbox = open_sandbox(
+            settings.sandbox,
+            SandboxSpec(
+                workspace=workspace,
+                run_id=str(settings.run_path),
+                trial=str(self.key),
+                limits=Limits(memory=settings.memory, cpus=settings.cpus),
+                image=settings.image,
+                network=settings.network,
+            ),
+        )
+        context = StageContext(
+            task=load_tasks()[self.key.task].with_text(settings.tasks),
+            epoch=self.key.epoch,
+            seed=settings.seed,
+            today=date.fromisoformat(self.spec["today"]),
+            inputs=self.inputs,
+            models=models,
+            model=settings.model,
+            scope=str(self.key),
+            settings=settings,
+            deadline=started + settings.stage_timeout("experiment"),
+            sandbox=sandbox,
+            ledger=Ledger(trial, workspace),
+        )
+        try:
+            environment = await sandbox.start()
+            reason = await carry_out(load_agent(settings.agent), "experiment", workspace, context)
+        finally:
+            await sandbox.close()
+            await client.close()
+            calls.close()
+        staging = trial / ".staging"
+        left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip={INPUT_FOLDER})
+        if not reason and (missing := missing_outputs("experiment", staging)):
+            reason = "; ".join([*missing, *left_out])
+        self.store.commit_output(self.key, staging)
+        result = StageResult.model_validate(
+            {
+                "status": "failed" if reason else "done",
+                "reason": reason,
+                "started": started,
+                "finished": time.time(),
+                "spent": models.spent,
+                "not_shown": context.not_shown,
+                "files": file_digests(self.store.output(self.key)),
+                "environment": {**environment, "left_out": left_out},
+            }
+        )
+        self.store.write_stage_result(self.key, result)
+        shutil.rmtree(workspace, ignore_errors=True)
+        return result
+
+    def _copy_inputs(self, folder: Path) -> None:
+        folder.mkdir()
+        for path in self.inputs.values():
+            for file in path.glob("*.md"):
+                if file.is_file() and not file.is_symlink():  # a pool of --mlr-inputs may come from strangers
+                    shutil.copyfile(file, folder / file.name)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _claim(trial: Path) -> bool:
+    """Write runner.json unless another live runner has; exclusive, so of two starters one goes on."""
+    owner = trial / "runner.json"
+    for _ in range(3):
+        mine = trial / f".runner-{uuid.uuid4().hex}"
+        mine.write_text(json.dumps({**identity(), "started": time.time()}), encoding="utf-8")
+        try:
+            os.link(mine, owner)
+        except FileExistsError:
+            if alive(read_owner(trial)):
+                return False
+            with contextlib.suppress(FileNotFoundError):
+                owner.rename(trial / f".dead-runner-{uuid.uuid4().hex}")
+        else:
+            return True
+        finally:
+            mine.unlink()
+    return False
+
+
+async def _main(trial: Path) -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(signum, task.cancel)
+    try:
+        await Runner(trial).run()
+    except asyncio.CancelledError:
+        _tell(trial, NotDone("the experiment was stopped"))
+        return 1
+    except MLRBenchError as error:
+        _tell(trial, error)
+        return 1
+    except Exception as error:  # noqa: BLE001 - a full disk, a bug of a plugged-in agent: the trial's record must say which
+        from .core import outcome_of
+
+        _tell(trial, InfrastructureError(outcome_of(error)[1]))
+        return 1
+    return 0
+
+
+def _tell(trial: Path, error: MLRBenchError) -> None:
+    """Leave the reason for the engine."""
+    _say(f"{type(error).__name__}: {error}")
+    with contextlib.suppress(OSError):  # a full disk: the log's tail is then what the engine shows
+        write_atomic(trial / "runner-error.json", json.dumps({"kind": type(error).__name__, "message": str(error)}).encode())
+
+
+def main() -> None:
+    trial = Path(sys.argv[1])
+    spec = json.loads((trial / "runner-spec.json").read_text(encoding="utf-8"))
+    sys.path.extend(entry for entry in spec["path"] if entry not in sys.path)
+    if not _claim(trial):
+        sys.exit(TAKEN)
+    try:
+        sys.exit(asyncio.run(_main(trial)))
+    finally:
+        (trial / "runner.json").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

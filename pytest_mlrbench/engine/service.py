@@ -1,0 +1,248 @@
+"""The engine on its socket: what controller and workers may ask, and the life of the process from start to orderly end."""
+
+import asyncio
+import contextlib
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, Listener
+from typing import Any
+
+from ..errors import ConfigError, InfrastructureError, MLRBenchError
+from ..keys import TrialKey
+from ..records import TrialRecord
+from ..results.store import RunStore
+from ..settings import SEARCH_SOURCES, Settings, differences
+from .client import CONFIG, receive, send
+from .core import FINISHED, Engine
+from .lock import RunLock
+from .planning import Plan, make_plan, provenance
+from .preflight import preflight
+from .resources import Resources
+
+Json = dict[str, Any]
+
+
+class Service:
+    """Answers the socket for one engine."""
+
+    def __init__(self, settings: Settings, store: RunStore, loop: asyncio.AbstractEventLoop) -> None:
+        self.settings = settings
+        self.store = store
+        self.loop = loop
+        self.resources = Resources(settings, store, self.notice)
+        self.engine = Engine(settings, store, self.resources, self.notice)
+        self.stop_runners = False
+        """Set when the user ended the run (Ctrl-C): experiments end too. Otherwise they outlive the engine."""
+        self.warnings: list[str] = []
+        """Shown with the plan."""
+        self._notices: list[str] = []
+        self._collected: dict[str, list[TrialKey]] = {}
+        self._collection = threading.Condition()
+        self._plan: Plan | None = None
+        self.ended = threading.Event()
+
+    def notice(self, text: str) -> None:
+        """Something the user should see; the controller fetches it with the next progress."""
+        print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True)
+        self._notices.append(text)
+
+    # -- the socket, one thread a connection ----------------------------------------------------------------------------
+
+    def listen(self, listener: Listener) -> None:
+        """Accept connections until the listener closes."""
+        while not self.ended.is_set():
+            try:
+                connection = listener.accept()
+            except Exception as error:  # noqa: BLE001 - a failed handshake of one peer must not deafen the engine
+                if not self.ended.is_set():
+                    print(f"connection refused: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                    time.sleep(0.05)
+                continue
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: Connection) -> None:
+        with connection, contextlib.suppress(EOFError, OSError):  # the peer is gone: nobody waits for an answer
+            while True:
+                message = receive(connection)
+                try:
+                    answer = self._answer(message)
+                except ConfigError as error:
+                    answer = {"error": str(error), "kind": CONFIG}
+                except MLRBenchError as error:
+                    answer = {"error": str(error), "kind": type(error).__name__}
+                send(connection, answer)
+
+    def _answer(self, message: Json) -> Json:
+        operations: dict[str, Callable[[Json], Json]] = {
+            "collected": self._on_collected,
+            "plan": self._on_plan,
+            "result": self._on_result,
+            "progress": self._on_progress,
+            "stop": self._on_stop,
+        }
+        operation = operations.get(message["op"])
+        if operation is None:
+            raise InfrastructureError(f"the engine does not know {message['op']!r}; valid: {', '.join(operations)}")
+        return operation(message)
+
+    def _on_collected(self, message: Json) -> Json:
+        """A worker's ordered trial keys."""
+        with self._collection:
+            self._collected[message["worker"]] = [TrialKey.parse(key) for key in message["keys"]]
+            self._collection.notify_all()
+        return {}
+
+    def _on_plan(self, message: Json) -> Json:
+        """What the run will do, after `workers` workers have collected; starts it unless `lookahead` is false."""
+        with self._collection:
+            if not self._collection.wait_for(lambda: len(self._collected) >= message["workers"], timeout=600):
+                raise InfrastructureError(
+                    f"only {len(self._collected)} of {message['workers']} workers collected their items within 600 s"
+                )
+            collections = list(self._collected.values())
+        keys = collections[0]
+        if any(other != keys for other in collections[1:]):
+            raise InfrastructureError("the workers collected different items; do they see the same files and options?")
+        if self._plan is None:
+            plan = make_plan(self.settings, self.store, self.engine.sources, keys, self.resources.before)
+            self.store.write_run(
+                {**self.store.run(), "digests": provenance(self.settings, keys), "selected": [str(key) for key in keys]}
+            )
+            warnings = [*self.warnings, *preflight(self.settings, plan)] if plan.needs_models else []
+            self._plan = plan
+            if message["lookahead"]:
+                self.loop.call_soon_threadsafe(self.engine.start, keys)
+            return {"lines": [*plan.lines, *warnings]}
+        return {"lines": []}
+
+    def _on_result(self, message: Json) -> Json:
+        key = TrialKey.parse(message["key"])
+        stored = self._stored(key)
+        if stored is None:
+            stored = self._on_loop(key).model_dump(mode="json")
+        return {"record": stored}
+
+    def _stored(self, key: TrialKey) -> Json | None:
+        """A finished record as it lies on disk: a finished run is served without the event loop."""
+        try:
+            record = json.loads((self.store.trial(key) / "record.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) and record.get("status") in FINISHED else None
+
+    def _on_loop(self, key: TrialKey) -> TrialRecord:
+        future = asyncio.run_coroutine_threadsafe(self.engine.result(key), self.loop)
+        try:
+            return future.result()
+        except (asyncio.CancelledError, RuntimeError) as error:
+            raise InfrastructureError("the run was stopped") from error
+
+    def _on_progress(self, _: Json) -> Json:
+        notices, self._notices = self._notices, []
+        counts = {stage: dict(counter) for stage, counter in self.engine.counts.items() if counter}
+        return {
+            "notices": notices,
+            "counts": counts,
+            "calls": self.resources.limiter.active,
+            "spent": self.resources.budget.spent,
+            "plan": self._plan is not None,
+        }
+
+    def _on_stop(self, message: Json) -> Json:
+        self.stop_runners = bool(message["interrupted"])
+        return {}
+
+
+def open_run(settings: Settings) -> RunStore:
+    """The store of `settings.run`, new or resumed. Raises ConfigError when it is a run of other settings."""
+    from .. import __version__
+
+    store = RunStore(settings.run_path)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    stored = RunStore.open(settings.run_path).run() if store.run_file.exists() else None
+    if stored is not None and not isinstance(stored.get("settings"), dict):
+        raise ConfigError(f"{store.run_file} is damaged, it holds no settings: move it away, or choose another --mlr-run=")
+    different = differences(stored["settings"], settings) if stored is not None else []
+    if different and _anything_done(store):
+        raise ConfigError(
+            f"--mlr-run={settings.run} is a run of other settings, which cannot be mixed:\n  "
+            + "\n  ".join(different)
+            + "\nUse the stored ones, or another --mlr-run="
+        )
+    if stored is not None and not different:
+        store.write_run(
+            {**stored, "settings": settings.model_dump(mode="json"), "resumed": [*stored.get("resumed", []), now], "finished": None}
+        )
+    else:
+        versions = {"pytest-mlrbench": __version__, "python": sys.version.split()[0]}
+        store.write_run(
+            {"settings": settings.model_dump(mode="json"), "versions": versions, "started": now, "resumed": [], "finished": None}
+        )
+    return store
+
+
+def _anything_done(store: RunStore) -> bool:
+    """Whether a trial was begun or a call made; a preflight that ended the run before both leaves nothing to mix with."""
+    return bool(store.keys()) or any(store.calls.glob("*"))
+
+
+def settle_search(settings: Settings) -> tuple[Settings, str | None]:
+    """`settings` with a literature source in place of `auto`, and a warning when it is not the one people expect.
+
+    A resumed run keeps what it began with; a new one takes openalex if that answers now. The whole run has one source, so that
+    its trials can be compared.
+    """
+    if settings.search != "auto":
+        return settings, None
+    if RunStore(settings.run_path).run_file.exists():
+        return settings.model_copy(update={"search": RunStore.open(settings.run_path).run()["settings"]["search"]}), None
+    from ..search.reach import why_unreachable
+
+    reason = why_unreachable(SEARCH_SOURCES[0])
+    if reason is None:
+        return settings.model_copy(update={"search": SEARCH_SOURCES[0]}), None
+    warning = f"no literature is searched in this run: {reason}; --mlr-search=NAME insists on a source, none silences this"
+    return settings.model_copy(update={"search": "none"}), warning
+
+
+async def serve(settings: Settings, address: str, authkey: str) -> None:
+    """Run the engine until stdin closes. Raises ConfigError before it listens when the run cannot be opened."""
+    loop = asyncio.get_running_loop()
+    with RunLock(settings.run_path):
+        settings, warning = await asyncio.to_thread(settle_search, settings)
+        service = Service(settings, open_run(settings), loop)
+        if warning:
+            service.warnings.append(f"mlrbench: warning: {warning}")
+        with Listener(address, family="AF_UNIX", backlog=128, authkey=bytes.fromhex(authkey)) as listener:
+            threading.Thread(target=service.listen, args=(listener,), daemon=True).start()
+            print(json.dumps({"ready": True}), flush=True)
+            try:
+                # The controller holds the other end: its death, however sudden, closes the pipe.
+                await asyncio.to_thread(sys.stdin.buffer.read)
+            finally:
+                service.ended.set()
+                await service.engine.close(stop_runners=service.stop_runners)
+                finished = datetime.now(UTC).isoformat(timespec="seconds")
+                service.store.write_run({**service.store.run(), "finished": finished})
+
+
+def main() -> None:
+    """`python -m pytest_mlrbench.engine`: settings come as one JSON line on stdin."""
+    hello = json.loads(sys.stdin.buffer.readline())
+    sys.path.extend(entry for entry in hello["path"] if entry not in sys.path)
+    # What libraries print must not end up in the pipe to the controller.
+    ready, sys.stdout = sys.stdout, sys.stderr
+    try:
+        with contextlib.redirect_stdout(ready):
+            settings = Settings.model_validate(hello["settings"])
+            asyncio.run(serve(settings, hello["address"], hello["authkey"]))
+    except MLRBenchError as error:
+        print(json.dumps({"error": str(error), "kind": type(error).__name__}), file=ready, flush=True)
+        sys.exit(1)
+    except OSError as error:
+        print(json.dumps({"error": f"{settings.run_path}: {error.strerror}", "kind": CONFIG}), file=ready, flush=True)
+        sys.exit(1)
