@@ -1,0 +1,335 @@
+"""Every --mlr-* option and its ini twin: declared for pytest, read by `option > ini > default`, checked. Stdlib only."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from .errors import ConfigError
+from .keys import GRADED, safe_name
+
+if TYPE_CHECKING:
+    from .tasks.suites import Selection
+
+OFFLINE_MODELS = ("offline", "offline-fabricator", "offline-sloppy")
+"""As settings.OFFLINE_MODELS, which would cost a pydantic import here; a test keeps them equal."""
+DEFAULT_JUDGES = ("gemini/gemini-2.5-pro", "anthropic/claude-sonnet-4-5")
+DIMENSIONS = (
+    "Consistency", "Clarity", "Novelty", "Feasibility", "Completeness", "Soundness", "Insightfulness", "Significance", "Overall",
+)  # fmt: skip
+CODERS = ("bash",)
+SEARCH_AUTO = "auto"
+"""Nobody named a source: the engine takes openalex where it answers, else none, and stores which."""
+
+LAST_RUN = "mlrbench/last_run"
+"""Key in pytest's cache: the run directory that --lf resumes."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option with its ini twin."""
+
+    name: str
+    """Without `--mlr-`."""
+    help: str
+    metavar: str
+    many: bool = False
+    """Repeatable, and a comma-separated list."""
+
+    @property
+    def flag(self) -> str:
+        return f"--mlr-{self.name}"
+
+    @property
+    def dest(self) -> str:
+        return "mlr_" + self.name.replace("-", "_")
+
+
+OPTIONS = (
+    Option("model", "model under test: any litellm id, or offline, offline-fabricator, offline-sloppy; turns the plugin on", "ID"),
+    Option(
+        "agent",
+        "who carries the stages out: mlr-agent (default) or your own class as module:attr (trusted, runs on this host)",
+        "NAME",
+    ),
+    Option("coder", f"coding agent of the experiment stage: {', '.join(CODERS)}", "NAME"),
+    Option(
+        "search",
+        "literature source: openalex (default; none for the offline models, and with a warning where it does not answer), arxiv, "
+        "none, or the litellm id of a model that searches",
+        "NAME",
+    ),
+    Option(
+        "judges",
+        f"the panel, comma-separated (default {','.join(DEFAULT_JUDGES)}; offline for the offline models)",
+        "A,B",
+        many=True,
+    ),
+    Option("judge-repeats", "reviews by each judge of the same output (1)", "K"),
+    Option("suite", "smoke: 3 tasks; core: the ten of the paper's Table 7; paper: 432 items; full: 201 x 5 (default)", "NAME"),
+    Option("task", "only tasks whose id matches (repeatable)", "GLOB", many=True),
+    Option("stage", f"only these stages: {', '.join(GRADED)} (repeatable)", "S,..", many=True),
+    Option("category", "only tasks of this category (repeatable)", "C", many=True),
+    Option("venue", "only tasks of this venue: ICLR, ICML, NeurIPS (repeatable)", "V", many=True),
+    Option("year", "only tasks of this year (repeatable)", "Y", many=True),
+    Option("mode", "stepwise (default): inputs from --mlr-inputs where given; end2end: the model's own chain", "MODE"),
+    Option("inputs", "runs to draw a stage's inputs from in stepwise mode, comma-separated", "DIR,..", many=True),
+    Option("epochs", "repeats of every trial (1)", "K"),
+    Option("seed", "seed for sampling (0)", "N"),
+    Option("run", "run directory (mlr-runs/<UTC time>-<model>); an existing one is resumed; --lf resumes the last", "DIR"),
+    Option("concurrency", "model calls in flight for the whole run, whatever -n is (32)", "N"),
+    Option("budget", "what the whole run may spend, or none (50)", "USD"),
+    Option("price", "USD per million input and output tokens, for a model without a known price", "IN,OUT"),
+    Option("sandbox", "docker, local or auto (default: local for the offline models, docker for everything else)", "KIND"),
+    Option("image", "Docker image of the sandbox (mlrbench-research:latest, made by `mlrbench image build`)", "REF"),
+    Option("network", "what experiments reach: none (default) or full", "MODE"),
+    Option(
+        "timeout",
+        "time limit of a stage, as experiment:6h or paper:30m (repeatable; experiment 6h, others 30m)",
+        "STAGE:DURATION",
+        many=True,
+    ),
+    Option("memory", "memory of one experiment (16G)", "SIZE"),
+    Option("cpus", "CPUs of one experiment (4)", "N"),
+    Option("min", "fail items whose panel score is lower, as Overall:6 (repeatable)", "DIM:SCORE", many=True),
+    Option("require", "verified: fail items whose results are not verified", "VERDICT"),
+    Option("rubrics", "other rubrics instead of the packaged ones", "DIR"),
+    Option("prompts", "other prompts instead of the packaged ones", "DIR"),
+    Option("tasks", "other task texts (for instance the published ones) instead of our briefs", "DIR"),
+    Option(
+        "model-setting",
+        "a setting of one model, as openai/o4-mini:reasoning_effort=high; keys temperature, reasoning_effort, max_tokens, context, "
+        "vision, schema_output, timeout (repeatable)",
+        "MODEL:KEY=VALUE",
+        many=True,
+    ),
+    Option("report", "where the HTML report goes (report.html in the run directory), or none", "FILE"),
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare them all. Paths are documented with `=`: `--opt DIR` with an existing DIR would move pytest's rootdir."""
+    group = parser.getgroup("mlrbench", "MLR-Bench: open-ended ML research tasks for AI agents")
+    for option in OPTIONS:
+        action = "append" if option.many else "store"
+        group.addoption(option.flag, action=action, dest=option.dest, metavar=option.metavar, default=None, help=option.help)
+        kind: Literal["linelist", "string"] = "linelist" if option.many else "string"
+        parser.addini(option.dest, f"ini twin of {option.flag}", type=kind, default=None)
+
+
+class Values:
+    """What the user asked for, by option name; raises ConfigError for what cannot be meant."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def _raw(self, name: str) -> Any:
+        option = _OPTION[name]
+        given = self._config.getoption(option.dest, None)
+        if given is not None:
+            return given
+        return self._config.getini(option.dest) or None
+
+    def text(self, name: str, default: str | None = None) -> str | None:
+        given = self._raw(name)
+        return default if given is None else str(given).strip()
+
+    def choice(self, name: str, valid: tuple[str, ...], default: str) -> str:
+        given = self.text(name, default)
+        assert given is not None
+        if given not in valid:
+            raise ConfigError(f"--mlr-{name}={given}: unknown; valid: {', '.join(valid)}")
+        return given
+
+    def number(self, name: str, default: float, kind: type[int] | type[float], least: float) -> Any:
+        given = self.text(name)
+        return default if given is None else _number(f"--mlr-{name}={given}", given, kind, least)
+
+    def many(self, name: str, *, split: bool = True) -> tuple[str, ...]:
+        given = self._raw(name) or []
+        parts = [part.strip() for entry in given for part in (entry.split(",") if split else [entry])]
+        return tuple(dict.fromkeys(part for part in parts if part))
+
+    def folder(self, name: str) -> str | None:
+        given = self.text(name)
+        if given is None:
+            return None
+        if not Path(given).is_dir():
+            raise ConfigError(f"--mlr-{name}={given}: no such directory")
+        return os.path.abspath(given)  # noqa: PTH100 - Path.resolve would follow links the user set up on purpose
+
+
+_OPTION = {option.name: option for option in OPTIONS}
+
+
+def model_of(config: pytest.Config) -> str | None:
+    """The model under test, None when the plugin has nothing to do."""
+    return Values(config).text("model") or None
+
+
+def selection_of(config: pytest.Config) -> "Selection":
+    """Which trials the invocation is about. Raises ConfigError for filters that select nothing."""
+    from .tasks.suites import SUITES, Selection  # only where the plugin is in use
+
+    values = Values(config)
+    years = tuple(_number(f"--mlr-year={year}", year, int, 0) for year in values.many("year"))
+    selection = Selection(
+        suite=values.choice("suite", SUITES, "full"),
+        task=values.many("task"),
+        stage=values.many("stage"),
+        category=values.many("category"),
+        venue=values.many("venue"),
+        year=years,
+        epochs=values.number("epochs", 1, int, 1),
+    )
+    selection.check()
+    return selection
+
+
+def settings_of(config: pytest.Config) -> dict[str, Any]:
+    """Everything the engine is told, as plain values of settings.Settings. Raises ConfigError naming option and valid values."""
+    values = Values(config)
+    model = model_of(config)
+    assert model is not None
+    offline = model in OFFLINE_MODELS
+    selection = selection_of(config)
+    sandbox = values.choice("sandbox", ("auto", "docker", "local"), "auto")
+    agent = values.text("agent", "mlr-agent")
+    search = values.text("search", "none" if offline else SEARCH_AUTO)
+    if offline and search != "none":
+        raise ConfigError(f"--mlr-search={search}: {model} reads no literature; valid for the offline models: none")
+    return {
+        "model": model,
+        "agent": agent,
+        "coder": values.choice("coder", CODERS, "bash"),
+        "search": search,
+        "judges": values.many("judges") or (("offline",) if offline else DEFAULT_JUDGES),
+        "judge_repeats": values.number("judge-repeats", 1, int, 1),
+        "suite": selection.suite,
+        "task": selection.task,
+        "stage": selection.stage,
+        "category": selection.category,
+        "venue": selection.venue,
+        "year": selection.year,
+        "mode": values.choice("mode", ("stepwise", "end2end"), "stepwise"),
+        "inputs": tuple(os.path.abspath(path) for path in values.many("inputs")),  # noqa: PTH100
+        "epochs": selection.epochs,
+        "seed": values.number("seed", 0, int, 0),
+        "run": _run_directory(config, values, model),
+        "concurrency": values.number("concurrency", 32, int, 1),
+        "budget": _budget(values),
+        "price": _price(values),
+        "sandbox": ("local" if offline else "docker") if sandbox == "auto" else sandbox,
+        "image": values.text("image", "mlrbench-research:latest"),
+        "network": values.choice("network", ("none", "full"), "none"),
+        "timeout": dict(_timeout(entry) for entry in values.many("timeout")),
+        "memory": _size(values.text("memory", "16G") or "16G"),
+        "cpus": values.number("cpus", 4.0, float, 0.1),
+        "min": dict(_least_score(entry) for entry in values.many("min")),
+        "require": values.choice("require", ("verified",), "verified") if values.text("require") else None,
+        "rubrics": values.folder("rubrics"),
+        "prompts": values.folder("prompts"),
+        "tasks": values.folder("tasks"),
+        "model_settings": _model_settings(values.many("model-setting", split=False)),
+    }
+
+
+def _number(what: str, text: str, kind: Callable[[str], Any], least: float) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not value >= least:  # `not >=` also refuses nan
+        name = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{what}: expected {name} of at least {least:g}")
+    return value
+
+
+def _run_directory(config: pytest.Config, values: Values, model: str) -> str:
+    given = values.text("run")
+    cache = getattr(config, "cache", None)  # absent with -p no:cacheprovider
+    if given is None and config.getoption("lf", False) and cache is not None:
+        given = cache.get(LAST_RUN, None)
+        if given is not None and not Path(given).is_dir():
+            raise ConfigError(f"--lf: the last run {given} is gone; name a run with --mlr-run=")
+    if given is None:
+        given = f"mlr-runs/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{safe_name(model)}"
+    if Path(given).exists() and not Path(given).is_dir():
+        raise ConfigError(f"--mlr-run={given}: is a file; expected a directory")
+    return os.path.abspath(given)  # noqa: PTH100
+
+
+def _budget(values: Values) -> float | None:
+    given = values.text("budget", "50")
+    assert given is not None
+    return None if given.lower() == "none" else _number(f"--mlr-budget={given}: not `none`, so", given, float, 0)
+
+
+def _price(values: Values) -> tuple[float, float] | None:
+    given = values.text("price")
+    if given is None:
+        return None
+    parts = given.split(",")
+    if len(parts) != 2:
+        raise ConfigError(f"--mlr-price={given}: expected IN,OUT in USD per million tokens, for instance --mlr-price=1.1,4.4")
+    low, high = (_number(f"--mlr-price={given}", part, float, 0) for part in parts)
+    return low, high
+
+
+def _timeout(entry: str) -> tuple[str, float]:
+    stage, colon, text = entry.partition(":")
+    stages = ("literature", *GRADED[:-1])
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d|)", text)
+    if not colon or stage not in stages or not match or float(match[1]) <= 0:
+        raise ConfigError(
+            f"--mlr-timeout={entry}: expected STAGE:DURATION such as experiment:2h or paper:900s; stages: {', '.join(stages)}"
+        )
+    return stage, float(match[1]) * {"s": 1, "": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text, re.IGNORECASE)
+    value = float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " ") if match else 0
+    if value < 64 * 2**20:
+        raise ConfigError(f"--mlr-memory={text}: expected a size of at least 64M, such as 512M or 16G")
+    return int(value)
+
+
+def _least_score(entry: str) -> tuple[str, float]:
+    name, colon, text = entry.partition(":")
+    dimension = {known.lower(): known for known in DIMENSIONS}.get(name.strip().lower())
+    if not colon or dimension is None:
+        raise ConfigError(f"--mlr-min={entry}: expected DIMENSION:SCORE such as Overall:6; dimensions: {', '.join(DIMENSIONS)}")
+    score = _number(f"--mlr-min={entry}", text, float, 1)
+    if score > 10:
+        raise ConfigError(f"--mlr-min={entry}: scores go from 1 to 10")
+    return dimension, score
+
+
+def _model_settings(entries: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    kinds: dict[str, Callable[[str], Any]] = {
+        "temperature": float, "reasoning_effort": str, "max_tokens": int, "context": int, "vision": _yes, "schema_output": _yes,
+        "timeout": float,
+    }  # fmt: skip
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        model, colon, rest = entry.rpartition(":")
+        name, equals, text = rest.partition("=")
+        if not colon or not equals or name not in kinds:
+            raise ConfigError(f"--mlr-model-setting={entry}: expected MODEL:KEY=VALUE; keys: {', '.join(kinds)}")
+        try:
+            found.setdefault(model, {})[name] = kinds[name](text)
+        except ValueError as error:
+            raise ConfigError(f"--mlr-model-setting={entry}: {text!r} is no value for {name}") from error
+    return found
+
+
+def _yes(text: str) -> bool:
+    if text.lower() in ("yes", "true", "1", "no", "false", "0"):
+        return text.lower() in ("yes", "true", "1")
+    raise ValueError(text)
