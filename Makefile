@@ -1,0 +1,45 @@
+# make demo, make test: each alone on a machine with Python >= 3.11 and make; make help lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+
+.PHONY: help demo test lint clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo   run the offline benchmark end to end (no keys, no Docker, no GPU)"
+	@echo "make test   the project's tests (Docker tests are skipped with the reason where there is no Docker)"
+	@echo "make lint   ruff, mypy --strict, import-linter"
+	@echo "make clean  remove the environment and what the other targets made"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, %s is %s: set PYTHON=..." % (sys.executable, sys.version.split()[0]) if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	$(RUN) pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	$(RUN) pip install --quiet --editable ".[test]"
+	@touch $@
+
+$(VENV)/.lint: pyproject.toml | $(VENV)/bin/python
+	$(RUN) pip install --quiet --editable ".[test,lint]"
+	@touch $@
+
+demo: $(VENV)/.demo
+	$(RUN) pytest --mlr-model=offline --mlr-suite=smoke --mlr-run=mlr-runs/demo-$$(date -u +%Y%m%dT%H%M%SZ) -n 2
+
+test: $(VENV)/.test
+	$(RUN) pytest -n 2 --dist worksteal tests
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) mlr-runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
