@@ -12,7 +12,7 @@ import pytest
 from .engine.client import EngineClient, EngineProcess
 from .errors import ConfigError, InfrastructureError, MLRBenchError
 from .keys import STAGES, TrialKey
-from .options import LAST_RUN, Values, model_of, settings_of
+from .options import LAST_RUN, OFFLINE_MODELS, Values, model_of, settings_of
 from .resources import resource
 from .worker import FILES, Items
 
@@ -109,6 +109,10 @@ class Controller:
         if self._client is None:
             return
         lookahead = not self._config.getoption("maxfail", 0)
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None and self.settings["model"] not in OFFLINE_MODELS:
+            reporter.ensure_newline()
+            reporter.write_line("mlrbench: preflight (keys, prices, sandbox) ...")  # takes the seconds of litellm's import
         try:
             plan = self._client.ask("plan", workers=self._workers, lookahead=lookahead)
         except ConfigError as error:
@@ -119,7 +123,6 @@ class Controller:
         cache = getattr(self._config, "cache", None)  # absent with -p no:cacheprovider
         if cache is not None:
             cache.set(LAST_RUN, self.settings["run"])
-        reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()
             for line in plan["lines"]:

@@ -109,10 +109,16 @@ class Service:
             raise InfrastructureError("the workers collected different items; do they see the same files and options?")
         if self._plan is None:
             plan = make_plan(self.settings, self.store, self.engine.sources, keys, self.resources.before)
-            self.store.write_run(
-                {**self.store.run(), "digests": provenance(self.settings, keys), "selected": [str(key) for key in keys]}
-            )
+            stored = self.store.run()
+            began, digests = stored.get("digests", {}), provenance(self.settings, keys)
+            if plan.needs_models and (changed := changed_texts(began, digests)):
+                raise ConfigError(
+                    f"texts of this run have changed since it began ({', '.join(changed)}), so its scores could not be compared: "
+                    "go on with the version and folders it began with, or begin another --mlr-run="
+                )
             warnings = [*self.warnings, *preflight(self.settings, plan)] if plan.needs_models else []
+            merged = {**began, **digests} if plan.needs_models else {**digests, **began}
+            self.store.write_run({**stored, "digests": merged, "selected": [str(key) for key in keys]})
             self._plan = plan
             if message["lookahead"]:
                 self.loop.call_soon_threadsafe(self.engine.start, keys)
@@ -155,6 +161,12 @@ class Service:
     def _on_stop(self, message: Json) -> Json:
         self.stop_runners = bool(message["interrupted"])
         return {}
+
+
+def changed_texts(stored: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Rubrics and prompts that a resumed run would read in another wording; the tasks' digest follows the selection."""
+    texts = [name for name in now if name.startswith(("rubric ", "prompt "))]
+    return sorted(name for name in texts if stored.get(name, now[name]) != now[name])
 
 
 def open_run(settings: Settings) -> RunStore:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_mlrbench.keys import TrialKey
+from pytest_mlrbench.resources import resource
 from pytest_mlrbench.results.store import RunStore
 from tests.support.disks import mounted
 from tests.support.research_script import answer
@@ -239,3 +240,18 @@ def test_a_report_that_cannot_be_written_costs_neither_summary_nor_exit_code(tmp
     assert "no report: file/report.html cannot be written" in output
     assert "outcomes: 1 passed" in output
     assert "Traceback" not in output
+
+
+def test_a_run_is_not_continued_with_prompts_or_rubrics_of_another_wording(tmp_path: Path):
+    for name in ("prompts", "rubrics"):
+        shutil.copytree(resource(name), tmp_path / name)
+    arguments = (*OFFLINE, "--mlr-run=run", "--mlr-prompts=prompts", "--mlr-rubrics=rubrics")
+    assert run(tmp_path, *arguments)[0] == 0
+    for path in (tmp_path / "prompts" / "idea.md.j2", tmp_path / "rubrics" / "idea.yaml"):
+        path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    code, output = run(tmp_path, *arguments)
+    assert code == 0, output  # a finished run asks nobody
+    code, output = run(tmp_path, *arguments, "--mlr-epochs=2")
+    assert code == 4
+    assert "prompt idea, rubric idea" in output
+    assert RunStore(tmp_path / "run").record(KEY) is not None
