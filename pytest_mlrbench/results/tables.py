@@ -240,6 +240,9 @@ def notes(stores: Sequence[RunStore], named: int = 6) -> list[str]:
         lines.append(MECHANICAL)
     for store in stores:
         lines.extend(_missing(store, named))
+    texts = {str(source) for store in stores if (source := (store.run().get("digests") or {}).get("tasks_source"))}
+    if len(texts) == 1:  # several are said where the runs' differences are
+        lines.append(f"task texts: {texts.pop()}")
     cut = sum(bool(review.not_shown) for review in reviews)
     if cut:
         lines.append(f"{cut} of {count(len(reviews), 'review')} did not see all of the work (`not_shown` of the review says what)")

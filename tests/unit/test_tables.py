@@ -254,3 +254,9 @@ def test_shorten_keeps_head_and_tail_within_the_length():
     assert len(short) == 40
     assert short.startswith("start")
     assert short.endswith(" end")
+
+
+def test_the_task_texts_that_a_run_used_are_named(tmp_path):
+    store = RunStore(tmp_path)
+    store.write_run({"settings": {}, "digests": {"tasks_source": "/some/texts", "tasks": "0" * 64}})
+    assert "task texts: /some/texts" in notes([store])
