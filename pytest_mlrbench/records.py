@@ -1,6 +1,5 @@
 """What is stored and passed around: usage, scores, reviews, findings, the trial record. Frozen pydantic models, no behaviour."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,9 +12,6 @@ Verdict = Literal["verified", "unverified", "hallucinated"]
 Severity = Literal["fail", "warn", "info"]
 FindingType = Literal["faked_results", "hallucinated_methodology", "incorrect_citation", "mathematical_error", "other"]
 Scope = Literal["results", "paper"]
-
-Spend = Callable[[float], None]
-"""Budget callback: told the cost in USD of each call after it is durable; raises BudgetSpent when called with nothing left."""
 
 
 class Frozen(BaseModel):

@@ -7,7 +7,7 @@ import shutil
 import time
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..agents import load_agent
@@ -256,11 +256,3 @@ def outcome_of(error: BaseException) -> tuple[str, str]:
         )
     where = traceback.format_exception(error)
     return "error", f"{type(error).__name__}: {error} (a fault of pytest-mlrbench or of a plugged-in agent)\n" + "".join(where[-6:])
-
-
-async def gather_all(jobs: Sequence[Awaitable[None]]) -> None:
-    """Wait for all; raise the first error after every job has ended, so that nothing runs on unseen."""
-    results = await asyncio.gather(*jobs, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
