@@ -62,7 +62,8 @@ class Settings(Frozen):
     epochs: int = 1
     seed: int = 0
     run: str
-    concurrency: int = 32
+    concurrency: int = 128
+    """Most model calls in flight; what a provider carries is found below it (models.limiter)."""
     budget: float | None = 50.0
     """USD for the whole run; None is no limit."""
     price: tuple[float, float] | None = None

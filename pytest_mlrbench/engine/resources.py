@@ -12,7 +12,8 @@ from datetime import date
 from typing import Any
 
 from ..errors import InfrastructureError
-from ..models.limits import Budget, Limiter, Share
+from ..models.budget import Budget, Share
+from ..models.limiter import Limiter
 from ..results.calls import CallLog
 from ..results.store import RunStore
 from ..settings import Settings

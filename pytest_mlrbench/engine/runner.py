@@ -19,9 +19,10 @@ from ..agents.carry import carry_out
 from ..errors import InfrastructureError, MLRBenchError, NotDone
 from ..evidence.ledger import Ledger
 from ..keys import TrialKey
+from ..models.budget import Budget
 from ..models.client import ModelClient
 from ..models.counting import CountingModels
-from ..models.limits import Budget, Limiter
+from ..models.limiter import Limiter
 from ..records import StageResult
 from ..results.calls import CallLog
 from ..results.store import RunStore, file_digests, write_atomic

@@ -12,8 +12,9 @@ from ..errors import InfrastructureError
 from ..results.calls import CallLog, StoredRequest, StoredResponse, store_request
 from ..settings import OFFLINE_MODELS, Settings
 from .api import ModelInfo, Request, Response, ToolCall
+from .budget import Budget
 from .catalog import model_info, tokens
-from .limits import Budget, Limiter
+from .limiter import Limiter
 from .litellm_backend import Answer, LiteLLMBackend, TransientError
 
 EXPECTED_COMPLETION = 2000
@@ -45,6 +46,10 @@ class Backend(Protocol):
 
     def estimate(self, model: str, prompt_tokens: int, completion_tokens: int) -> float:
         """USD a call of this size costs, 0 when no price is known."""
+        ...
+
+    def account(self, model: str) -> str:
+        """What shares one rate limit with `model`: the provider and its key."""
         ...
 
     async def close(self) -> None: ...
@@ -141,12 +146,17 @@ class ModelClient:
         reasons: list[str] = []
         waited = 0.0
         while True:
-            async with self._limiter.slot(request.model):
+            async with self._limiter.slot(self._backend.account(request.model)) as slot:
                 started = time.time()
                 try:
-                    return await self._backend.send(request), started, reasons
+                    answer = await self._backend.send(request)
                 except TransientError as error:
                     failure = error
+                    if error.overload:
+                        slot.rejected(error.retry_after, error.quota)
+                else:
+                    slot.answered(answer.quota)
+                    return answer, started, reasons
             reasons.append(failure.reason)
             backoff = min(rules.longest_wait, rules.first_wait * 2 ** (len(reasons) - 1))
             wait = max(backoff * self._waits.uniform(1.0, 1.5), failure.retry_after or 0.0)

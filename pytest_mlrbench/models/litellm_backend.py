@@ -1,11 +1,10 @@
 """One try of one chat completion through litellm, its answer and its failures in our own words; the model client calls it."""
 
 import asyncio
-import email.utils
+import hashlib
 import importlib.util
 import os
 import re
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +12,18 @@ from ..errors import InfrastructureError
 from ..records import Usage
 from ..settings import Settings
 from .api import Message, Request
-from .catalog import has_price, load_litellm, map_entry, model_info
+from .catalog import has_price, load_litellm, map_entry, model_info, provider_of
+from .limiter import Quota
+from .rate_headers import quota, retry_after
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds for one call where the settings say nothing: reasoning models think for minutes."""
 
 SHOWN = 300
 """Characters of a provider's message that an error repeats."""
+
+OVERLOAD = frozenset((429, 503, 529))
+"""HTTP statuses that ask for less at once; 529 is Anthropic's `overloaded_error`."""
 
 FINISH_REASONS = ("stop", "tool_calls", "length", "content_filter")
 
@@ -36,11 +40,16 @@ REMEDIES = {
 class TransientError(Exception):
     """A failure that may pass: 429, 5xx, a lost connection, a time-out, an answer that cannot be read."""
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, retry_after: float | None = None, *, overload: bool = False, quota: Quota | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         """Seconds the provider asks to wait."""
+        self.overload = overload
+        """Refused for load, so that fewer calls at once may help."""
+        self.quota = quota
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,8 @@ class Answer:
     cost: float | None
     params: dict[str, Any] = field(default_factory=dict)
     """What was sent beside messages and tools; `dropped` names settings that this model does not take."""
+    quota: Quota | None = None
+    """What the provider's headers say is left."""
 
 
 class LiteLLMBackend:
@@ -65,6 +76,7 @@ class LiteLLMBackend:
         self._no_schema: set[str] = set()
         """Models that have refused response_format."""
         self._dropped: dict[str, list[str]] = {}
+        self._accounts: dict[str, str] = {}
 
     async def load(self) -> Any:
         """litellm; the first import takes seconds, in a thread so that the event loop goes on."""
@@ -126,7 +138,15 @@ class LiteLLMBackend:
         status = getattr(error, "status_code", None)
         if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 425, 429):
             return self.refusal(model, error)
-        return TransientError(f"{status or 'connection'}: {shorten(str(error))}", _retry_after(error))
+        headers = (
+            getattr(error, "litellm_response_headers", None) or getattr(getattr(error, "response", None), "headers", None) or {}
+        )
+        return TransientError(
+            f"{status or 'connection'}: {shorten(str(error))}",
+            retry_after(headers),
+            overload=status in OVERLOAD,
+            quota=quota(headers),
+        )
 
     def refusal(self, model: str, error: Any) -> InfrastructureError:
         """The error of a request that would be refused again."""
@@ -182,7 +202,8 @@ class LiteLLMBackend:
         recorded["schema_sent"] = "response_format" in params
         if dropped := self._dropped.get(request.model):
             recorded["dropped"] = dropped
-        return Answer(message, reason, usage, self._cost(request.model, response, usage), recorded)
+        headers = (getattr(response, "_hidden_params", None) or {}).get("additional_headers") or {}
+        return Answer(message, reason, usage, self._cost(request.model, response, usage), recorded, quota(headers))
 
     def _cost(self, model: str, response: Any, usage: Usage) -> float | None:
         """USD by litellm's price map, by --mlr-price where that has none, else None."""
@@ -207,6 +228,15 @@ class LiteLLMBackend:
             price_in = entry.get("input_cost_per_token") or 0.0
             price_out = entry.get("output_cost_per_token") or 0.0
         return prompt_tokens * price_in + completion_tokens * price_out
+
+    def account(self, model: str) -> str:
+        """The provider and a digest of its key: models that share both share one rate limit."""
+        if model not in self._accounts:
+            provider = provider_of(model) or model
+            keys = [value for name, value in sorted(os.environ.items()) if name.startswith(provider.upper()) and "KEY" in name]
+            digest = hashlib.sha256("\0".join(keys).encode()).hexdigest()[:12]
+            self._accounts[model] = f"{provider}-{digest}"
+        return self._accounts[model]
 
     async def close(self) -> None:
         """Close the HTTP clients that litellm keeps. Safe to call twice."""
@@ -258,22 +288,6 @@ def _usage(raw: Any) -> Usage:
         reasoning_tokens=count(getattr(raw, "completion_tokens_details", None), "reasoning_tokens"),
         cached_tokens=count(getattr(raw, "prompt_tokens_details", None), "cached_tokens"),
     )
-
-
-def _retry_after(error: Any) -> float | None:
-    """Seconds that the provider asks to wait (RFC 9110, 10.2.3: seconds or a date), None when it does not say."""
-    headers = getattr(error, "litellm_response_headers", None) or getattr(getattr(error, "response", None), "headers", None) or {}
-    value = str(headers.get("retry-after") or "").strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
 
 
 def readable(text: str) -> str:

@@ -11,8 +11,9 @@ import pytest
 
 from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.models.api import Request, Response
+from pytest_mlrbench.models.budget import Budget
 from pytest_mlrbench.models.client import ModelClient, Retries
-from pytest_mlrbench.models.limits import Budget, Limiter
+from pytest_mlrbench.models.limiter import Limiter
 from pytest_mlrbench.results.calls import CallLog
 from pytest_mlrbench.settings import ModelSettings, Settings
 from tests.support.scripted_server import Json, Reply, ScriptedServer
@@ -272,7 +273,7 @@ def test_two_hundred_and_fifty_six_calls_can_be_in_flight(server: ScriptedServer
     async def at_once(client: ModelClient) -> None:
         await asyncio.gather(*(client.complete(request(scope=f"t{number}/idea")) for number in range(256)))
 
-    run(tmp_path, at_once, limiter=Limiter(256))
+    run(tmp_path, at_once, limiter=Limiter(256, start=256))
     assert server.stats()["in_flight_max"] == 256
 
 

@@ -10,8 +10,9 @@ import pytest
 from pytest_mlrbench.errors import BudgetSpent, InfrastructureError
 from pytest_mlrbench.models import catalog
 from pytest_mlrbench.models.api import Request, Response, ToolCall
+from pytest_mlrbench.models.budget import Budget
 from pytest_mlrbench.models.client import ModelClient, Retries
-from pytest_mlrbench.models.limits import Budget, Limiter
+from pytest_mlrbench.models.limiter import Limiter
 from pytest_mlrbench.models.litellm_backend import Answer, TransientError, readable, shorten
 from pytest_mlrbench.records import Usage
 from pytest_mlrbench.results.calls import CallLog
@@ -45,6 +46,9 @@ class Scripted:
 
     def estimate(self, model: str, prompt_tokens: int, completion_tokens: int) -> float:
         return self.guess
+
+    def account(self, model: str) -> str:
+        return model.partition("/")[0]
 
     async def close(self) -> None: ...
 

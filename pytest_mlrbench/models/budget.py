@@ -1,4 +1,4 @@
-"""What a run may do at once and may spend: one Budget and one Limiter a run; the model client asks both before every call."""
+"""What a run may spend: one Budget a run, asked by the model client before every call."""
 
 import asyncio
 from collections import deque
@@ -101,23 +101,3 @@ class Share:
         self._budget._shares -= self.amount
         self._budget.add(spent)
         self._budget._wake()
-
-
-class Limiter:
-    """How many model calls are in flight in the whole run, whatever -n is."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.active = 0
-        """Slots in use now, for the progress line."""
-        self._slots = asyncio.Semaphore(limit)
-
-    @asynccontextmanager
-    async def slot(self, model: str) -> AsyncIterator[None]:
-        """Hold one slot for the length of one try of a call of `model`."""
-        async with self._slots:
-            self.active += 1
-            try:
-                yield
-            finally:
-                self.active -= 1
