@@ -295,14 +295,31 @@ class Progress:
 
 
 def progress_line(state: dict[str, Any]) -> str:
-    """One line about the engine's counts."""
+    """One line about the engine's counts: done, running and waiting per stage, calls, cost, GPUs, time left."""
     stages = []
     for stage in STAGES:
         counts = state["counts"].get(stage)
         if counts:
             over = sum(counts.get(name, 0) for name in ("done", "failed", "error", "skipped"))
-            stages.append(f"{stage} {over}/{over + counts.get('running', 0) + counts.get('waiting', 0)}")
-    return f"mlrbench: {', '.join(stages)}; {state['calls']} calls in flight, {state['spent']:.2f} USD"
+            running, waiting = counts.get("running", 0), counts.get("waiting", 0)
+            open_ones = ", ".join(f"{number} {name}" for number, name in ((running, "running"), (waiting, "waiting")) if number)
+            stages.append(f"{stage} {over}/{over + running + waiting}" + (f" ({open_ones})" if open_ones else ""))
+    parts = [", ".join(stages), f"{state['calls']} calls in flight", f"{state['spent']:.2f} USD"]
+    experiments = state.get("experiments", {})
+    if experiments.get("gpus"):
+        parts.append(f"{experiments['busy']}/{experiments['gpus']} GPUs busy")
+    if experiments.get("waiting"):
+        parts.append(experiments["waiting"])
+    if state.get("left"):
+        parts.append(f"about {duration(state['left'])} left")
+    return f"mlrbench: {'; '.join(parts)}"
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def benchmark_arguments(config: pytest.Config) -> list[str]:

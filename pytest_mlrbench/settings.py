@@ -71,6 +71,9 @@ class Settings(Frozen):
     sandbox: Literal["docker", "local"] = "docker"
     image: str = "mlrbench-research:latest"
     network: Literal["none", "full"] = "none"
+    gpus: tuple[str, ...] = ("auto",)
+    """`auto`, `none`, or the devices that experiments may lease (index or UUID)."""
+    gpus_per_trial: int = 1
     timeout: dict[str, float] = Field(default_factory=dict)
     memory: int = 16 * 2**30
     """Bytes."""
@@ -116,7 +119,7 @@ class Settings(Frozen):
 
 RESUME_MAY_DIFFER = frozenset(
     {"suite", "task", "stage", "category", "venue", "year", "epochs", "budget", "price", "concurrency",
-     "timeout", "memory", "cpus", "min", "require", "run"}
+     "timeout", "memory", "cpus", "gpus", "gpus_per_trial", "min", "require", "run"}
 )  # fmt: skip
 """What may change when a run is resumed (docs/interface.md, run directory); anything else is another run."""
 

@@ -25,6 +25,7 @@ from ..stages.stage import STAGES, missing_outputs
 from ..tasks.catalogue import Task, load_tasks
 from .detached import Detached
 from .grading import Grader
+from .pace import Pace
 from .resources import Resources
 from .sources import Sources
 
@@ -45,6 +46,7 @@ class Engine:
         self.notice = notice
         self.counts: dict[str, Counter[str]] = {stage: Counter() for stage in STAGE_NAMES}
         """Stage -> how many selected trials are waiting, running, done, failed, error, skipped."""
+        self.pace = Pace()
         self._agent = load_agent(settings.agent)
         self._grader = Grader(settings, store, resources)
         self._detached = Detached(settings, store, resources)
@@ -90,6 +92,7 @@ class Engine:
         stored = await asyncio.to_thread(self.store.record, key)
         if stored is not None and stored.status in FINISHED:
             self._count(key, "waiting", stored.status)
+            self.pace.found()
             return stored
         started = time.time()
         base = TrialRecord(

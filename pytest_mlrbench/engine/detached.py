@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from ..keys import TrialKey
 from ..records import StageResult
 from ..results.shown import usd
 from ..results.store import RunStore, write_atomic
+from ..sandboxes.gpus import Lock
 from ..settings import Settings
 from .lock import alive
+from .places import Place
 from .resources import Resources
 
 POLL = 0.1
@@ -47,11 +50,12 @@ class Detached:
         """The experiment's result. Raises what ended the runner: InfrastructureError, NotDone or ConfigError."""
         self._waiting += 1
         try:
-            async with self._resources.runner_slots, self._resources.runner_permit():
+            expected = await asyncio.to_thread(self._resources.estimates.seconds, key)
+            async with self._place(key, expected) as place, self._resources.runner_permit():
                 with self._resources.budget_share(self._waiting) as share:
                     paid = self._paid_before.get(key, self._resources.calls.spent(str(key)).cost)
                     try:
-                        return await self._run(key, inputs, share.amount if share else None)
+                        return await self._run(key, inputs, share.amount if share else None, place)
                     except BudgetSpent as error:
                         if share is None or self._settings.budget is None:
                             raise
@@ -68,7 +72,16 @@ class Detached:
         finally:
             self._waiting -= 1
 
-    async def _run(self, key: TrialKey, inputs: dict[str, Path], share: float | None) -> StageResult:
+    @contextlib.asynccontextmanager
+    async def _place(self, key: TrialKey, expected: float) -> AsyncIterator[Place]:
+        """A slot and GPUs; a runner that an earlier engine left alive has its own."""
+        if alive(read_owner(self._store.trial(key))):
+            yield Place()
+            return
+        async with self._resources.places.place(str(key), expected) as place:
+            yield place
+
+    async def _run(self, key: TrialKey, inputs: dict[str, Path], share: float | None, place: Place) -> StageResult:
         trial = self._store.trial(key)
         status = TAKEN
         for _ in range(3):
@@ -82,7 +95,7 @@ class Detached:
                 if (trial / "runner-error.json").exists():
                     break
                 continue  # it left its result, or was killed and is started anew
-            status = await self._start(trial, key, inputs, share)
+            status = await self._start(trial, key, inputs, share, place)
             if status != TAKEN:
                 break
         result = await asyncio.to_thread(self._store.stage_result, key)
@@ -90,12 +103,13 @@ class Detached:
             raise _failure(trial, status)
         return result
 
-    async def _start(self, trial: Path, key: TrialKey, inputs: dict[str, Path], share: float | None) -> int:
+    async def _start(self, trial: Path, key: TrialKey, inputs: dict[str, Path], share: float | None, place: Place) -> int:
         spec = {
             "settings": self._settings.model_dump(mode="json"),
             "key": str(key),
             "inputs": {stage: str(path) for stage, path in inputs.items()},
             "budget": share,
+            "devices": place.devices,
             "today": self._resources.today.isoformat(),
             "path": [*(entry for entry in sys.path if entry), str(Path.cwd())],
         }
@@ -110,6 +124,8 @@ class Detached:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # The runner holds the locks of its GPUs too: leased while it lives, whatever becomes of this engine.
+                pass_fds=[lock.descriptor for lock in place.locks if isinstance(lock, Lock)],
             )
         while (status := process.poll()) is None:  # noqa: ASYNC110 - see above
             await asyncio.sleep(POLL)

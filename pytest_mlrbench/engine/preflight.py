@@ -8,6 +8,7 @@ from ..errors import ConfigError, InfrastructureError
 from ..models.catalog import check_model
 from ..settings import DEFAULT_JUDGES, Settings
 from .planning import Plan
+from .resources import leasable
 
 LEAST_DISK = 500 * 2**20
 """Bytes free below which a run does not start: texts need kilobytes, an experiment's output up to gigabytes."""
@@ -40,6 +41,11 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
         try:
             check_docker(settings.image)
         except InfrastructureError as error:
+            fatal.append(str(error))
+    if plan.make["experiment"]:
+        try:
+            leasable(settings)
+        except ConfigError as error:
             fatal.append(str(error))
     if plan.make["experiment"] and settings.sandbox == "local" and not settings.offline:
         warnings.append("--mlr-sandbox=local: what the agent writes runs on this machine as you, without a container")

@@ -5,18 +5,21 @@ import contextlib
 import functools
 import multiprocessing
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import date
 from typing import Any
 
-from ..errors import InfrastructureError
+from ..errors import ConfigError, InfrastructureError
 from ..models.budget import Budget, Share
 from ..models.limiter import Limiter
 from ..results.calls import CallLog
 from ..results.store import RunStore
+from ..sandboxes import gpus
 from ..settings import Settings
+from .estimates import Estimates
+from .places import Places
 
 EXPERIMENTS_PART = 0.8
 """Of the budget that is left, what running experiments may reserve: papers and judges come after them."""
@@ -37,10 +40,26 @@ class Resources:
         self.budget = Budget(settings.budget, self.before.cost)
         self.limiter = Limiter(settings.concurrency)
         self.stage_slots = asyncio.Semaphore(settings.concurrency)
-        self.runner_slots = asyncio.Semaphore(runner_slots(settings))
+        self.estimates = Estimates(settings)
         self._notice = notice
         self._models: Any = None
         self._pool: ProcessPoolExecutor | None = None
+        self._places: Places | None = None
+
+    @property
+    def places(self) -> Places:
+        """Slots and GPUs of the experiments, looked up when first needed. Raises ConfigError for unusable --mlr-gpus."""
+        if self._places is None:
+            devices = leasable(self.settings)
+            self._places = Places(runner_slots(self.settings, devices), devices, self.settings.gpus_per_trial, gpus.lock)
+        return self._places
+
+    def experiments(self) -> dict[str, Any]:
+        """For the progress line: GPUs in use and in all, and what waiting experiments wait for."""
+        places = self._places
+        if places is None:
+            return {}
+        return {"gpus": len(places.devices), "busy": len(places.busy), "waiting": places.why()}
 
     def models(self) -> Any:
         """The model client, made when a trial first needs it: it may import litellm."""
@@ -116,11 +135,24 @@ class Resources:
         await asyncio.to_thread(self.calls.close)
 
 
-def runner_slots(settings: Settings) -> int:
-    """Experiments at once: a coder mostly waits for its model, so more than cores allow to compute; bounded by memory."""
+def leasable(settings: Settings) -> tuple[str, ...]:
+    """GPUs that this run may lease; none for the offline models, which compute on the CPU. Raises ConfigError (sandboxes.gpus)."""
+    if settings.offline:
+        return ()
+    devices = gpus.usable(settings.gpus)
+    if devices and settings.gpus_per_trial > len(devices):
+        raise ConfigError(
+            f"--mlr-gpus-per-trial={settings.gpus_per_trial}: only {len(devices)} GPUs can be leased ({', '.join(devices)})"
+        )
+    return devices
+
+
+def runner_slots(settings: Settings, devices: Sequence[str] = ()) -> int:
+    """Experiments at once: a coder mostly waits for its model, so more than cores allow to compute; bounded by memory and GPUs."""
     import psutil
 
     if settings.offline:
         return max(1, os.cpu_count() or 1)
     by_memory = int(psutil.virtual_memory().total * 0.8 // settings.memory) or 1
-    return max(2, min(2 * (os.cpu_count() or 1), by_memory, settings.concurrency))
+    by_devices = len(devices) // settings.gpus_per_trial if devices else by_memory
+    return max(min(2, by_devices), min(2 * (os.cpu_count() or 1), by_memory, by_devices, settings.concurrency))

@@ -72,6 +72,7 @@ class Runner:
                 limits=Limits(memory=settings.memory, cpus=settings.cpus),
                 image=settings.image,
                 network=settings.network,
+                devices=tuple(self.spec["devices"]),
             ),
         )
         context = StageContext(

@@ -155,6 +155,8 @@ class Service:
             "counts": counts,
             "calls": self.resources.limiter.active,
             "spent": self.resources.budget.spent,
+            "experiments": self.resources.experiments(),
+            "left": self.engine.pace.left(counts),
             "plan": self._plan is not None,
         }
 

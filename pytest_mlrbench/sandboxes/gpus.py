@@ -1,0 +1,148 @@
+"""Which GPUs a run may use and who holds them now; the engine leases them to runners, `doctor` and the preflight ask too."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+
+LOCK_FOLDER = "MLRBENCH_GPU_LOCKS"
+"""Environment variable with the folder of the locks; by default one in the temporary directory, shared by all users of the host."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One GPU or MIG instance."""
+
+    index: str
+    """As CUDA counts them: `0`; `0:1` for the second MIG instance of the first GPU."""
+    uuid: str
+    name: str = ""
+
+
+def list_devices() -> list[Device]:
+    """All devices of this host by NVML; empty without a driver."""
+    import pynvml  # type: ignore[import-untyped]
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        found: list[Device] = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            whole = Device(str(index), _text(pynvml.nvmlDeviceGetUUID(handle)), _text(pynvml.nvmlDeviceGetName(handle)))
+            found += _instances(pynvml, handle, index) or [whole]
+        return found
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _instances(api: Any, handle: Any, index: int) -> list[Device]:
+    """MIG instances of a GPU: where it is divided, only they can be used."""
+    try:
+        if not api.nvmlDeviceGetMigMode(handle)[0]:
+            return []
+        count = api.nvmlDeviceGetMaxMigDeviceCount(handle)
+    except api.NVMLError:
+        return []  # a GPU that cannot be divided
+    found = []
+    for place in range(count):
+        try:
+            instance = api.nvmlDeviceGetMigDeviceHandleByIndex(handle, place)
+            found.append(Device(f"{index}:{place}", _text(api.nvmlDeviceGetUUID(instance)), _text(api.nvmlDeviceGetName(instance))))
+        except api.NVMLError:
+            continue  # a place without an instance
+    return found
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def usable(
+    wanted: Sequence[str], environ: Mapping[str, str] | None = None, devices: Callable[[], list[Device]] = list_devices
+) -> tuple[str, ...]:
+    """The ids that a run may lease: those of `wanted` (`auto`, `none`, or ids and indices) that CUDA_VISIBLE_DEVICES lets us see.
+
+    UUIDs where NVML knows the device. Where it knows none (no driver here), named ids are taken as they are. Raises ConfigError
+    for one that is not there or not ours to use.
+    """
+    if tuple(wanted) == ("none",):
+        return ()
+    environ = os.environ if environ is None else environ
+    present = devices()
+    shown = environ.get("CUDA_VISIBLE_DEVICES")
+    allowed = present
+    if shown is not None and present:
+        # CUDA stops at the first entry that it does not know.
+        allowed = []
+        for token in _tokens(shown):
+            device = _find(token, present)
+            if device is None:
+                break
+            allowed.append(device)
+    if tuple(wanted) == ("auto",):
+        return tuple(device.uuid for device in allowed)
+    if not present:
+        hidden = [token for token in wanted if shown is not None and token not in _tokens(shown)]
+        if hidden:
+            raise ConfigError(f"--mlr-gpus={','.join(hidden)}: not among CUDA_VISIBLE_DEVICES={shown}")
+        return tuple(wanted)
+    found = []
+    for token in wanted:
+        device = _find(token, allowed)
+        if device is None:
+            known = ", ".join(f"{one.index} ({one.uuid})" for one in allowed) or "none"
+            why = f" (CUDA_VISIBLE_DEVICES={shown})" if shown is not None else ""
+            raise ConfigError(f"--mlr-gpus={token}: no such device to use; usable: {known}{why}")
+        found.append(device.uuid)
+    return tuple(dict.fromkeys(found))
+
+
+def _tokens(text: str) -> list[str]:
+    return [token.strip() for token in text.split(",") if token.strip()]
+
+
+def _find(token: str, devices: Sequence[Device]) -> Device | None:
+    """By index, UUID, or an unambiguous beginning of one, as CUDA reads its variable."""
+    exact = [device for device in devices if token in (device.index, device.uuid)]
+    begun = exact or [device for device in devices if not token.isdigit() and device.uuid.startswith(token)]
+    return begun[0] if len(begun) == 1 else None
+
+
+class Lock:
+    """A device held by this process and by those that inherit `descriptor`: the kernel lets go when the last of them ends."""
+
+    def __init__(self, device: str, descriptor: int) -> None:
+        self.device = device
+        self.descriptor = descriptor
+
+    def close(self) -> None:
+        """Give this process's hold up; one that inherited the descriptor keeps its own."""
+        os.close(self.descriptor)
+
+
+def lock(device: str) -> Lock | None:
+    """Hold `device` for this host, None when another process holds it. Raises ConfigError where no lock can be made."""
+    folder = Path(os.environ.get(LOCK_FOLDER) or Path(tempfile.gettempdir()) / "mlrbench-gpus")
+    path = folder / sha256(device.encode()).hexdigest()[:32]
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o1777)  # every user of the host takes part
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        raise ConfigError(f"GPU {device} cannot be leased: {path}: {error.strerror}; set {LOCK_FOLDER} to a folder") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return Lock(device, descriptor)
