@@ -85,6 +85,7 @@ def main() -> None:
             bounds.append(max(sum(job[1] for job in work) / gpus, max(sum(job[:3]) for job in work)))
         ratios = [a / b for a, b in zip(mine, lists, strict=True)]
         means = [f"{statistics.fmean(values):.2f}" for values in (mine, lists, bounds)]
+        means = [f"{statistics.fmean(values):.2f}" for values in (mine, lists, bounds)]
         rows.append([str(gpus), *means, f"{max(ratios):.3f}"])
     table("Makespan of 201 chains, hours", rows, ["GPUs", "ours", "longest first", "lower bound", "worst ratio to longest first"])
 

@@ -86,6 +86,7 @@ def machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     load = os.getloadavg()[0]
     python = platform.python_version()
+    python = platform.python_version()
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {python}, {versions}; load {load:.1f} at the end"
 
 

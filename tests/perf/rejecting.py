@@ -82,11 +82,8 @@ def main() -> None:
         whole[name] = cost.wall
         against = f"{cost.wall / whole['whole run, cap 40']:.2f}"
         rows.append([name, f"{cost.wall:.2f}", f"{seen['rejected']} ({100 * int(str(seen['rejected'])) / 603:.1f} %)", against])
-    table(
-        f"A server that rejects above {options.limit} in flight, 603 calls",
-        rows,
-        ["limit", "wall s", "rejected", "against the best fixed"],
-    )
+    head = ["limit", "wall s", "rejected", "against the best fixed"]
+    table(f"A server that rejects above {options.limit} in flight, 603 calls", rows, head)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from tests.perf.measure import ROOT, Cost, keyed, pytest_command, run, server, table
@@ -67,9 +68,9 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for concurrency in (32, 128):
-        jobs = {f"-n {n}": (lambda n=n: ours(concurrency, n, options.latency)) for n in (2, 8)}
+        jobs = {f"-n {n}": partial(ours, concurrency, n, options.latency) for n in (2, 8)}
         if not options.skip_inspect:
-            jobs["Inspect AI"] = lambda: theirs(concurrency, options.latency)
+            jobs["Inspect AI"] = partial(theirs, concurrency, options.latency)
         found: dict[str, list[tuple[Cost, dict[str, object]]]] = {name: [] for name in jobs}
         for _ in range(options.repeats):  # in turn, so that what else the machine does falls on all alike
             for name, job in jobs.items():
