@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from .engine.client import EngineClient, EngineProcess
+from .engine.progress import progress_line
 from .errors import ConfigError, InfrastructureError, MLRBenchError
-from .keys import STAGES, TrialKey
+from .keys import TrialKey
 from .options import LAST_RUN, OFFLINE_MODELS, Values, model_of, settings_of
 from .resources import resource
 from .worker import FILES, Items
@@ -292,34 +293,6 @@ class Progress:
         if self._reporter._tw.width_of_current_line:  # xdist's dots, of which ensure_newline does not know
             self._reporter._tw.line()
         self._reporter.write_line(text)
-
-
-def progress_line(state: dict[str, Any]) -> str:
-    """One line about the engine's counts: done, running and waiting per stage, calls, cost, GPUs, time left."""
-    stages = []
-    for stage in STAGES:
-        counts = state["counts"].get(stage)
-        if counts:
-            over = sum(counts.get(name, 0) for name in ("done", "failed", "error", "skipped"))
-            running, waiting = counts.get("running", 0), counts.get("waiting", 0)
-            open_ones = ", ".join(f"{number} {name}" for number, name in ((running, "running"), (waiting, "waiting")) if number)
-            stages.append(f"{stage} {over}/{over + running + waiting}" + (f" ({open_ones})" if open_ones else ""))
-    parts = [", ".join(stages), f"{state['calls']} calls in flight", f"{state['spent']:.2f} USD"]
-    experiments = state.get("experiments", {})
-    if experiments.get("gpus"):
-        parts.append(f"{experiments['busy']}/{experiments['gpus']} GPUs busy")
-    if experiments.get("waiting"):
-        parts.append(experiments["waiting"])
-    if state.get("left"):
-        parts.append(f"about {duration(state['left'])} left")
-    return f"mlrbench: {'; '.join(parts)}"
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `3.5 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def benchmark_arguments(config: pytest.Config) -> list[str]:

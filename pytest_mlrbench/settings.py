@@ -64,6 +64,8 @@ class Settings(Frozen):
     run: str
     concurrency: int = 128
     """Most model calls in flight; what a provider carries is found below it (models.limiter)."""
+    host_concurrency: int | None = None
+    """Most calls in flight of all runs on this host that share a key; None is no limit."""
     budget: float | None = 50.0
     """USD for the whole run; None is no limit."""
     price: tuple[float, float] | None = None
@@ -118,7 +120,7 @@ class Settings(Frozen):
 
 
 RESUME_MAY_DIFFER = frozenset(
-    {"suite", "task", "stage", "category", "venue", "year", "epochs", "budget", "price", "concurrency",
+    {"suite", "task", "stage", "category", "venue", "year", "epochs", "budget", "price", "concurrency", "host_concurrency",
      "timeout", "memory", "cpus", "gpus", "gpus_per_trial", "min", "require", "run"}
 )  # fmt: skip
 """What may change when a run is resumed (docs/interface.md, run directory); anything else is another run."""

@@ -8,10 +8,14 @@ from typing import Any
 
 from .engine.detached import live_runners
 from .engine.lock import STALE, alive
+from .engine.progress import PROGRESS, progress_line
 from .keys import STAGES, TrialKey
 from .results.calls import CallLog
 from .results.shown import plain, usd
 from .results.store import RunStore
+
+FRESH = 10.0
+"""Seconds for which an engine's state counts as its present one."""
 
 
 class Watch:
@@ -33,6 +37,10 @@ class Watch:
         stages = [f"{stage} {_told(found)}" for stage, found in counts.items() if found]
         runners = live_runners(self._store)
         engine = self._engine_lives()
+        state = self._engine_state() if engine else None
+        if state is not None:
+            alive_now = f"; {len(runners)} experiment{'s' if len(runners) > 1 else ''} alive" if runners else ""
+            return plain(f"{time.strftime('%H:%M:%S')} {progress_line(state)}{alive_now}"), False
         parts = [time.strftime("%H:%M:%S"), "; ".join(stages) or "nothing selected yet"]
         if runners:
             parts.append(f"{len(runners)} experiment{'s' if len(runners) > 1 else ''} alive")
@@ -56,6 +64,15 @@ class Watch:
             record = self._store.record(key)
             known = self._seen[key] = (changed, record.status if record is not None else "open")
         return known[1]
+
+    def _engine_state(self) -> dict[str, Any] | None:
+        """What the living engine said last; None when that is old (another host's clock, a full disk)."""
+        try:
+            state = json.loads((self._store.root / PROGRESS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        fresh = isinstance(state, dict) and time.time() - float(state.get("time", 0.0)) < FRESH
+        return state if fresh and state.get("counts") else None
 
     def _engine_lives(self) -> bool:
         path = self._store.root / "run.lock"

@@ -25,7 +25,7 @@ from ..stages.stage import STAGES, missing_outputs
 from ..tasks.catalogue import Task, load_tasks
 from .detached import Detached
 from .grading import Grader
-from .pace import Pace
+from .progress import Pace
 from .resources import Resources
 from .sources import Sources
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from .. import errors
 from ..errors import BudgetSpent, InfrastructureError, MLRBenchError
+from ..hostlocks import HostLock
 from ..keys import TrialKey
 from ..records import StageResult
 from ..results.shown import usd
 from ..results.store import RunStore, write_atomic
-from ..sandboxes.gpus import Lock
 from ..settings import Settings
 from .lock import alive
 from .places import Place
@@ -125,7 +125,7 @@ class Detached:
                 stderr=log,
                 start_new_session=True,
                 # The runner holds the locks of its GPUs too: leased while it lives, whatever becomes of this engine.
-                pass_fds=[lock.descriptor for lock in place.locks if isinstance(lock, Lock)],
+                pass_fds=[held.descriptor for held in place.held.values() if isinstance(held, HostLock)],
             )
         while (status := process.poll()) is None:  # noqa: ASYNC110 - see above
             await asyncio.sleep(POLL)

@@ -15,8 +15,6 @@ POLL = 1.0
 class Held(Protocol):
     """A device that is ours until `close`."""
 
-    device: str
-
     def close(self) -> None: ...
 
 
@@ -24,11 +22,12 @@ class Held(Protocol):
 class Place:
     """What one experiment got."""
 
-    locks: list[Held] = field(default_factory=list)
+    held: dict[str, Held] = field(default_factory=dict)
+    """Device -> the hold on it."""
 
     @property
     def devices(self) -> tuple[str, ...]:
-        return tuple(lock.device for lock in self.locks)
+        return tuple(self.held)
 
 
 class Places:
@@ -88,8 +87,8 @@ class Places:
 
     def _release(self, place: Place) -> None:
         self.running -= 1
-        for held in place.locks:
-            self.busy.pop(held.device, None)
+        for device, held in place.held.items():
+            self.busy.pop(device, None)
             held.close()
         self._wake()
 
@@ -111,34 +110,30 @@ class Places:
         if self._waiting and self._taken_elsewhere:
             self._timer = asyncio.get_running_loop().call_later(POLL, self._wake)
 
-    def _take(self, trial: str) -> list[Held] | None:
-        """Locks on `per_trial` free devices, or None and nothing held."""
-        locks: list[Held] = []
+    def _take(self, trial: str) -> dict[str, Held] | None:
+        """Holds on `per_trial` free devices, or None and nothing held."""
+        locks: dict[str, Held] = {}
         self._taken_elsewhere = []
         for device in self.devices:
             if len(locks) == self.per_trial:
                 break
             if device in self.busy:
                 continue
-            held = self._lock(device) if self._lock is not None else Token(device)
+            held = self._lock(device) if self._lock is not None else Token()
             if held is None:
                 self._taken_elsewhere.append(device)
             else:
-                locks.append(held)
+                locks[device] = held
         if len(locks) < self.per_trial:
-            for held in locks:
+            for held in locks.values():
                 held.close()
             return None
-        for held in locks:
-            self.busy[held.device] = trial
+        self.busy.update(dict.fromkeys(locks, trial))
         return locks
 
 
-@dataclass
 class Token:
     """A device that nobody else can hold (simulations, tests)."""
-
-    device: str
 
     def close(self) -> None:
         return

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import threading
 import time
@@ -21,9 +22,12 @@ from .core import FINISHED, Engine
 from .lock import RunLock
 from .planning import Plan, make_plan, provenance
 from .preflight import preflight
+from .progress import PROGRESS
 from .resources import Resources
 
 Json = dict[str, Any]
+TELL_EVERY = 1.0
+"""Seconds between two states left for `mlrbench watch`."""
 
 
 class Service:
@@ -149,9 +153,12 @@ class Service:
 
     def _on_progress(self, _: Json) -> Json:
         notices, self._notices = self._notices, []
+        return {"notices": notices, **self.state()}
+
+    def state(self) -> Json:
+        """Where the run stands, for the progress line (engine.progress)."""
         counts = {stage: dict(counter) for stage, counter in self.engine.counts.items() if counter}
         return {
-            "notices": notices,
             "counts": counts,
             "calls": self.resources.limiter.active,
             "spent": self.resources.budget.spent,
@@ -159,6 +166,17 @@ class Service:
             "left": self.engine.pace.left(counts),
             "plan": self._plan is not None,
         }
+
+    async def tell(self) -> None:
+        """Leave the state in the run directory again and again: `mlrbench watch` has no socket to this engine."""
+        path = self.store.root / PROGRESS
+        while True:
+            text = json.dumps({"pid": os.getpid(), "time": time.time(), **self.state()})
+            with contextlib.suppress(OSError):  # a full disk: what matters is told by what fails to be written
+                beside = path.with_suffix(".new")
+                await asyncio.to_thread(beside.write_text, text, encoding="utf-8")
+                beside.replace(path)
+            await asyncio.sleep(TELL_EVERY)
 
     def _on_stop(self, message: Json) -> Json:
         self.stop_runners = bool(message["interrupted"])
@@ -234,11 +252,13 @@ async def serve(settings: Settings, address: str, authkey: str) -> None:
         with Listener(address, family="AF_UNIX", backlog=128, authkey=bytes.fromhex(authkey)) as listener:
             threading.Thread(target=service.listen, args=(listener,), daemon=True).start()
             print(json.dumps({"ready": True}), flush=True)
+            telling = asyncio.create_task(service.tell())
             try:
                 # The controller holds the other end: its death, however sudden, closes the pipe.
                 await asyncio.to_thread(sys.stdin.buffer.read)
             finally:
                 service.ended.set()
+                telling.cancel()
                 await service.engine.close(stop_runners=service.stop_runners)
                 finished = datetime.now(UTC).isoformat(timespec="seconds")
                 service.store.write_run({**service.store.run(), "finished": finished})

@@ -14,6 +14,7 @@ from ..settings import OFFLINE_MODELS, Settings
 from .api import ModelInfo, Request, Response, ToolCall
 from .budget import Budget
 from .catalog import model_info, tokens
+from .host_limit import HostLimit
 from .limiter import Limiter
 from .litellm_backend import Answer, LiteLLMBackend, TransientError
 
@@ -79,6 +80,7 @@ class ModelClient:
         self._calls = calls
         self._budget = budget
         self._limiter = limiter or Limiter(settings.concurrency)
+        self._host = HostLimit(settings.host_concurrency)
         self._retries = retries
         self._notice = notice or (lambda text: None)
         self._backend: Backend = backend or LiteLLMBackend(settings)
@@ -146,7 +148,8 @@ class ModelClient:
         reasons: list[str] = []
         waited = 0.0
         while True:
-            async with self._limiter.slot(self._backend.account(request.model)) as slot:
+            account = self._backend.account(request.model)
+            async with self._limiter.slot(account) as slot, self._host.place(account):
                 started = time.time()
                 try:
                     answer = await self._backend.send(request)

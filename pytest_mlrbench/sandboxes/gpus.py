@@ -1,18 +1,12 @@
 """Which GPUs a run may use and who holds them now; the engine leases them to runners, `doctor` and the preflight ask too."""
 
-import fcntl
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-
-LOCK_FOLDER = "MLRBENCH_GPU_LOCKS"
-"""Environment variable with the folder of the locks; by default one in the temporary directory, shared by all users of the host."""
+from ..hostlocks import HostLock, hold
 
 
 @dataclass(frozen=True)
@@ -117,32 +111,6 @@ def _find(token: str, devices: Sequence[Device]) -> Device | None:
     return begun[0] if len(begun) == 1 else None
 
 
-class Lock:
-    """A device held by this process and by those that inherit `descriptor`: the kernel lets go when the last of them ends."""
-
-    def __init__(self, device: str, descriptor: int) -> None:
-        self.device = device
-        self.descriptor = descriptor
-
-    def close(self) -> None:
-        """Give this process's hold up; one that inherited the descriptor keeps its own."""
-        os.close(self.descriptor)
-
-
-def lock(device: str) -> Lock | None:
+def lock(device: str) -> HostLock | None:
     """Hold `device` for this host, None when another process holds it. Raises ConfigError where no lock can be made."""
-    folder = Path(os.environ.get(LOCK_FOLDER) or Path(tempfile.gettempdir()) / "mlrbench-gpus")
-    path = folder / sha256(device.encode()).hexdigest()[:32]
-    try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o1777)  # every user of the host takes part
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-    except OSError as error:
-        raise ConfigError(f"GPU {device} cannot be leased: {path}: {error.strerror}; set {LOCK_FOLDER} to a folder") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return Lock(device, descriptor)
+    return hold(f"GPU {device}")

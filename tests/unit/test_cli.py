@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,19 @@ def test_watch_counts_what_is_done_and_ends_when_no_engine_lives(store, capsys):
     (line,) = capsys.readouterr().out.splitlines()
     assert "idea 1/2" in line
     assert "finished 2026-05-28T21:00:00+00:00" in line
+
+
+def test_watch_shows_what_the_living_engine_says(store, capsys):
+    from pytest_mlrbench.watching import Watch
+
+    state = {"counts": {"idea": {"done": 1, "running": 1}}, "calls": 9, "spent": 0.25, "experiments": {}, "left": None}
+    path = store.root / "progress.json"
+    path.write_text(json.dumps({"time": time.time(), **state}))
+    assert "calls in flight" not in Watch(store).look()[0]  # nobody lives who could mean it
+    (store.root / "run.lock").write_text(json.dumps(identity(os.getpid())))
+    assert "idea 1/2 (1 running); 9 calls in flight; 0.25 USD" in Watch(store).look()[0]
+    path.write_text(json.dumps({"time": time.time() - 60, **state}))
+    assert "calls in flight" not in Watch(store).look()[0]
 
 
 def test_watch_goes_on_while_the_engine_lives(store, capsys):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_mlrbench.errors import ConfigError
-from pytest_mlrbench.sandboxes import gpus
+from pytest_mlrbench.hostlocks import FOLDER
 from pytest_mlrbench.sandboxes.gpus import Device, list_devices, lock, usable
 
 TWO = [Device("0", "GPU-aaa", "H100"), Device("1", "GPU-bbb", "H100")]
@@ -90,7 +90,7 @@ def test_nvml_lists_gpus_and_in_their_place_mig_instances(monkeypatch: pytest.Mo
 
 @pytest.fixture
 def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(gpus.LOCK_FOLDER, str(tmp_path / "locks"))
+    monkeypatch.setenv(FOLDER, str(tmp_path / "locks"))
     return tmp_path / "locks"
 
 
@@ -124,6 +124,6 @@ def test_a_heir_holds_it_until_it_is_killed(locks: Path) -> None:
 
 def test_a_folder_where_no_lock_can_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(gpus.LOCK_FOLDER, str(tmp_path / "file"))
-    with pytest.raises(ConfigError, match=gpus.LOCK_FOLDER):
+    monkeypatch.setenv(FOLDER, str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match=FOLDER):
         lock("GPU-aaa")

@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
+from pytest_mlrbench.engine.progress import progress_line
+from pytest_mlrbench.hostlocks import FOLDER
+from pytest_mlrbench.models.host_limit import HostLimit
 from pytest_mlrbench.models.limiter import Limiter, Quota
 from pytest_mlrbench.models.rate_headers import quota, retry_after
 
@@ -208,3 +212,38 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert retry_after({"retry-after": "Thu, 01 Jan 1970 00:00:10 GMT"}, now=4.0) == 6.0
     assert retry_after({"retry-after": "later"}) is None
     assert retry_after({}) is None
+
+
+def test_runs_of_one_host_keep_a_key_s_limit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    active = {"a": 0, "b": 0}
+    most = {"a": 0, "b": 0}
+
+    async def call(limit: HostLimit, account: str) -> None:
+        async with limit.place(account):
+            active[account] += 1
+            most[account] = max(most[account], active[account])
+            await asyncio.sleep(0.005)
+            active[account] -= 1
+
+    async def run() -> None:
+        # Two runs: each has a limit object of its own, and kernel locks are all they share.
+        runs = [HostLimit(3), HostLimit(3)]
+        await asyncio.gather(*(call(runs[number % 2], account) for number in range(20) for account in ("a", "b")))
+
+    asyncio.run(run())
+    assert most == {"a": 3, "b": 3}
+
+
+def test_the_progress_line_says_what_runs_waits_and_costs() -> None:
+    state = {
+        "counts": {"idea": {"done": 2, "failed": 1, "waiting": 0}, "experiment": {"running": 1, "waiting": 4}},
+        "calls": 7,
+        "spent": 1.5,
+        "experiments": {"gpus": 2, "busy": 1, "waiting": "4 experiments wait for 1 of 2 GPUs (1 in use here)"},
+        "left": 600.0,
+    }
+    assert progress_line(state) == (
+        "mlrbench: idea 3/3, experiment 0/5 (1 running, 4 waiting); 7 calls in flight; 1.50 USD; 1/2 GPUs busy; "
+        "4 experiments wait for 1 of 2 GPUs (1 in use here); about 10 min left"
+    )

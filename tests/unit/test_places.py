@@ -7,8 +7,8 @@ import random
 import pytest
 
 from pytest_mlrbench.engine.estimates import Estimates
-from pytest_mlrbench.engine.pace import Pace
 from pytest_mlrbench.engine.places import Places, Token
+from pytest_mlrbench.engine.progress import Pace
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.settings import Settings
 from tests.support.virtual_clock import run_virtually
@@ -87,7 +87,7 @@ def test_a_device_that_another_run_holds_is_waited_for() -> None:
     elsewhere = {"a"}
 
     def lock(device: str) -> Token | None:
-        return None if device in elsewhere else Token(device)
+        return None if device in elsewhere else Token()
 
     async def run() -> float:
         places = Places(9, ("a",), lock=lock)
