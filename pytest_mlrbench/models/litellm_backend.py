@@ -14,6 +14,7 @@ from ..settings import Settings
 from .api import Message, Request
 from .catalog import has_price, load_litellm, map_entry, model_info, provider_of
 from .limiter import Quota
+from .quiet import logging_argument
 from .rate_headers import quota, retry_after
 
 DEFAULT_TIMEOUT = 600.0
@@ -105,12 +106,14 @@ class LiteLLMBackend:
         import openai
 
         limit = self._settings.for_model(request.model).timeout or DEFAULT_TIMEOUT
+        messages = [{name: part for name, part in one.items() if name != "annotations"} for one in request.messages]
         try:
             # litellm's own limit is between bytes; a server that drips would pass it for ever.
             async with asyncio.timeout(limit):
                 response = await litellm.acompletion(
                     model=request.model,
-                    messages=[{name: part for name, part in one.items() if name != "annotations"} for one in request.messages],
+                    messages=messages,
+                    **logging_argument(request.model, messages),
                     timeout=limit,
                     num_retries=0,
                     max_retries=0,

@@ -27,6 +27,8 @@ from pytest_mlrbench.settings import Settings
         (["--mlr-mode=both"], "valid: stepwise, end2end"),
         (["--mlr-epochs=0"], "--mlr-epochs=0: expected a whole number of at least 1"),
         (["--mlr-concurrency=x"], "--mlr-concurrency=x: expected a whole number of at least 1"),
+        (["--mlr-host-concurrency=0"], "--mlr-host-concurrency=0: expected a whole number of at least 1"),
+        (["--mlr-gpus-per-trial=0"], "--mlr-gpus-per-trial=0: expected a whole number of at least 1"),
         (["--mlr-budget=much"], "--mlr-budget=much"),
         (["--mlr-budget=nan"], "--mlr-budget=nan"),
         (["--mlr-price=1"], "expected IN,OUT"),
