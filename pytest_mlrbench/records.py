@@ -138,6 +138,8 @@ class JudgeClaim(Frozen):
     """Where the work says or does it; at least one."""
     contradicts: Passage | None = None
     """What shows it to be wrong, at another place than `quotes`."""
+    missing: int = 0
+    """Further quotations of this claim that stand in no file."""
 
 
 class DroppedClaim(Frozen):

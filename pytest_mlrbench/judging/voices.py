@@ -1,0 +1,151 @@
+"""What a panel's hallucination forms come to: claims about the same place made one finding, its severity by how many judges agree.
+
+Three or more judges: a strict majority of the panel can make a `fail`; two: both; one alone, or a minority: `warn`. A voice counts
+towards a `fail` only with a quotation of the work, a contradicting one at another place, one of the two in what the run reports
+(results/ or the paper), and a confidence of at least 4: a reader can then hold the two places against each other without us.
+Repeats of a judge are one voice, raised where most of them agree; so is one model under two providers. Agreement is on a line:
+claims of one type that quote a common line of a file. Called by the engine's grader.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..records import Finding, JudgeClaim, JudgeForm, Passage, Quote, Severity
+from .form import overlap
+
+CHECK = "judges"
+SURE = 4
+"""Confidence from which a claim can take part in a `fail`; the form's 3 is only "more likely than not"."""
+PLACES = 8
+"""Quotations of one finding that are kept."""
+
+Line = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class _Said:
+    voice: str
+    form: int
+    """Index of the form: a repeat of the voice."""
+    claim: JudgeClaim
+    lines: frozenset[Line]
+
+
+def voice_of(judge: str) -> str:
+    """The model behind a judge's id, the same for two providers of it."""
+    return judge.rpartition("/")[2].casefold()
+
+
+def severity(full: int, voices: int, panel: int) -> Severity:
+    """The panel rule: `full` of `panel` judges made a claim that can fail, `voices` any verified one.
+
+    >>> severity(2, 2, 3), severity(2, 2, 4), severity(1, 1, 1), severity(0, 0, 3)
+    ('fail', 'warn', 'warn', 'info')
+    """
+    if panel >= 2 and full * 2 > panel:
+        return "fail"
+    return "warn" if voices else "info"
+
+
+def panel_findings(forms: Sequence[JudgeForm]) -> list[Finding]:
+    """The findings of the whole panel, those with most judges behind them first; `forms` holds every judge's every repeat."""
+    repeats: dict[str, int] = defaultdict(int)
+    names: dict[str, str] = {}
+    said: list[_Said] = []
+    for number, form in enumerate(forms):
+        voice = voice_of(form.judge)
+        repeats[voice] += 1
+        names.setdefault(voice, form.judge)
+        said += [_Said(voice, number, claim, _lines(claim)) for claim in form.claims]
+    found: list[tuple[int, Finding]] = []
+    for kind in dict.fromkeys(one.claim.type for one in said):
+        rest = [one for one in said if one.claim.type == kind]
+        while rest:
+            group = _most_agreed(rest, repeats)
+            rest = [one for one in rest if one not in group]
+            voices = _voices(group, repeats)
+            full = _voices([one for one in group if can_fail(one.claim)], repeats)
+            found.append((len(voices), _finding(group, voices, full, repeats, names)))
+    order = ("fail", "warn", "info")
+    return [one for _, one in sorted(found, key=lambda pair: (order.index(pair[1].severity), -pair[0]))]
+
+
+def can_fail(claim: JudgeClaim) -> bool:
+    """Whether a reader can verify the claim from its quotations alone."""
+    if claim.contradicts is None or claim.confidence < SURE:
+        return False
+    return any(_reported(passage) for passage in (*claim.quotes, claim.contradicts))
+
+
+def _reported(passage: Passage) -> bool:
+    return passage.file == "paper.md" or passage.file.startswith("results/")
+
+
+def _lines(claim: JudgeClaim) -> frozenset[Line]:
+    passages = (*claim.quotes, *([claim.contradicts] if claim.contradicts else []))
+    return frozenset((one.file, line) for one in passages for line in range(one.line or 0, one.last + 1))
+
+
+def _voices(said: Iterable[_Said], repeats: dict[str, int]) -> list[str]:
+    """Judges of whose repeats more than half are in `said`."""
+    forms: dict[str, set[int]] = defaultdict(set)
+    for one in said:
+        forms[one.voice].add(one.form)
+    return [voice for voice, those in forms.items() if len(those) * 2 > repeats[voice]]
+
+
+def _most_agreed(said: list[_Said], repeats: dict[str, int]) -> list[_Said]:
+    """The claims on the line on which most judges agree; a common line, so that no chain of claims passes for one."""
+    at: dict[Line, list[_Said]] = defaultdict(list)
+    for one in said:
+        for line in sorted(one.lines):
+            at[line].append(one)
+
+    def agreed(group: list[_Said]) -> tuple[int, int, int]:
+        full = _voices([one for one in group if can_fail(one.claim)], repeats)
+        return len(full), len(_voices(group, repeats)), len(group)
+
+    return max(at.values(), key=agreed)  # the first of equals: lines come in the order of the forms
+
+
+def _finding(group: list[_Said], voices: list[str], full: list[str], repeats: dict[str, int], names: dict[str, str]) -> Finding:
+    panel = len(repeats)
+    level = severity(len(full), len(voices), panel)
+    telling = [one for one in group if one.voice in full and can_fail(one.claim)] if level == "fail" else group
+    best = max(telling, key=lambda one: (one.claim.contradicts is not None, one.claim.confidence)).claim
+    results = sum(one.claim.scope == "results" for one in telling)
+    return Finding(
+        type=best.type,
+        scope="results" if results * 2 > len(telling) else "paper",
+        check=CHECK,
+        severity=level,
+        message=f"{_who(group, voices, full, level, repeats, names)}: {best.statement}",
+        evidence=_evidence([best, *(one.claim for one in telling)]),
+    )
+
+
+def _who(
+    group: list[_Said], voices: list[str], full: list[str], level: Severity, repeats: dict[str, int], names: dict[str, str]
+) -> str:
+    panel = len(repeats)
+    if level == "info":
+        voice = group[0].voice
+        made = len({one.form for one in group if one.voice == voice})
+        return f"judge {names[voice]} in {made} of {repeats[voice]} repeats only"
+    counted = full if level == "fail" else voices
+    named = ", ".join(names[voice] for voice in counted)
+    told = f"{len(counted)} of {panel} judges ({named})" if panel > 1 else f"the only judge ({named})"
+    if level == "warn" and panel > 1 and len(voices) * 2 > panel:
+        told += f", {len(full)} of them sure and with a contradicting source"
+    return f"{told}, quotes verified"
+
+
+def _evidence(claims: Iterable[JudgeClaim]) -> list[Quote]:
+    """Statement and contradiction of the leading claim first, then what else was quoted, each line once."""
+    kept: list[Passage] = []
+    for claim in claims:
+        for passage in (*claim.quotes[:2], *([claim.contradicts] if claim.contradicts else []), *claim.quotes[2:]):
+            if len(kept) < PLACES and not any(overlap(passage, one) for one in kept):
+                kept.append(passage)
+    return [Quote(file=one.file, line=one.line, quote=one.quote) for one in kept]
