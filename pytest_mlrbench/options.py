@@ -74,7 +74,7 @@ OPTIONS = (
     Option(
         "hallucination-check",
         "on (default): model judges also answer, given the checks' findings, what an experiment or paper made up; or off",
-        "on|off",
+        "MODE",
     ),
     Option("suite", "smoke: 3 tasks; core: the ten of the paper's Table 7; paper: 432 items; full: 201 x 5 (default)", "NAME"),
     Option("task", "only tasks whose id matches (repeatable)", "GLOB", many=True),

@@ -29,7 +29,7 @@ def review(body: Json) -> Reply:
         raise ValueError(f"a judge's prompt without any form to fill: {text[:200]!r}")
     keys = set(shape.get("properties", {}))
     if keys == FORM_KEYS:
-        return Reply(json.dumps(dict.fromkeys(sorted(keys), [])), stage="judge:hallucination")
+        return Reply(json.dumps({key: [] for key in sorted(keys)}), stage="judge:hallucination")
     stage = next((stage for stage, wanted in STAGE_BY_KEYS if wanted <= keys), "form")
     seed = sha256(json.dumps([body.get("model"), sorted(keys), _work(text)]).encode()).digest()
     return Reply(json.dumps(fill(shape, random.Random(seed), root=shape), indent=1), stage=f"judge:{stage}")
