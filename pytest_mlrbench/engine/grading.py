@@ -82,11 +82,7 @@ class Grader:
         if key.stage not in VERDICT_STAGES:
             return audit, []
         forms = await self._forms(key, attempt, task, inputs, audit)
-        return with_forms(audit, forms, "" if forms else self._why_no_form()), forms
-
-    def _why_no_form(self) -> str:
-        off = self._settings.hallucination_check == "off"
-        return "switched off with --mlr-hallucination-check=off" if off else "no model judge on the panel"
+        return with_forms(audit, forms, self._settings), forms
 
     async def _audit(self, key: TrialKey, inputs: dict[str, Path]) -> Audit:
         stored = await asyncio.to_thread(self._store.audit, key)
@@ -160,12 +156,14 @@ class Grader:
         return made
 
 
-def with_forms(audit: Audit, forms: list[JudgeForm], why_none: str) -> Audit:
+def with_forms(audit: Audit, forms: list[JudgeForm], settings: Settings) -> Audit:
     """`audit` with the findings, the coverage and the verdict that the panel's forms lead to.
 
     Judges can make a work `hallucinated`; silence of theirs proves nothing, so they never make one `verified`.
     """
     found = [*panel_findings(forms), *told_dropped(forms)]
+    off = settings.hallucination_check == "off"
+    why_none = "switched off with --mlr-hallucination-check=off" if off else "no model judge on the panel"
     failing = any(one.severity == "fail" for one in found)
     return audit.model_copy(
         update={
