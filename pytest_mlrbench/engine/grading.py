@@ -82,7 +82,7 @@ class Grader:
         if key.stage not in VERDICT_STAGES:
             return audit, []
         forms = await self._forms(key, attempt, task, inputs, audit)
-        return with_forms(audit, forms, self._settings), forms
+        return await asyncio.to_thread(with_forms, audit, forms, self._settings), forms
 
     async def _audit(self, key: TrialKey, inputs: dict[str, Path]) -> Audit:
         stored = await asyncio.to_thread(self._store.audit, key)

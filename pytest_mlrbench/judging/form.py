@@ -28,9 +28,9 @@ from .parsing import parse_answer
 from .quotes import CONTEXT, Exhibits, NotFound
 from .work import Part, Work
 
-MOST_CLAIMS = 20
+MOST_CLAIMS = 12
 """Claims of one type that are looked at; nobody reads more."""
-MOST_QUOTES = 8
+MOST_QUOTES = 4
 """Quotations of one claim that are looked up."""
 FINDINGS = 20_000
 """Characters of the checks' findings that a judge is shown."""

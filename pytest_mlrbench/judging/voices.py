@@ -2,9 +2,10 @@
 
 Three or more judges: a strict majority of the panel can make a `fail`; two: both; one alone, or a minority: `warn`. A voice counts
 towards a `fail` only with a quotation of the work, a contradicting one at another place, one of the two in what the run reports
-(results/ or the paper), and a confidence of at least 4: a reader can then hold the two places against each other without us.
-Repeats of a judge are one voice, raised where most of them agree; so is one model under two providers. Agreement is on a line:
-claims of one type that quote a common line of a file. Called by the engine's grader.
+(results/ or the paper), and a confidence of at least 4: a reader can then hold the two places against each other without us. The
+other place has to be the same for all of them, within ten lines: judges who hold a row to be false for different reasons agree on
+nothing that could be shown. Repeats of a judge are one voice, raised where most of them agree; so is one model under two providers.
+Agreement is on a line: claims of one type that quote a common line of a file. Called by the engine's grader.
 """
 
 from collections import defaultdict
@@ -17,13 +18,15 @@ from .form import overlap
 CHECK = "judges"
 SURE = 4
 """Confidence from which a claim can take part in a `fail`; the form's 3 is only "more likely than not"."""
+NEAR = 10
+"""Lines within which two quotations speak of the same piece of a file: a function, a block of a log."""
 PLACES = 8
 """Quotations of one finding that are kept."""
 
 Line = tuple[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Said:
     voice: str
     form: int
@@ -62,11 +65,10 @@ def panel_findings(forms: Sequence[JudgeForm]) -> list[Finding]:
     for kind in dict.fromkeys(one.claim.type for one in said):
         rest = [one for one in said if one.claim.type == kind]
         while rest:
-            group = _most_agreed(rest, repeats)
+            line, group = _most_agreed(rest, repeats)
             rest = [one for one in rest if one not in group]
-            voices = _voices(group, repeats)
-            full = _voices([one for one in group if can_fail(one.claim)], repeats)
-            found.append((len(voices), _finding(group, voices, full, repeats, names)))
+            telling = _telling(line, group, repeats)
+            found.append((len(_voices(group, repeats)), _finding(group, telling, repeats, names)))
     order = ("fail", "warn", "info")
     return [one for _, one in sorted(found, key=lambda pair: (order.index(pair[1].severity), -pair[0]))]
 
@@ -82,9 +84,12 @@ def _reported(passage: Passage) -> bool:
     return passage.file == "paper.md" or passage.file.startswith("results/")
 
 
+def _passages(claim: JudgeClaim) -> list[Passage]:
+    return [*claim.quotes, *([claim.contradicts] if claim.contradicts else [])]
+
+
 def _lines(claim: JudgeClaim) -> frozenset[Line]:
-    passages = (*claim.quotes, *([claim.contradicts] if claim.contradicts else []))
-    return frozenset((one.file, line) for one in passages for line in range(one.line or 0, one.last + 1))
+    return frozenset((one.file, line) for one in _passages(claim) for line in range(one.line or 0, one.last + 1))
 
 
 def _voices(said: Iterable[_Said], repeats: dict[str, int]) -> list[str]:
@@ -95,24 +100,47 @@ def _voices(said: Iterable[_Said], repeats: dict[str, int]) -> list[str]:
     return [voice for voice, those in forms.items() if len(those) * 2 > repeats[voice]]
 
 
-def _most_agreed(said: list[_Said], repeats: dict[str, int]) -> list[_Said]:
-    """The claims on the line on which most judges agree; a common line, so that no chain of claims passes for one."""
+def _most_agreed(said: list[_Said], repeats: dict[str, int]) -> tuple[Line, list[_Said]]:
+    """The line on which most judges agree, with their claims; a common line, so that no chain of claims passes for one."""
     at: dict[Line, list[_Said]] = defaultdict(list)
     for one in said:
         for line in sorted(one.lines):
             at[line].append(one)
 
-    def agreed(group: list[_Said]) -> tuple[int, int, int]:
-        full = _voices([one for one in group if can_fail(one.claim)], repeats)
-        return len(full), len(_voices(group, repeats)), len(group)
+    def agreed(place: tuple[Line, list[_Said]]) -> tuple[int, int, int]:
+        line, group = place
+        voices = len(_voices(group, repeats))
+        # A minority cannot fail, and looking for what it agrees on takes time quadratic in its quotations.
+        full = len(_voices(_telling(line, group, repeats), repeats)) if voices * 2 > len(repeats) else 0
+        return full, voices, len(group)
 
-    return max(at.values(), key=agreed)  # the first of equals: lines come in the order of the forms
+    return max(at.items(), key=agreed)  # the first of equals: lines come in the order of the forms
 
 
-def _finding(group: list[_Said], voices: list[str], full: list[str], repeats: dict[str, int], names: dict[str, str]) -> Finding:
-    panel = len(repeats)
-    level = severity(len(full), len(voices), panel)
-    telling = [one for one in group if one.voice in full and can_fail(one.claim)] if level == "fail" else group
+def _telling(line: Line, group: list[_Said], repeats: dict[str, int]) -> list[_Said]:
+    """Those claims of `group`, all on `line`, that can fail and agree on the other place as well."""
+    able = [one for one in group if can_fail(one.claim)]
+    elsewhere = [(one, passage) for one in able for passage in _passages(one.claim) if not _on(passage, line)]
+    best: list[_Said] = []
+    for place in {(passage.file, passage.line, passage.last): passage for _, passage in elsewhere}.values():
+        those = [one for one, passage in elsewhere if _near(place, passage)]
+        if len(_voices(those, repeats)) > len(_voices(best, repeats)):
+            best = list(dict.fromkeys(those))
+    return best
+
+
+def _on(passage: Passage, line: Line) -> bool:
+    return passage.file == line[0] and (passage.line or 0) <= line[1] <= passage.last
+
+
+def _near(one: Passage, other: Passage) -> bool:
+    return one.file == other.file and (one.line or 0) - other.last <= NEAR and (other.line or 0) - one.last <= NEAR
+
+
+def _finding(group: list[_Said], telling: list[_Said], repeats: dict[str, int], names: dict[str, str]) -> Finding:
+    voices, full = _voices(group, repeats), _voices(telling, repeats)
+    level = severity(len(full), len(voices), len(repeats))
+    telling = [one for one in telling if one.voice in full] if level == "fail" else group
     best = max(telling, key=lambda one: (one.claim.contradicts is not None, one.claim.confidence)).claim
     results = sum(one.claim.scope == "results" for one in telling)
     return Finding(
@@ -137,7 +165,7 @@ def _who(
     named = ", ".join(names[voice] for voice in counted)
     told = f"{len(counted)} of {panel} judges ({named})" if panel > 1 else f"the only judge ({named})"
     if level == "warn" and panel > 1 and len(voices) * 2 > panel:
-        told += f", {len(full)} of them sure and with a contradicting source"
+        told += f", {len(full)} of them sure and with the same contradicting source"
     return f"{told}, quotes verified"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from judging_worlds import TASK, ScriptedModels, chain, put
 
-from pytest_mlrbench.errors import ConfigError, InfrastructureError
+from pytest_mlrbench.errors import BudgetSpent, ConfigError, InfrastructureError
 from pytest_mlrbench.judging.form import Form, fill_form, findings_text, form_protocol, form_schema
 from pytest_mlrbench.judging.quotes import Exhibits
 from pytest_mlrbench.judging.work import Work, collect_case
@@ -135,9 +135,9 @@ def test_the_plan_can_be_what_contradicts(tmp_path: Path) -> None:
 
 
 def test_more_claims_than_anyone_reads_are_counted_as_dropped(tmp_path: Path) -> None:
-    made = fill(ScriptedModels([answer(*[said(ROW)] * 23)]), case(tmp_path))
-    assert len(made.claims) == 20
-    assert {one.why for one in made.dropped} == {"more than 20 claims of this type"}
+    made = fill(ScriptedModels([answer(*[said(ROW)] * 15)]), case(tmp_path))
+    assert len(made.claims) == 12
+    assert {one.why for one in made.dropped} == {"more than 12 claims of this type"}
 
 
 def test_scope_is_results_only_where_more_than_the_paper_is_quoted(tmp_path: Path) -> None:
@@ -212,6 +212,11 @@ def test_a_form_that_copies_the_shape_is_refused(tmp_path: Path) -> None:
 def test_no_valid_form_in_three_tries_is_the_worlds_fault(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match=r"judge openai/j1 gave no valid hallucination form in 3 tries"):
         fill(ScriptedModels(["no", "{}", "42"]), case(tmp_path))
+
+
+def test_a_spent_budget_is_not_an_answer(tmp_path: Path) -> None:
+    with pytest.raises(BudgetSpent):
+        fill(ScriptedModels([BudgetSpent("the budget is spent")]), case(tmp_path))
 
 
 def test_two_forms_that_differ_are_refused(tmp_path: Path) -> None:

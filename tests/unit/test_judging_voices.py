@@ -104,14 +104,28 @@ def test_claims_of_different_types_do_not_add_up() -> None:
 
 def test_passages_that_overlap_in_one_line_are_one_place() -> None:
     one = claim(at("results/results.md", 5, 7), contradicts=at("code/run.py", 10, 20))
-    other = claim(at("results/results.md", 7, 9), contradicts=at("code/run.py", 40))
+    other = claim(at("results/results.md", 7, 9), contradicts=at("code/run.py", 24))
     assert levels(panel(one, other)) == ["fail"]
+
+
+def test_agreement_on_the_row_for_different_reasons_warns() -> None:
+    one, other = claim(contradicts=at("code/run.py", 10)), claim(contradicts=at("code/run.py", 60))
+    third = claim(contradicts=at("results/metrics.json", 10))
+    (found,) = panel(one, other, third)
+    assert found.severity == "warn"
+    assert "3 of 3 judges" in found.message
+    assert "1 of them sure and with the same contradicting source" in found.message
+    assert levels(panel(one, other, claim(contradicts=at("code/run.py", 15)))) == ["fail"]
+
+
+def test_who_quotes_what_the_other_way_round_agrees_all_the_same() -> None:
+    assert levels(panel(claim(ROW, contradicts=CODE), claim(CODE, contradicts=ROW))) == ["fail"]
 
 
 def test_a_chain_of_claims_without_a_common_line_is_no_majority() -> None:
     first = claim(at("results/results.md", 1, 5), contradicts=at("code/a.py", 1))
-    middle = claim(at("results/results.md", 5, 10), contradicts=at("code/b.py", 1))
-    last = claim(at("results/results.md", 10, 15), contradicts=at("code/c.py", 1))
+    middle = claim(at("results/results.md", 5, 10), contradicts=at("code/a.py", 1 + 30))
+    last = claim(at("results/results.md", 10, 15), contradicts=at("code/a.py", 35))
     assert levels(panel(first, middle, last)) == ["fail", "warn"]  # two of three share a line, never three
     assert levels(panel(first, middle, last, None)) == ["warn", "warn"]
 
