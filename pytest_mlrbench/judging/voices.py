@@ -77,11 +77,11 @@ def can_fail(claim: JudgeClaim) -> bool:
     """Whether a reader can verify the claim from its quotations alone."""
     if claim.contradicts is None or claim.confidence < SURE:
         return False
-    return any(_reported(passage) for passage in (*claim.quotes, claim.contradicts))
+    return any(_reported(passage.file) for passage in (*claim.quotes, claim.contradicts))
 
 
-def _reported(passage: Passage) -> bool:
-    return passage.file == "paper.md" or passage.file.startswith("results/")
+def _reported(file: str) -> bool:
+    return file == "paper.md" or file.startswith("results/")
 
 
 def _passages(claim: JudgeClaim) -> list[Passage]:
@@ -118,15 +118,24 @@ def _most_agreed(said: list[_Said], repeats: dict[str, int]) -> tuple[Line, list
 
 
 def _telling(line: Line, group: list[_Said], repeats: dict[str, int]) -> list[_Said]:
-    """Those claims of `group`, all on `line`, that can fail and agree on the other place as well."""
+    """Those claims of `group`, all on `line`, that can fail and agree on the other side as well, one side being a report."""
     able = [one for one in group if can_fail(one.claim)]
-    elsewhere = [(one, passage) for one in able for passage in _passages(one.claim) if not _on(passage, line)]
+    elsewhere = [(one, passage) for one in able for passage in _other_side(one.claim, line)]
     best: list[_Said] = []
     for place in {(passage.file, passage.line, passage.last): passage for _, passage in elsewhere}.values():
+        if not (_reported(place.file) or _reported(line[0])):
+            continue
         those = [one for one, passage in elsewhere if _near(place, passage)]
         if len(_voices(those, repeats)) > len(_voices(best, repeats)):
             best = list(dict.fromkeys(those))
     return best
+
+
+def _other_side(claim: JudgeClaim, line: Line) -> list[Passage]:
+    """What a claim holds against `line`: the contradiction of a quotation there, or the quotations that it contradicts."""
+    if claim.contradicts is None:
+        return []
+    return claim.quotes if _on(claim.contradicts, line) else [claim.contradicts]
 
 
 def _on(passage: Passage, line: Line) -> bool:

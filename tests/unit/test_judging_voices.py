@@ -118,6 +118,19 @@ def test_agreement_on_the_row_for_different_reasons_warns() -> None:
     assert levels(panel(one, other, claim(contradicts=at("code/run.py", 15)))) == ["fail"]
 
 
+def test_two_rows_that_both_quote_are_no_common_contradiction() -> None:
+    rows = (at("results/results.md", 5), at("results/results.md", 7))
+    one, other = claim(*rows, contradicts=at("code/run.py", 10)), claim(*rows, contradicts=at("code/run.py", 60))
+    assert levels(panel(one, other)) == ["warn"]
+
+
+def test_common_lines_of_code_alone_are_nothing_that_was_reported() -> None:
+    def about(row: int) -> JudgeClaim:
+        return claim(at("results/results.md", row), at("code/run.py", 4), contradicts=at("code/run.py", 8))
+
+    assert levels(panel(about(5), about(50))) == ["warn"]
+
+
 def test_who_quotes_what_the_other_way_round_agrees_all_the_same() -> None:
     assert levels(panel(claim(ROW, contradicts=CODE), claim(CODE, contradicts=ROW))) == ["fail"]
 
