@@ -118,6 +118,57 @@ class Review(Frozen):
     spent: Spent = Spent()
 
 
+class Passage(Quote):
+    """A quotation that was found in the file it names."""
+
+    last: int
+    """Line on which it ends, 1-based; `line` is where it begins."""
+
+
+class JudgeClaim(Frozen):
+    """One thing a judge holds against a work, with every quotation looked up."""
+
+    type: FindingType
+    scope: Scope
+    statement: str
+    """What is wrong, in the judge's words, cleaned."""
+    confidence: int
+    """1 (a suspicion) to 5 (certain), as the judge says."""
+    quotes: list[Passage]
+    """Where the work says or does it; at least one."""
+    contradicts: Passage | None = None
+    """What shows it to be wrong, at another place than `quotes`."""
+    missing: int = 0
+    """Further quotations of this claim that stand in no file."""
+
+
+class DroppedClaim(Frozen):
+    """A claim that counts for nothing."""
+
+    type: FindingType
+    statement: str
+    why: str
+    """`quote not found` and the like."""
+
+
+class JudgeForm(Frozen):
+    """One judge's answer to the hallucination form about one trial (`reviews/hallucination-*.json`)."""
+
+    judge: str
+    stage: str
+    repeat: int = 1
+    protocol: str
+    """Digest of the definitions, the prompts and the rules by which the work is packed and quotes are looked up."""
+    answer: dict[str, Any]
+    """What the judge answered, validated."""
+    claims: list[JudgeClaim] = Field(default_factory=list)
+    dropped: list[DroppedClaim] = Field(default_factory=list)
+    not_shown: list[str] = Field(default_factory=list)
+    """What this judge was not given, one sentence each."""
+    tries: int = 1
+    spent: Spent = Spent()
+
+
 class StageResult(Frozen):
     """How the agent's part of a trial ended; written once, before the output is judged (`stage.json`)."""
 
@@ -174,6 +225,8 @@ class TrialRecord(Frozen):
     support: float | None = None
     coverage: dict[str, str] = Field(default_factory=dict)
     findings: list[Finding] = Field(default_factory=list)
+    """The checks' (audit.json) and, of check `judges`, what the panel's forms come to."""
+    forms: list[JudgeForm] = Field(default_factory=list)
     not_shown: list[str] = Field(default_factory=list)
     files: dict[str, str] = Field(default_factory=dict)
     environment: dict[str, Any] = Field(default_factory=dict)

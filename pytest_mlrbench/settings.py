@@ -51,6 +51,8 @@ class Settings(Frozen):
     settled it."""
     judges: tuple[str, ...] = DEFAULT_JUDGES
     judge_repeats: int = 1
+    hallucination_check: Literal["on", "off"] = "on"
+    """Whether model judges also fill in the hallucination form of stages with results."""
     suite: str = "full"
     task: tuple[str, ...] = ()
     stage: tuple[str, ...] = ()

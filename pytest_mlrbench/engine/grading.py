@@ -1,19 +1,23 @@
-"""The second half of a trial: the stage's output is audited by the checks and, blind to that, reviewed by the panel."""
+"""The second half of a trial: checks audit the output and, blind to them, the panel reviews it; then the panel is asked, with the
+checks' findings before it, what was made up."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 from ..evidence.checks import audit_trial
-from ..judging.panel import panel_scores, protocol_of, review
-from ..judging.work import Work, collect_work
+from ..judging.form import fill_form, form_protocol, told_dropped
+from ..judging.panel import OFFLINE, panel_scores, protocol_of, review
+from ..judging.quotes import Exhibits
+from ..judging.voices import CHECK, panel_findings
+from ..judging.work import Work, collect_case, collect_work
 from ..keys import TrialKey
 from ..models.counting import CountingModels
-from ..records import Audit, Review, Spent, TrialRecord
+from ..records import Audit, JudgeForm, Review, Spent, TrialRecord
 from ..results.store import RunStore
 from ..settings import Settings
-from ..stages.rubric import Rubric, load_rubric
+from ..stages.rubric import HallucinationRubric, Rubric, load_hallucination_rubric, load_rubric
 from ..tasks.catalogue import Task
 from .resources import Resources
 
@@ -21,6 +25,18 @@ T = TypeVar("T")
 
 VERDICT_STAGES = ("experiment", "paper", "end2end")
 """Stages with results to verify; ideas and proposals claim none, so they have findings but no verdict."""
+
+
+def form_judges(settings: Settings, stage: str) -> tuple[str, ...]:
+    """Judges that fill in the hallucination form of a stage; none where it claims no results or the check is off."""
+    if stage not in VERDICT_STAGES or settings.hallucination_check == "off":
+        return ()
+    return tuple(judge for judge in dict.fromkeys(settings.judges) if judge != OFFLINE)
+
+
+def form_rubric(settings: Settings) -> HallucinationRubric:
+    """The definitions that this run's form is asked with. Raises ConfigError when they are missing or broken."""
+    return load_hallucination_rubric(Path(settings.rubrics) if settings.rubrics else None)
 
 
 class Grader:
@@ -36,19 +52,19 @@ class Grader:
         if key.stage == "literature":
             return base.model_copy(update={"status": "done"})
         async with asyncio.TaskGroup() as group:
-            audit_job = group.create_task(caught(self._audit(key, inputs)))
+            audited_job = group.create_task(caught(self._audited(key, base.attempt, task, inputs)))
             reviews_job = group.create_task(caught(self._reviews(key, base.attempt, task, inputs)))
-        audit, reviews = audit_job.result(), reviews_job.result()
-        for failed in (audit, reviews):
-            if isinstance(failed, Exception):
-                raise failed
-        assert isinstance(audit, Audit)
-        assert isinstance(reviews, list)
+        audited, reviews = audited_job.result(), reviews_job.result()
+        if isinstance(audited, Exception):
+            raise audited
+        if isinstance(reviews, Exception):
+            raise reviews
+        audit, forms = audited
         verdict = key.stage in VERDICT_STAGES
         return base.model_copy(
             update={
                 "status": "done",
-                "judge_spent": sum((one.spent for one in reviews), Spent()),
+                "judge_spent": sum([*(one.spent for one in reviews), *(one.spent for one in forms)], Spent()),
                 "scores": panel_scores(reviews),
                 "mechanical": all(one.mechanical for one in reviews),
                 "reviews": reviews,
@@ -56,8 +72,17 @@ class Grader:
                 "support": audit.support if verdict else None,
                 "coverage": audit.coverage,
                 "findings": audit.findings,
+                "forms": forms,
             }
         )
+
+    async def _audited(self, key: TrialKey, attempt: int, task: Task, inputs: dict[str, Path]) -> tuple[Audit, list[JudgeForm]]:
+        """What the checks found (audit.json, stored as it is) with what the panel's forms add to it, and the forms."""
+        audit = await self._audit(key, inputs)
+        if key.stage not in VERDICT_STAGES:
+            return audit, []
+        forms = await self._forms(key, attempt, task, inputs, audit)
+        return await asyncio.to_thread(with_forms, audit, forms, self._settings), forms
 
     async def _audit(self, key: TrialKey, inputs: dict[str, Path]) -> Audit:
         stored = await asyncio.to_thread(self._store.audit, key)
@@ -76,16 +101,11 @@ class Grader:
     async def _reviews(self, key: TrialKey, attempt: int, task: Task, inputs: dict[str, Path]) -> list[Review]:
         rubric = load_rubric(key.stage, Path(self._settings.rubrics) if self._settings.rubrics else None)
         work = await asyncio.to_thread(collect_work, key.stage, task, inputs, self._store.output(key), self._store.trial(key))
-        wanted = [(judge, repeat) for judge in self._settings.judges for repeat in range(1, self._settings.judge_repeats + 1)]
-        async with asyncio.TaskGroup() as group:
-            jobs = [group.create_task(caught(self._review(key, attempt, work, rubric, *one))) for one in wanted]
-        reviews = []
-        for job in jobs:
-            found = job.result()
-            if isinstance(found, Exception):
-                raise found  # every judge has ended; what the others said is stored
-            reviews.append(found)
-        return reviews
+        wanted = self._asked(self._settings.judges)
+        return await together(self._review(key, attempt, work, rubric, *one) for one in wanted)
+
+    def _asked(self, judges: Iterable[str]) -> list[tuple[str, int]]:
+        return [(judge, repeat) for judge in judges for repeat in range(1, self._settings.judge_repeats + 1)]
 
     async def _review(self, key: TrialKey, attempt: int, work: Work, rubric: Rubric, judge: str, repeat: int) -> Review:
         protocol = protocol_of(rubric, self._settings.prompts)
@@ -100,6 +120,71 @@ class Grader:
         made = made.model_copy(update={"spent": models.spent})
         await asyncio.to_thread(self._store.write_review, key, made)
         return made
+
+    async def _forms(self, key: TrialKey, attempt: int, task: Task, inputs: dict[str, Path], audit: Audit) -> list[JudgeForm]:
+        wanted = self._asked(form_judges(self._settings, key.stage))
+        if not wanted:
+            return []
+        rubric = form_rubric(self._settings)
+        work = await asyncio.to_thread(collect_case, key.stage, task, inputs, self._store.output(key), self._store.trial(key))
+        exhibits = Exhibits(work)
+        return await together(self._form(key, attempt, work, audit, exhibits, rubric, *one) for one in wanted)
+
+    async def _form(
+        self,
+        key: TrialKey,
+        attempt: int,
+        work: Work,
+        audit: Audit,
+        exhibits: Exhibits,
+        rubric: HallucinationRubric,
+        judge: str,
+        repeat: int,
+    ) -> JudgeForm:
+        prompts = self._settings.prompts
+        stored = await asyncio.to_thread(self._store.form, key, judge, form_protocol(rubric, prompts), repeat)
+        if stored is not None:
+            return stored
+        scope = f"{key}#hallucination:{judge}.r{repeat}" + (f"~{attempt}" if attempt > 1 else "")
+        models = CountingModels(self._resources.models())
+        today = self._resources.today
+        made = await fill_form(
+            work, audit, exhibits, rubric, judge, repeat, models=models, scope=scope, today=today, prompts=prompts
+        )
+        made = made.model_copy(update={"spent": models.spent})
+        await asyncio.to_thread(self._store.write_form, key, made)
+        return made
+
+
+def with_forms(audit: Audit, forms: list[JudgeForm], settings: Settings) -> Audit:
+    """`audit` with the findings, the coverage and the verdict that the panel's forms lead to.
+
+    Judges can make a work `hallucinated`; silence of theirs proves nothing, so they never make one `verified`.
+    """
+    found = [*panel_findings(forms), *told_dropped(forms)]
+    off = settings.hallucination_check == "off"
+    why_none = "switched off with --mlr-hallucination-check=off" if off else "no model judge on the panel"
+    failing = any(one.severity == "fail" for one in found)
+    return audit.model_copy(
+        update={
+            "verdict": "hallucinated" if failing else audit.verdict,
+            "coverage": {**audit.coverage, CHECK: "done" if forms else f"no evidence: {why_none}"},
+            "findings": [*audit.findings, *found],
+        }
+    )
+
+
+async def together(jobs: Iterable[Awaitable[T]]) -> list[T]:
+    """The results of `jobs` in order. When one fails the others go on to their end, so that what they say is stored."""
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(caught(job)) for job in jobs]
+    results: list[T] = []
+    for one in running:
+        found = one.result()
+        if isinstance(found, Exception):
+            raise found
+        results.append(found)
+    return results
 
 
 async def caught(job: Awaitable[T]) -> T | Exception:

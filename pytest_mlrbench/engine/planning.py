@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..judging.form import form_protocol
 from ..keys import STAGES as STAGE_NAMES
 from ..keys import TrialKey
 from ..models.catalog import map_entry
@@ -18,6 +19,7 @@ from ..stages.rubric import load_rubric
 from ..stages.stage import STAGES
 from ..tasks.catalogue import load_tasks, task_digest
 from .core import FINISHED
+from .grading import form_judges, form_rubric
 from .sources import Sources
 
 Range = tuple[float, float]
@@ -56,6 +58,13 @@ JUDGE_IN: dict[str, Range] = {
     "end2end": (25_000, 150_000),
 }
 JUDGE_OUT: Range = (800, 4_000)
+FORM_IN: dict[str, Range] = {
+    "experiment": (20_000, 120_000),
+    "paper": (25_000, 150_000),
+    "end2end": (25_000, 150_000),
+}
+"""Tokens of one hallucination form: definitions, findings, code, results and the command log; no figures."""
+FORM_OUT: Range = (200, 4_000)
 
 
 @dataclass(frozen=True)
@@ -153,6 +162,8 @@ def expected(settings: Settings, plan: Plan) -> tuple[Range, Range, list[str]]:
             if judge != "offline":
                 repeats = settings.judge_repeats
                 add(judge, number * repeats, (1, 1.2), JUDGE_IN[stage], JUDGE_OUT)
+        for judge in form_judges(settings, stage):
+            add(judge, number * settings.judge_repeats, (1, 1.2), FORM_IN[stage], FORM_OUT)
     return (calls[0], calls[1]), (cost[0], cost[1]), list(unknown)
 
 
@@ -176,6 +187,9 @@ def provenance(settings: Settings, keys: Sequence[TrialKey]) -> dict[str, str]:
     rubrics = Path(settings.rubrics) if settings.rubrics else None
     for stage in sorted({key.stage for key in keys}):
         found[f"rubric {stage}"] = load_rubric(stage, rubrics).digest
+        if form_judges(settings, stage):
+            found["rubric hallucination"] = form_rubric(settings).digest
+            form_protocol(form_rubric(settings), settings.prompts)  # a missing prompt is told now, not after the experiments
     prompts = Path(settings.prompts) if settings.prompts else None
     for name in prompt_names(prompts):
         found[f"prompt {name}"] = prompt_digest(name, prompts)

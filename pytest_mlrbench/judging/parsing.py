@@ -20,11 +20,16 @@ _OPENING = re.compile(r"""\{\s*(?:["'}]|[A-Za-z]+\s*:)""")
 
 
 class ReviewError(MLRBenchError):
-    """An answer is no usable review; the message is fit to be fed back to the judge."""
+    """An answer is no usable review or form; the message is fit to be fed back to the judge."""
 
 
 def parse_review(text: str, rubric: Rubric) -> BaseModel:
-    """The one review that `text` holds, as an instance of `rubric.review_model()`.
+    """The one review that `text` holds, as an instance of `rubric.review_model()`. Raises ReviewError as parse_answer."""
+    return parse_answer(text, rubric.review_model(), "review")
+
+
+def parse_answer(text: str, model: type[BaseModel], what: str) -> BaseModel:
+    """The one `what` that `text` holds, as an instance of `model`.
 
     JSON alone is tried first, then objects in fences or prose, then mended JSON (unquoted keys, trailing commas, quotes within
     strings). Values are never mended. Raises ReviewError when there is no object, none that is valid, or two valid ones that
@@ -34,7 +39,6 @@ def parse_review(text: str, rubric: Rubric) -> BaseModel:
         raise ReviewError("The answer is empty. Expected one JSON object.")
     if len(text) > ANSWER_CAP:
         raise ReviewError(f"The answer has {len(text):,} characters, at most {ANSWER_CAP:,} are read. Expected one JSON object.")
-    model = rubric.review_model()
     objects = _objects(text)
     valid, invalid = _sorted_out(objects, model)
     broken = ""
@@ -47,9 +51,9 @@ def parse_review(text: str, rubric: Rubric) -> BaseModel:
             raise ReviewError(_why_none(text))
         nearest = min(invalid, key=lambda error: error.error_count())
         more = f" (the nearest of {len(objects)} JSON objects in it)" if len(objects) > 1 else ""
-        raise ReviewError(f"{broken}The answer is not a valid review{more}:\n{explain_invalid(nearest)}")
-    if any(review != valid[0] for review in valid):
-        raise ReviewError(f"The answer holds {len(valid)} different reviews. Expected one JSON object.")
+        raise ReviewError(f"{broken}The answer is not a valid {what}{more}:\n{explain_invalid(nearest)}")
+    if any(one != valid[0] for one in valid):
+        raise ReviewError(f"The answer holds {len(valid)} different {what}s. Expected one JSON object.")
     return valid[0]
 
 
@@ -114,7 +118,7 @@ def _mended(text: str, model: type[BaseModel]) -> dict[str, Any] | None:
         return None
     broken = text[opening.start() : end + 1]
     for key in model.model_fields:
-        if len(re.findall(rf"""["']?\b{key}["']?\s*:\s*[{{\d]""", broken)) > 1:
+        if len(re.findall(rf"""["']?\b{key}["']?\s*:\s*[\[{{\d]""", broken)) > 1:
             # Mending would keep the last of them, and which one the judge meant is not known.
             raise ReviewError(f"The JSON of the answer is broken, and {key} stands in it more than once. Expected one JSON object.")
     try:

@@ -43,7 +43,7 @@ class Part:
     kind: Kind
     text: str = ""
     path: Path | None = None
-    """Where the file lies; the only content of a figure."""
+    """Where the file lies; the only content of a figure. None for what is no single file (`commands`)."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,25 @@ class Work:
     def part(self, name: str) -> Part | None:
         """The part called `name`, or None."""
         return next((part for part in self.parts if part.name == name), None)
+
+
+def collect_case(stage: str, task: Task, inputs: Mapping[str, Path], output: Path, trial_dir: Path) -> Work:
+    """What the hallucination form of `stage` (experiment, paper, end2end) is answered from; arguments and errors as collect_work.
+
+    Unlike a graded review, that of a paper sees the code as well; figures, which cannot be quoted, are left out.
+    """
+    gather = _Gather()
+    if stage == "paper":
+        gather.document("related_work", inputs["literature"])
+    if "proposal" in inputs:
+        gather.document("proposal", inputs["proposal"])
+    if stage != "experiment":
+        gather.document("paper", output if stage == "paper" else inputs["paper"], own=True)
+    experiment = output if stage == "experiment" else inputs["experiment"]
+    gather.code(experiment)
+    gather.results(experiment)
+    gather.commands(trial_dir if stage == "experiment" else experiment.parent)
+    return _work(stage, task, gather)
 
 
 def collect_work(stage: str, task: Task, inputs: Mapping[str, Path], output: Path, trial_dir: Path) -> Work:
@@ -93,17 +112,7 @@ def collect_work(stage: str, task: Task, inputs: Mapping[str, Path], output: Pat
     if experiment is not None:
         paper = {"paper": output, "end2end": inputs.get("paper")}.get(stage)
         gather.figures([*([(paper, "")] if paper else []), (experiment, "results")])
-    return Work(
-        stage=stage,
-        task_title=task.title,
-        task_brief=task.brief,
-        topics=task.topics,
-        parts=tuple(gather.parts),
-        venue=task.venue,
-        year=task.year,
-        category=task.category,
-        notes=tuple(gather.notes),
-    )
+    return _work(stage, task, gather)
 
 
 @dataclass
@@ -129,7 +138,7 @@ class _Gather:
                 ) from error
             self.notes.append(f"{name}: there is none")
         else:
-            self.parts.append(Part(name, "text", file.text))
+            self.parts.append(Part(name, "text", file.text, folder / _FILES[name]))
             self._say_cut(name, file.cut, file.size)
 
     def code(self, folder: Path) -> None:
@@ -207,7 +216,7 @@ class _Gather:
                 left_out.append(f"{found.name}: {_why(error)} ({found.size:,} bytes)")
                 continue
             total += len(file.text)
-            self.parts.append(Part(found.name, kind(found), file.text))
+            self.parts.append(Part(found.name, kind(found), file.text, folder / found.path))
             self._say_cut(found.name, file.cut, file.size)
         self._few(left_out)
 
@@ -241,3 +250,17 @@ def _figure_name(found: Found) -> str:
 
 def _why(error: Exception) -> str:
     return str(error) if isinstance(error, NotReadable) else "cannot be opened, not shown"
+
+
+def _work(stage: str, task: Task, gather: _Gather) -> Work:
+    return Work(
+        stage=stage,
+        task_title=task.title,
+        task_brief=task.brief,
+        topics=task.topics,
+        parts=tuple(gather.parts),
+        venue=task.venue,
+        year=task.year,
+        category=task.category,
+        notes=tuple(gather.notes),
+    )

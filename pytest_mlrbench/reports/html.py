@@ -158,6 +158,7 @@ class _Report:
                 for one in record.reviews
             ],
             "findings": [one.model_dump() for one in findings],
+            "forms": [one.model_dump() for one in record.forms],
             "minutes": (record.finished - record.started) / 60,
             "cost": record.agent_spent.cost + record.judge_spent.cost,
             "cost_line": cost_line(record.agent_spent.model_dump(), record.judge_spent.model_dump()),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import ConfigError
 from ..keys import STAGES, TrialKey, safe_name
-from ..records import Audit, Review, StageResult, TrialRecord
+from ..records import Audit, JudgeForm, Review, StageResult, TrialRecord
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -163,6 +163,16 @@ class RunStore:
 
     def write_review(self, key: TrialKey, review: Review) -> None:
         _dump(review, self.review_file(key, review.judge, review.protocol, review.repeat))
+
+    def form_file(self, key: TrialKey, judge: str, protocol: str, repeat: int = 1) -> Path:
+        review = self.review_file(key, judge, protocol, repeat)
+        return review.with_name(f"hallucination-{review.name}")
+
+    def form(self, key: TrialKey, judge: str, protocol: str, repeat: int = 1) -> JudgeForm | None:
+        return _load(JudgeForm, self.form_file(key, judge, protocol, repeat))
+
+    def write_form(self, key: TrialKey, form: JudgeForm) -> None:
+        _dump(form, self.form_file(key, form.judge, form.protocol, form.repeat))
 
     def commit_output(self, key: TrialKey, staged: Path) -> None:
         """Put the finished folder `staged` (same file system) in place as the trial's output."""

@@ -182,7 +182,7 @@ class Rubric(Frozen):
     def json_schema(self) -> dict[str, Any]:
         """JSON schema of `review_model`, without references, so that it can be sent as a strict response format."""
         schema = self.review_model().model_json_schema()
-        plain: dict[str, Any] = _plain(schema, schema.get("$defs", {}))
+        plain: dict[str, Any] = plain_schema(schema, schema.get("$defs", {}))
         return plain
 
     def schema_text(self) -> str:
@@ -356,15 +356,15 @@ def _review_model(stage: str, keys: tuple[str, ...]) -> type[BaseModel]:
     return create_model(f"{stage.capitalize()}Review", __base__=_Answer, **fields)
 
 
-def _plain(node: Any, definitions: dict[str, Any]) -> Any:
+def plain_schema(node: Any, definitions: dict[str, Any]) -> Any:
     """`node` of a JSON schema with references replaced by what they name, and without pydantic's titles and docstrings."""
     if isinstance(node, list):
-        return [_plain(entry, definitions) for entry in node]
+        return [plain_schema(entry, definitions) for entry in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
-        return _plain(definitions[node["$ref"].rpartition("/")[2]], definitions)
-    plain = {name: _plain(value, definitions) for name, value in node.items() if name not in ("$defs", "title")}
+        return plain_schema(definitions[node["$ref"].rpartition("/")[2]], definitions)
+    plain = {name: plain_schema(value, definitions) for name, value in node.items() if name not in ("$defs", "title")}
     if plain.get("type") == "object":
         plain.pop("description", None)
     return plain

@@ -30,6 +30,7 @@ KEY = "sk-canary-7c1e55d0a9"
 LOOK = "echo container $(cat /etc/hostname) user $(id -u); env; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n'"
 """What the agent does first: shows where it is, and every environment variable it can reach."""
 JUDGES = ("openai/j1", "openai/j2")
+JUDGE_FILES = ["openai%2Fj1", "openai%2Fj2"]
 
 
 def curious(body: Json) -> Reply:
@@ -126,10 +127,10 @@ def test_a_call_that_is_tried_again_is_told_on_a_line_of_its_own(finished: Finis
 
 
 def test_each_call_was_made_once(finished: Finished):
-    """idea, proposal, paper and four turns of the coder; five reviews by each of two judges."""
-    assert finished.stats["total"] == 7 + 10
+    """idea, proposal, paper and four turns of the coder; five reviews and three hallucination forms by each of two judges."""
+    assert finished.stats["total"] == 7 + 10 + 6
     assert finished.stats["repeated"] == 0
-    assert len(list(CallLog(finished.store.calls, "test").read())) == 17
+    assert len(list(CallLog(finished.store.calls, "test").read())) == 7 + 10 + 6
 
 
 def test_the_agents_commands_ran_in_a_container(finished: Finished):
@@ -187,7 +188,8 @@ def test_the_run_directory_is_laid_out_as_documented(finished: Finished):
     for stage in GRADED:
         folder = finished.store.root / "trials" / TASK / stage
         names = sorted(path.name for path in (folder / "reviews").iterdir())
-        assert [re.sub(r"-[0-9a-f]{12}\.json$", "", name) for name in names] == ["openai%2Fj1", "openai%2Fj2"]
+        forms = [f"hallucination-{judge}" for judge in JUDGE_FILES] if stage in ("experiment", "paper", "end2end") else []
+        assert [re.sub(r"-[0-9a-f]{12}\.json$", "", name) for name in names] == [*forms, *JUDGE_FILES]
         assert json.loads((folder / "record.json").read_text())["status"] == "done"
     assert not (finished.store.root / "run.lock").exists()
 

@@ -17,6 +17,9 @@ STAGE_BY_KEYS = (
 )
 """Which stage a review form belongs to: the first whose keys it has (CONTRACT, review keys)."""
 
+FORM_KEYS = {"faked_results", "hallucinated_methodology", "incorrect_citation", "mathematical_error"}
+"""The hallucination form, of which these judges find nothing to say."""
+
 
 def review(body: Json) -> Reply:
     """Fill the schema of response_format, else the last JSON schema or skeleton that the prompt shows."""
@@ -25,6 +28,8 @@ def review(body: Json) -> Reply:
     if shape is None:
         raise ValueError(f"a judge's prompt without any form to fill: {text[:200]!r}")
     keys = set(shape.get("properties", {}))
+    if keys == FORM_KEYS:
+        return Reply(json.dumps({key: [] for key in sorted(keys)}), stage="judge:hallucination")
     stage = next((stage for stage, wanted in STAGE_BY_KEYS if wanted <= keys), "form")
     seed = sha256(json.dumps([body.get("model"), sorted(keys), _work(text)]).encode()).digest()
     return Reply(json.dumps(fill(shape, random.Random(seed), root=shape), indent=1), stage=f"judge:{stage}")

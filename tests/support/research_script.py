@@ -130,6 +130,7 @@ In the table above, {finding}. One small data set was used. {shown}
 
 OPENINGS: tuple[tuple[str, Callable[[Json], Reply]], ...] = (
     ("machine learning reviewer", review),
+    ("look for what was made up", review),
     ("looking for your next project", idea),
     ("writing the literature section", literature),
     ("turning an idea into a plan", proposal),

@@ -10,8 +10,10 @@ from pytest_mlrbench.engine.sources import Sources
 from pytest_mlrbench.errors import ConfigError, NotDone
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.records import Spent, StageResult, TrialRecord
+from pytest_mlrbench.resources import resource
 from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.settings import Settings
+from pytest_mlrbench.stages.rubric import load_hallucination_rubric
 
 TASK = "iclr2025_wsl"
 OUTPUTS = {"idea": "idea.md", "literature": "related_work.md", "proposal": "proposal.md"}
@@ -73,6 +75,35 @@ def test_expected_cost_is_tokens_times_list_price(tmp_path):
     assert cost[0] == pytest.approx((700 * 2 + 300 * 4 + 2500 * 2 + 800 * 4) / 1e6)
     assert cost[1] == pytest.approx((1500 * 2 + 4000 * 4 + 4000 * 2 + 4000 * 4) / 1e6)
     assert unknown == []
+
+
+def test_a_stage_with_results_is_asked_a_form_as_well_unless_that_is_off(tmp_path):
+    chosen = settings(tmp_path, price=(2.0, 4.0), model="offline", judges=("offline", "openai/unlisted-judge"), judge_repeats=2)
+    calls, cost, _ = expected(chosen, plan_of(chosen, TrialKey(TASK, "experiment")))
+    # Two repeats, each one review and one form, both 20,000-120,000 tokens in; out 800-4,000 and 200-4,000; up to 1.2 with retries.
+    assert calls == pytest.approx((4, 4.8))
+    assert cost[0] == pytest.approx(2 * (2 * 20_000 * 2 + (800 + 200) * 4) / 1e6)
+    assert cost[1] == pytest.approx(2 * (2 * 120_000 * 2 + 2 * 4_000 * 4) / 1e6)
+    off = chosen.model_copy(update={"hallucination_check": "off"})
+    assert expected(off, plan_of(off, TrialKey(TASK, "experiment")))[0] == pytest.approx((2, 2.4))
+
+
+def test_the_forms_definitions_and_prompt_belong_to_the_run_where_it_is_asked(tmp_path):
+    asked = provenance(settings(tmp_path), [TrialKey(TASK, "paper")])
+    assert asked["rubric hallucination"] == load_hallucination_rubric().digest
+    assert "prompt hallucination" in asked
+    assert "rubric hallucination" not in provenance(settings(tmp_path), [TrialKey(TASK, "idea")])
+    assert "rubric hallucination" not in provenance(settings(tmp_path, judges=("offline",)), [TrialKey(TASK, "paper")])
+
+
+def test_a_prompt_folder_without_the_form_is_told_before_the_run(tmp_path):
+    for path in resource("prompts").glob("*.j2"):
+        if path.name != "hallucination.md.j2":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    chosen = settings(tmp_path / "run", prompts=str(tmp_path))
+    with pytest.raises(ConfigError, match="no prompt 'hallucination'"):
+        provenance(chosen, [TrialKey(TASK, "experiment")])
+    assert provenance(chosen.model_copy(update={"hallucination_check": "off"}), [TrialKey(TASK, "experiment")])
 
 
 def test_models_without_a_known_price_are_named_not_counted_as_free(tmp_path):

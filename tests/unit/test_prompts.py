@@ -12,10 +12,11 @@ import pytest
 from jinja2 import meta
 
 from pytest_mlrbench.errors import ConfigError
+from pytest_mlrbench.judging.form import SKELETON, form_schema
 from pytest_mlrbench.keys import GRADED
 from pytest_mlrbench.resources import resource
 from pytest_mlrbench.stages.prompts import prompt_digest, render
-from pytest_mlrbench.stages.rubric import load_rubric
+from pytest_mlrbench.stages.rubric import load_hallucination_rubric, load_rubric
 from pytest_mlrbench.tasks.catalogue import load_tasks
 
 
@@ -62,6 +63,15 @@ GIVEN: dict[str, dict[str, Any]] = {
         "searched": True,
     },
     "coder_bash": {"limits": limits()},
+    "hallucination": {
+        **COMMON,
+        "rubric": load_hallucination_rubric(),
+        "delimiter": "=====f3a9c1=====",
+        "work": "WORK under suspicion",
+        "not_shown": ["CUT file"],
+        "shape": SKELETON,
+        "schema": json.dumps(form_schema()),
+    },
     "judge_again": {"errors": "- Novelty.score: ERRORS text"},
 }
 """Prompt -> what its callers give."""
