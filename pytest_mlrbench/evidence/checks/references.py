@@ -197,7 +197,7 @@ def _listed(block: list[str], name: str, offset: int) -> list[Entry]:
             current, first = ([line] if index < len(block) else []), index
         elif current and line.strip() and not line.lstrip().startswith(("```", "\\end{", "---", "***")):
             current.append(line)
-    return [entry for entry in entries if len(entry.text) >= 3]
+    return [entry for entry in entries if entry.text]
 
 
 def _entry(lines: list[str], name: str, line: int) -> Entry:
