@@ -42,7 +42,8 @@ PLAIN = frozenset(_PLAIN.split())
 RELATIVE = re.compile(
     r"[δΔ∆+/×]|\\delta|%\s*of\b|\b(?:delta|change|changes|gain|gains|improvement|improved|diff|difference|relative|ratio|drop|increase|decrease|"
     r"reduction|gap|normali[sz]ed|vs|versus|over|times|speed-?up|log|ln|loss|weights?|lambda|threshold|penalty|coefficient|cost|time|"
-    r"rank|neg|negative|z|contribution|degradation|error of|per|w/o|without|minus|regret|reward|bonus|lift|adjusted|skill)\b",
+    r"rank|neg|negative|z|contribution|degradation|error of|per|w/o|without|minus|regret|reward|bonus|lift|adjusted|skill|"
+    r"grad\w*|accum\w*)\b",
     re.IGNORECASE,
 )
 """A metric with one of these may leave its range: a difference, a multiple, a transformed value."""

@@ -52,12 +52,18 @@ NOT_COUNTS = re.compile(
     re.IGNORECASE,
 )
 FRACTION = re.compile(
-    r"(?<![\d/.,\w])(?P<k>\d{1,6})\s?(?:/|of|out of)\s?(?P<n>\d{1,6})(?![\d/.,]\d|\w)(?:\s+(?!and\b)[A-Za-z-]+){0,2}?\s?"
-    r"(?:\(\s?(?:=|≈|~|or)?\s?|=\s?|,\s?or\s)(?P<p>\d{1,3}(?:\.\d{1,6})?)\s?\\?%(?P<end>\s?\))?"
+    r"(?<![\d/.,\w-])(?P<k>\d{1,6})\s?(?P<of>/|of|out of)\s?(?P<n>\d{1,6})(?![\d/.,]\d|\w)(?:\s+(?!and\b)[A-Za-z-]+){0,2}?\s?"
+    r"(?:\(\s?(?:=|≈|~|or)?\s?|=\s?|,\s?or\s)(?P<p>\d{1,3}(?:\.\d{1,6})?)\s?\\?%\s?(?=[).,;]|$)"
     r"|(?<![\d.,])(?P<p2>\d{1,3}(?:\.\d{1,6})?)\s?\\?%\s?\(\s?(?P<k2>\d{1,6})\s?"
-    r"(?:/|of|out of)\s?(?P<n2>\d{1,6})(?:\s[A-Za-z-]+){0,2}\s?\)",
+    r"(?P<of2>/|of|out of)\s?(?P<n2>\d{1,6})(?:\s[A-Za-z-]+){0,2}\s?\)",
     re.IGNORECASE,
 )
+COUNTING = re.compile(
+    r"\b(?:correct\w*|solv\w+|pass\w*|succe\w+|accura\w+|answer\w*|complet\w+|fail\w*|detect\w+|classif\w+|identif\w+|match\w*|wins?|won)\b",
+    re.IGNORECASE,
+)
+"""What is counted; `1/5 (76 %)` may as well be top-1 and top-5."""
+NOT_A_SHARE = re.compile(r"\b(?:top|split|ratio|layers?|parameters?|sparsity|seeds?|runs?|folds?|threshold|power)\b", re.IGNORECASE)
 PROGRESS = re.compile(
     r"\b(?:epoch|step|batch|iteration|iter|layer|eta|progress|gpu|memory|mb|gb|table|figure|section)\b", re.IGNORECASE
 )
@@ -66,6 +72,8 @@ COMPARED = re.compile(
 )
 MANY = 3
 """Cells of a table that no count gives, before they are a `fail`."""
+UNSAID = (1, 2, 3, 4, 5)
+"""Answers to each question that a text may have left unsaid; a value that one of these explains makes no `fail`."""
 CODE_FILES = 60
 CODE_BYTES = 60_000
 
@@ -88,6 +96,7 @@ def judge_counts(case: Case, document: Document) -> tuple[list[Finding], int]:
         cells = [cell for cell in cells if cell.metric.kind in COUNTED and not NOT_COUNTS.search(cell.metric.text) and _exact(cell)]
         columns = [index for index, name in enumerate(table.header) if N_COLUMN.match(name)]
         bad: list[tuple[Cell, str]] = []
+        sure: set[str] = set()
         for cell in cells:
             own = numbers_in(cell.row[columns[0]]) if len(columns) == 1 and columns[0] < len(cell.row) else []
             if own and own[0].value == int(own[0].value) > 0:
@@ -99,14 +108,15 @@ def judge_counts(case: Case, document: Document) -> tuple[list[Finding], int]:
             checked += 1
             if not _possible(cell, counts, repeats):
                 bad.append((cell, told))
-        findings += _table_findings(case, document, bad, sizes)
+                if not _possible(cell, counts, [one * more for one in repeats for more in UNSAID]):
+                    sure.add(cell.number.text)
+        findings += _table_findings(case, document, bad, sizes, len(sure))
     return findings, checked
 
 
-def _table_findings(case: Case, document: Document, bad: list[tuple[Cell, str]], sizes: list[Size]) -> list[Finding]:
+def _table_findings(case: Case, document: Document, bad: list[tuple[Cell, str]], sizes: list[Size], sure: int) -> list[Finding]:
     if not bad:
         return []
-    values = {cell.number.text for cell, _ in bad}
     averaged = AVERAGED.search(document.text) is not None or _batched(case)
     quotes = [Quote(file=document.name, line=cell.line, quote=cell.quote) for cell, _ in bad[:4]]
     quotes += [Quote(file=document.name, line=size.line, quote=document.lines[size.line - 1].strip()) for size in sizes[:1]]
@@ -114,7 +124,7 @@ def _table_findings(case: Case, document: Document, bad: list[tuple[Cell, str]],
     message = f"{named}: no count of right answers out of {bad[0][1]} gives {'these' if len(bad) > 1 else 'this'}"
     if averaged:
         message += "; unless it is a mean over parts of unequal size"
-    severity: Severity = "fail" if len(values) >= MANY and not averaged else "warn"
+    severity: Severity = "fail" if sure >= MANY and not averaged else "warn"
     return [finding("faked_results", document.scope, NAME, severity, message, quotes)]
 
 
@@ -182,18 +192,20 @@ def _fractions(document: Document) -> tuple[list[Finding], int]:
         if "%" not in text:
             continue
         for match in FRACTION.finditer(text[:5000]):
-            k, n, p = (match["k"] or match["k2"], match["n"] or match["n2"], match["p"] or match["p2"])
+            k, n, p, of = (match[name] or match[f"{name}2"] for name in ("k", "n", "p", "of"))
             count, whole = int(k), int(n)
             number = numbers_in(p)
-            if whole == 0 or count > whole or len(number) != 1 or PROGRESS.search(text[max(0, match.start() - 60) : match.end()]):
+            around = text[max(0, match.start() - 80) : match.end() + 40]
+            if whole == 0 or count > whole or len(number) != 1 or PROGRESS.search(around) or NOT_A_SHARE.search(around):
+                continue
+            if of == "/" and not COUNTING.search(around):
                 continue
             checked += 1
             share = 100 * count / whole
             slack = number[0].ulp * (1 + SLACK)
             if any(abs(value - number[0].value) < slack for value in (share, 100 - share)):
                 continue
-            around = text[max(0, match.start() - 60) : match.end() + 30]
-            severe = not COMPARED.search(around) and whole >= 5
+            severe = whole >= 5 and COUNTING.search(around) and not COMPARED.search(around)
             message = f"{match.group().strip()}: {count} of {whole} is {share:.4g} %"
             quote = Quote(file=document.name, line=line, quote=text.strip())
             findings.append(finding("faked_results", document.scope, NAME, "fail" if severe else "warn", message, [quote]))

@@ -24,10 +24,15 @@ OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 """Where p is not the plain tail of the statistic."""
+TESTING = re.compile(
+    r"\b(?:tests?|t-tests?|anova|significan\w+|correlat\w+|regress\w+|statistic\w*|p-values?|effects?|hypothes\w+|differ\w*|cohen\w*)\b",
+    re.IGNORECASE,
+)
+"""Words around a test; without one, t(1) = 0.5 may be a schedule and p a probability."""
 FAR = 1.5
 """Times by which a p-value must differ for a `fail`, unless it changes sides of 0.05: less is a slip of rounding on the way."""
 INTERVAL = re.compile(
-    rf"(?<![\d.])(?P<estimate>[-−]?{_PLAIN})\s?(?P<unit>%)?\s?[,(\[]{{0,2}}\s?(?:with )?(?:a )?(?:9\d(?:\.\d)?\s?%)\s?"
+    rf"(?<![\d./])(?P<estimate>[-−]?{_PLAIN})\s?(?P<unit>%)?\s?[,(\[]{{0,2}}\s?(?:with )?(?:a )?(?:9\d(?:\.\d)?\s?%)\s?"
     rf"(?:ci|c\.i\.|confidence interval)\s?[:=,]?\s?(?:of )?[\[(]?\s?(?P<low>[-−]?{_PLAIN})\s?%?\s?(?:,|–|to|-|;)\s?"
     rf"(?P<high>[-−]?{_PLAIN})\s?%?\s?[\])]",
     re.IGNORECASE,
@@ -71,7 +76,7 @@ def _tests(plain: str, document: Document, line: int) -> Iterator[tuple[Severity
     for match in TEST.finditer(plain):
         value, stated = _number(match["value"]), _number(match["p"])
         near = " ".join(document.lines[max(0, line - 4) : line + 3])
-        if value is None or stated is None or OTHERWISE.search(near):
+        if value is None or stated is None or not 0 <= stated.value <= 1 or OTHERWISE.search(near):
             continue
         family: Family = "z" if match["z"] else "chi2" if match["name"][0] in "χXc" else match["name"]  # type: ignore[assignment]
         second = match["second"]
@@ -83,7 +88,8 @@ def _tests(plain: str, document: Document, line: int) -> Iterator[tuple[Severity
         except ValueError:
             yield "warn", f"{match.group()}: no such test exists"
             continue
-        yield _judge_p(match.group(), match["sign"], stated, ranges)
+        found = _judge_p(match.group(), match["sign"], stated, ranges)
+        yield ("warn", found[1]) if found and not TESTING.search(near) else found
 
 
 def _judge_p(text: str, sign: str, stated: Number, ranges: list[tuple[float, float]]) -> tuple[Severity, str] | None:

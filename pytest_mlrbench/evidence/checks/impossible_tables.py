@@ -96,7 +96,7 @@ def _spreads(document: Document, cells: list[Cell]) -> list[Finding]:
     said = any(word in text for word in SD_SAID)
     other = any(word in text for word in OTHER_SPREADS)
     for cell in cells:
-        if cell.metric.kind == "sd" and not cell.metric.words and interval(cell.number)[1] < 0:
+        if cell.metric.kind == "sd" and not cell.metric.words and interval(cell.number)[1] < 0 and _is_spread(cell, cells):
             message = f"the standard deviation {cell.number.text} of {cell.entity} is negative"
             findings.append(_finding(document, "fail", message, [cell]))
         spread, number = cell.spread, cell.number
@@ -115,6 +115,11 @@ def _spreads(document: Document, cells: list[Cell]) -> list[Finding]:
             )
             findings.append(_finding(document, "fail" if said and not other else "warn", message, [cell]))
     return findings
+
+
+def _is_spread(cell: Cell, cells: list[Cell]) -> bool:
+    """Whether `SD` beside a mean is meant; spelled out it can be nothing else, but `SD` is a diffusion model too."""
+    return not re.fullmatch(r"\W*s\.?d\.?\W*", cell.metric.text, re.IGNORECASE) or any(one.metric.kind == "mean" for one in cells)
 
 
 def _relation(document: Document, groups: list[list[Cell]], relation: Relation) -> list[Finding]:
@@ -169,15 +174,16 @@ def _f1(cells: dict[str, Cell]) -> str | None:
     values = (precision.value, recall.value, f1.value)
     if min(values) < 0 or min(values) <= 1 < max(values):  # fractions beside percentages
         return None
+    middle, exact = (precision.value + recall.value) / 2, harmonic(precision.value, recall.value)
     low = harmonic(max(0.0, interval(precision)[0]), max(0.0, interval(recall)[0]))
     high = harmonic(interval(precision)[1], interval(recall)[1])
     if interval(f1)[0] > high:
-        value = harmonic(precision.value, recall.value)
         return (
-            f"{cells['f1'].entity}: F1 {f1.text} is above the harmonic mean {value:.4g} of precision {precision.text} and recall "
+            f"{cells['f1'].entity}: F1 {f1.text} is above the harmonic mean {exact:.4g} of precision {precision.text} and recall "
             f"{recall.text}, which no class, seed or average of them can have"
         )
-    return "" if interval(f1)[1] >= low else None
+    # Where precision and recall are alike, any mean of them fits, and of other averages too: such a row vouches for nothing.
+    return "" if interval(f1)[1] >= low and middle - exact > f1.ulp else None
 
 
 def _errors(cells: dict[str, Cell]) -> str | None:
