@@ -159,6 +159,17 @@ def test_a_renamed_paper_by_the_same_people_is_no_fail(tmp_path: Path) -> None:
     assert [one for one in found if one.severity == "fail"] == []
 
 
+def test_an_entry_that_names_another_work_too_is_no_fail(tmp_path: Path) -> None:
+    other = "Turing, A. (2023). Machinery of thought and mind. arXiv:2302.00002; extends arXiv:2301.00001."
+    found = findings(tmp_path, f"[1, 2]\n\n## References\n\n[1] {LOVELACE}\n[2] {other}\n")
+    assert [one for one in found if one.severity == "fail"] == []
+
+
+def test_a_remark_in_place_of_a_list_is_no_reference(tmp_path: Path) -> None:
+    text = "Text.\n\n## References\n\nNone: nothing is cited, because no search was made.\n"
+    assert findings(tmp_path, text, related_work_dot_md=RELATED) == []
+
+
 def test_one_title_with_two_years_is_a_warning(tmp_path: Path) -> None:
     twice = LOVELACE.replace("2023", "2019").replace(" arXiv:2301.00001.", "")
     found = told(findings(tmp_path, f"[1, 2]\n\n## References\n\n[1] {LOVELACE}\n[2] {twice}\n"))

@@ -105,7 +105,7 @@ def _duplicates(entries: list[Entry], scope: str) -> list[Finding]:
     for entry in entries:
         if len(folded(entry.title)) >= 15:
             by_title[folded(entry.title)].append(entry)
-        for one in entry.ids:
+        for one in entry.own_ids:
             by_id[one.lower()].append(entry)
     for same in by_title.values():
         years = sorted({entry.year for entry in same if entry.year is not None})

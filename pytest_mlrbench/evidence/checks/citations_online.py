@@ -41,7 +41,8 @@ def judge_online(entries: list[Entry], scope: str, today: date) -> list[Finding]
             known = [one for one in entry.ids if one in found]
             works = [work for one in known if (work := found[one]) is not None]
             if works:
-                findings += _compare(entry, works[0], scope)
+                # An entry with several identifiers is about the work that it speaks of.
+                findings += _compare(entry, next((work for work in works if speaks_of(entry, work)), works[0]), scope)
             elif known:
                 message = f"{', '.join(known)}: {_named(lookup.sources)} know no work with this identifier"
                 findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [_quote(entry)]))
@@ -63,7 +64,7 @@ def judge_online(entries: list[Entry], scope: str, today: date) -> list[Finding]
 def _compare(entry: Entry, work: Work, scope: str) -> list[Finding]:
     """The entry with the work that its identifier leads to."""
     if not speaks_of(entry, work):
-        if entry.marked and len(title_words(entry.title)) >= 3:
+        if entry.own_ids and entry.marked and len(title_words(entry.title)) >= 3:
             return [wrong_title(entry, work, scope, work.id)]
         message = f"{work.id} is {work.title!r} by {', '.join(work.authors[:3])}, of which the reference says nothing"
         return [finding("incorrect_citation", scope, NAME, "warn", message, [_quote(entry)])]

@@ -115,10 +115,9 @@ def speaks_of(entry: Entry, work: Work) -> bool:
     words = title_words(work.title)
     if not words or len(words & title_words(entry.plain)) / len(words) >= OTHER:
         return True
-    plain = folded(entry.text)
-    return any(
-        len(name) >= 3 and name in plain for author in work.authors for name in [folded(author.split()[-1])] if author.split()
-    )
+    # Every part of a name: which of them is the surname depends on the country.
+    parts = {folded(part) for author in work.authors for part in author.split() if len(part) >= 3}
+    return not work.authors or bool(parts & {folded(word) for word in re.split(r"[\s,.;:&()]+", entry.plain)})
 
 
 def judge_retrieved(entries: list[Entry], literature: Literature, scope: str) -> list[Finding]:
@@ -127,9 +126,8 @@ def judge_retrieved(entries: list[Entry], literature: Literature, scope: str) ->
     by_id = {one.lower(): work for work in literature.works for one in work.ids}
     for entry in entries:
         quote = Quote(file=entry.file, line=entry.line, quote=entry.text)
-        wrong = next(
-            (by_id[one.lower()] for one in entry.ids if one.lower() in by_id and not speaks_of(entry, by_id[one.lower()])), None
-        )
+        works = [by_id[one.lower()] for one in entry.own_ids if one.lower() in by_id]
+        wrong = next((work for work in works if not speaks_of(entry, work)), None)
         if wrong is not None and entry.marked and len(title_words(entry.title)) >= 3:
             findings.append(wrong_title(entry, wrong, scope, f"{FOLDER}/{RETRIEVED}"))
         elif not literature.holds(entry):

@@ -62,6 +62,12 @@ class Entry:
         return identifiers(self.text)
 
     @cached_property
+    def own_ids(self) -> tuple[str, ...]:
+        """`ids`, where there is one of each kind at most: an entry with two may speak of another work as well."""
+        kinds = [one.partition(":")[0] for one in self.ids]
+        return self.ids if len(set(kinds)) == len(kinds) else ()
+
+    @cached_property
     def plain(self) -> str:
         """The text without web addresses and identifiers."""
         text = re.sub(r"https?://\S+|(?:arxiv|doi)\s*[:.]?\s*\S*\d\S*", " ", self.text, flags=re.IGNORECASE)
@@ -197,7 +203,8 @@ def _listed(block: list[str], name: str, offset: int) -> list[Entry]:
             current, first = ([line] if index < len(block) else []), index
         elif current and line.strip() and not line.lstrip().startswith(("```", "\\end{", "---", "***")):
             current.append(line)
-    return [entry for entry in entries if entry.text]
+    # A paragraph without a year or an identifier is a remark: `None: no search was made.`
+    return [entry for entry in entries if entry.text and (marked or entry.year or entry.ids)]
 
 
 def _entry(lines: list[str], name: str, line: int) -> Entry:
