@@ -22,8 +22,8 @@ MAX_RAW = 16 * 2**20
 MAX_ANSWERS = 12
 LEAST = 12
 """Letters of a title that say something; `BERT` stands in every text."""
-NEAR = 0.6
-"""Share of common words from which two titles are taken for one: `Enhancing RAG` for `Enhancing Retrieval-Augmented Generation`."""
+NEAR = 0.7
+"""Share of common words from which two titles are taken for one: citations drop or change a word."""
 OTHER = 0.25
 """Share of a work's title words in an entry below which the entry speaks of something else."""
 _TITLE_LINES = re.compile(
@@ -74,14 +74,14 @@ class Literature:
         return " ".join(folded(html.unescape(text)) for text in self.texts)
 
     @cached_property
-    def titles(self) -> tuple[frozenset[str], ...]:
-        """The words of every title that can be told to be one."""
+    def titles(self) -> tuple[str, ...]:
+        """Every title that can be told to be one."""
         found = [work.title for work in self.works]
         for match in _TITLE_LINES.finditer(self.section):
             found.append(
                 re.sub(r"\((?:arxiv|doi)[^)]*\)?", " ", next(group for group in match.groups() if group), flags=re.IGNORECASE)
             )
-        return tuple(words for title in found if len(words := title_words(title)) >= 3)
+        return tuple(title for title in found if len(title_words(title)) >= 3)
 
     @property
     def known(self) -> bool:
@@ -96,15 +96,19 @@ class Literature:
         if len(title) >= LEAST:
             if title in self.letters:
                 return True
-            words = title_words(entry.title)
-            return any(_alike(words, other) for other in self.titles)
+            return any(_alike(entry.title, other) for other in self.titles)
         # No part of the entry can be told to be its title: whether a whole title stands in it.
-        words = title_words(entry.text)
-        return any(other <= words for other in self.titles)
+        text = folded(entry.text)
+        return any(folded(other) in text for other in self.titles)
 
 
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    return len(one & other) >= NEAR * len(one | other) or (len(one & other) >= 3 and (one <= other or other <= one))
+def _alike(one: str, other: str) -> bool:
+    """Whether two titles are of one work: mostly the same words, or one is the other without its subtitle."""
+    words, others = title_words(one), title_words(other)
+    if len(words & others) >= NEAR * len(words | others):
+        return True
+    short, long = sorted((folded(one), folded(other)), key=len)
+    return len(short) >= LEAST and long.startswith(short)
 
 
 def speaks_of(entry: Entry, work: Work) -> bool:
