@@ -18,7 +18,7 @@ from ..errors import InfrastructureError
 from ..results.store import write_atomic
 from . import arxiv, crossref, openalex
 from .base import FRESH_DAYS, cache_directory
-from .polite import Pace
+from .pace import Pace
 from .works import Work
 
 FORMAT = 1
