@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,11 @@ def build_parser() -> argparse.ArgumentParser:
         check.add_argument(
             f"--{part}", type=Path, metavar=what.upper(), help=f"the {what} that holds the {part}, where its name does not tell"
         )
+    check.add_argument(
+        "--online",
+        action="store_true",
+        help="look references up in arXiv, OpenAlex and Crossref; without it nothing is sent anywhere",
+    )
     check.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     check.epilog = f"{check.epilog}\nexit status: 0 verified, 3 unverified, 1 hallucinated, 2 not usable"
 
@@ -251,7 +257,8 @@ def _check(options: argparse.Namespace) -> int:
             raise ConfigError(f"--{name}={path}: there is no such {'folder' if name in ('code', 'results') else 'file'}")
     if not any(path.is_file() for path in options.folder.rglob("*")) and not any(parts.values()):
         raise ConfigError(f"{options.folder} holds no file: there is nothing to check")
-    found = audit(subject_of_folder(options.folder, parts["paper"], parts["code"], parts["results"], parts["log"]))
+    subject = subject_of_folder(options.folder, parts["paper"], parts["code"], parts["results"], parts["log"])
+    found = audit(replace(subject, online=options.online))
     if options.format == "json":
         print(json.dumps({"path": str(options.folder), **found.model_dump(mode="json")}, indent=1, ensure_ascii=False))
     else:

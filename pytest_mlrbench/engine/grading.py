@@ -16,6 +16,7 @@ from ..keys import TrialKey
 from ..models.counting import CountingModels
 from ..records import Audit, JudgeForm, Review, Spent, TrialRecord
 from ..results.store import RunStore
+from ..search import SOURCES
 from ..settings import Settings
 from ..stages.rubric import HallucinationRubric, Rubric, load_hallucination_rubric, load_rubric
 from ..tasks.catalogue import Task
@@ -91,8 +92,10 @@ class Grader:
         folders = {stage: str(path) for stage, path in inputs.items()}
         # end2end has no output of its own: it is its chain's paper with the experiment beside it.
         output = inputs["paper"] if key.stage == "end2end" else self._store.output(key)
+        # Who searches an index may look references up there too; any other run sends nothing anywhere.
+        online = self._settings.search in SOURCES
         found = await self._resources.audit(
-            audit_trial, key.stage, str(output), str(self._store.trial(key)), folders, self._resources.today.isoformat()
+            audit_trial, key.stage, str(output), str(self._store.trial(key)), folders, self._resources.today.isoformat(), online
         )
         audit = Audit.model_validate(found)
         await asyncio.to_thread(self._store.write_audit, key, audit)

@@ -1,7 +1,7 @@
 """Literature search in public indexes, every answer kept; the literature stage of `mlr-agent` calls `open_search`."""
 
 from .base import SINCE, Found, Search, cache_directory, open_search
-from .polite import Pace
+from .pace import Pace
 from .trace import retrieved
 from .works import Work, identifiers, listing
 

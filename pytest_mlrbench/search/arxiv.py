@@ -36,12 +36,24 @@ class Arxiv:
         """
         import arxiv  # type: ignore[import-untyped]
 
+        search = arxiv.Search(f"({query}) AND submittedDate:[{since}01010000 TO 209912312359]", max_results=limit)
+        answer, works = self._ask(search, limit, query)
+        return str(answer.url), answer.text, works
+
+    def by_id(self, numbers: list[str]) -> list[Work]:
+        """The works with these ids (`2401.01234`), those that arXiv has. Raises InfrastructureError as `ask` does."""
+        import arxiv
+
+        return self._ask(arxiv.Search(id_list=numbers, max_results=len(numbers)), len(numbers), ", ".join(numbers))[1]
+
+    def _ask(self, search: Any, limit: int, query: str) -> tuple[Any, list[Work]]:
+        import arxiv
+
         # The package's own session has no time-outs, its retries do not spare a 400 and do not read Retry-After. It offers no way
         # to hand it another one, so its attribute is set; the pace and the retries are the session's.
         client = arxiv.Client(page_size=limit, delay_seconds=0.0, num_retries=0)
         client.query_url_format = self.url + "?{}"
         client._session = self._session
-        search = arxiv.Search(f"({query}) AND submittedDate:[{since}01010000 TO 209912312359]", max_results=limit)
         try:
             results = list(client.results(search))
         except (arxiv.ArxivError, ValueError, TypeError) as error:
@@ -59,7 +71,7 @@ class Arxiv:
         for result in results:
             if "/api/errors" in result.entry_id:
                 raise InfrastructureError(f"{self.url} refused the query {query!r}: {cleaned(result.summary)}")
-        return str(answer.url), answer.text, [_work(result) for result in results]
+        return answer, [_work(result) for result in results]
 
 
 def address() -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..errors import ConfigError
 from ..results.store import write_atomic
-from .polite import Pace
+from .pace import Pace
 from .terms import Terms, terms_of
 from .trace import RETRIEVED
 from .works import Work, merge, rank

@@ -52,9 +52,31 @@ class OpenAlex:
         Raises InfrastructureError when OpenAlex cannot be reached, refuses, or answers something else.
         """
         works = _works(self.url, self._session)
-        works = works.search(query).filter(from_publication_date=f"{since}-01-01", is_retracted=False).select(list(FIELDS))
+        works = works.search(query).filter(from_publication_date=f"{since}-01-01", is_retracted=False)
+        answer, found = self._ask(works, limit)
+        return str(answer.url), answer.json(), found
+
+    def by_id(self, ids: list[str]) -> list[Work]:
+        """The works with these DOIs or OpenAlex ids (as `Work.ids` has them), those that OpenAlex has; retracted ones too.
+
+        Raises InfrastructureError as `ask` does.
+        """
+        found: list[Work] = []
+        dois = [one.removeprefix("doi:") for one in ids if one.startswith("doi:") and "|" not in one and "," not in one]
+        own = [one.rpartition("/")[2] for one in ids if one.startswith("https://openalex.org/")]
+        for name, values in (("doi", dois), ("openalex", own)):
+            if values:
+                found += self._ask(_works(self.url, self._session).filter(**{name: "|".join(values)}), len(values))[1]
+        return found
+
+    def by_title(self, title: str) -> list[Work]:
+        """Works with these words in the title, best first. Raises InfrastructureError as `ask` does."""
+        words = " ".join(re.findall(r"[^\W_]+", title))
+        return self._ask(_works(self.url, self._session).search_filter(title=words), 5)[1] if words else []
+
+    def _ask(self, works: Any, limit: int) -> tuple[Any, list[Work]]:
         try:
-            found = works.get(per_page=limit)
+            found = works.select(list(FIELDS)).get(per_page=limit)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InfrastructureError(
                 f"{self.url} did not answer as OpenAlex does ({type(error).__name__}: {error}): is {URL_VARIABLE} right?"
@@ -62,7 +84,7 @@ class OpenAlex:
         answer = self._session.answer
         assert answer is not None
         read = [_work(entry) for entry in found]
-        return str(answer.url), answer.json(), [work for work in read if work is not None]
+        return answer, [work for work in read if work is not None]
 
 
 def address() -> str:

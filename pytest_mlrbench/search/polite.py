@@ -1,7 +1,6 @@
 """The HTTP session under both client libraries: one request at a time, paced, with time-outs and bounded retries."""
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -9,6 +8,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from ..errors import InfrastructureError
+from .pace import Pace
+
+__all__ = ["Pace", "PoliteSession"]
 
 SHOWN = 300
 """Characters of a refusal's body that the error repeats."""
@@ -16,23 +18,6 @@ DOWN_FOR = 60.0
 """Seconds during which a source that could not be reached is not tried again: a run on a machine without network would
 otherwise wait for every time-out of every task."""
 WITHOUT = "or run without a literature search: --mlr-search=none"
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How a source is treated."""
-
-    interval: float
-    """Least seconds between two requests, tries included (arXiv's terms of use ask for three)."""
-    backoff: float = 1.0
-    """Seconds before the second try, doubled each time, `longest` at most."""
-    longest: float = 30.0
-    """Seconds between two tries, even if the server asks for more."""
-    tries: int = 4
-    connect: float = 10.0
-    """Seconds."""
-    read: float = 30.0
-    """Longest silence of the server, seconds."""
 
 
 class _Patient(Retry):

@@ -62,6 +62,11 @@ class Literature:
         """For MLRBENCH_ARXIV_URL."""
         return f"{self.root}/api/query"
 
+    @property
+    def crossref(self) -> str:
+        """For MLRBENCH_CROSSREF_URL."""
+        return f"{self.root}/crossref"
+
 
 def corpus(number: int = 30, subject: str = "label noise") -> list[Paper]:
     """Papers on one subject, the first ones nearest to it."""
@@ -109,6 +114,8 @@ def serving(papers: Sequence[Paper]) -> Iterator[Literature]:
                 self._send(200, b'["something else"]', "application/json")
             elif parts.path == "/works":
                 self._send(200, openalex_answer(state.papers, given), "application/json", cut=fault == "cut")
+            elif parts.path == "/crossref/works":
+                self._send(200, crossref_answer(state.papers, given), "application/json")
             elif parts.path == "/api/query":
                 self._send(200, arxiv_answer(state.papers, given), "application/atom+xml", cut=fault == "cut")
             else:
@@ -145,7 +152,13 @@ def serving(papers: Sequence[Paper]) -> Iterator[Literature]:
 def openalex_answer(papers: Sequence[Paper], given: dict[str, str]) -> bytes:
     """A page of works as OpenAlex writes it."""
     since = re.search(r"from_publication_date:(\d{4})", given.get("filter", ""))
-    found = [paper for paper in papers if _matches(paper, given.get("search", "")) and paper.year >= int(since[1] if since else 0)]
+    wanted = re.match(r"(doi|openalex|title\.search):(.*)", given.get("filter", ""))
+    if wanted:
+        found = [paper for paper in papers if _is_meant(paper, wanted[1], wanted[2])]
+    else:
+        found = [
+            paper for paper in papers if _matches(paper, given.get("search", "")) and paper.year >= int(since[1] if since else 0)
+        ]
     results = [
         {
             "id": paper.openalex,
@@ -174,10 +187,9 @@ def arxiv_answer(papers: Sequence[Paper], given: dict[str, str]) -> bytes:
     """A feed as arXiv writes it."""
     query = given.get("search_query", "")
     since = re.search(r"submittedDate:\[(\d{4})", query)
+    ids = given.get("id_list", "").split(",")
     found = [
-        paper
-        for paper in papers
-        if paper.arxiv and _matches(paper, query.partition(" AND submittedDate")[0]) and paper.year >= int(since[1] if since else 0)
+        paper for paper in papers if paper.arxiv and (paper.arxiv_number in ids if ids != [""] else _searched(paper, query, since))
     ]
     entries = "".join(
         f"""<entry><id>http://arxiv.org/abs/{paper.arxiv_number}v2</id>
@@ -194,6 +206,42 @@ def arxiv_answer(papers: Sequence[Paper], given: dict[str, str]) -> bytes:
  xmlns:arxiv="http://arxiv.org/schemas/atom"><id>http://arxiv.org/api/x</id><title>ArXiv Query</title>
 <opensearch:totalResults>{len(found)}</opensearch:totalResults><opensearch:startIndex>0</opensearch:startIndex>
 <opensearch:itemsPerPage>{given.get("max_results", "10")}</opensearch:itemsPerPage>{entries}</feed>""".encode()
+
+
+def crossref_answer(papers: Sequence[Paper], given: dict[str, str]) -> bytes:
+    """A list of works as Crossref writes it; it knows those with a DOI."""
+    doi = given.get("filter", "").partition("doi:")[2]
+    found = [
+        paper
+        for paper in papers
+        if paper.doi and (paper.doi == doi if doi else _is_meant(paper, "title", given["query.bibliographic"]))
+    ]
+    items = [
+        {
+            "DOI": paper.doi,
+            "title": [paper.title],
+            "author": [{"given": name.split()[0], "family": name.split()[-1]} for name in paper.authors],
+            "issued": {"date-parts": [[paper.year, 5]]},
+            "container-title": ["A Journal"],
+        }
+        for paper in found
+    ]
+    return json.dumps(
+        {"status": "ok", "message-type": "work-list", "message": {"total-results": len(items), "items": items}}
+    ).encode()
+
+
+def _is_meant(paper: Paper, by: str, values: str) -> bool:
+    """One of the identifiers, or every word of a title."""
+    if by == "doi":
+        return bool(paper.doi) and paper.doi in values.split("|")
+    if by == "openalex":
+        return paper.openalex.rpartition("/")[2] in values.split("|")
+    return all(word in paper.title.lower() for word in re.findall(r"[a-z0-9]+", values.lower()))
+
+
+def _searched(paper: Paper, query: str, since: "re.Match[str] | None") -> bool:
+    return _matches(paper, query.partition(" AND submittedDate")[0]) and paper.year >= int(since[1] if since else 0)
 
 
 def _matches(paper: Paper, query: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
-from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance
+from . import citations, claims, contradiction, dataflow, failure, impossible, numbers, outputs, provenance
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
 
@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     failure.CHECK,
     dataflow.CHECK,
     outputs.CHECK,
+    impossible.CHECK,
     citations.CHECK,
 )
 """Strongest evidence first: the order of findings in every report."""
@@ -71,8 +72,12 @@ def verdict(findings: Iterable[Finding], support: float | None, host_evidence: b
     return "verified" if host_evidence and support is not None and support >= VERIFIED else "unverified"
 
 
-def audit_trial(stage: str, output: str, trial_dir: str, inputs: dict[str, str], today: str) -> dict[str, Any]:
+def audit_trial(
+    stage: str, output: str, trial_dir: str, inputs: dict[str, str], today: str, online: bool = False
+) -> dict[str, Any]:
     """`audit` of one of our trials with picklable arguments and result, for a process pool; `today` is an ISO date.
+
+    `online`: references may be looked up in public indexes.
 
     A ledger that was changed after it was written is evidence lost: the audit then says so and goes on without it.
     """
@@ -80,9 +85,9 @@ def audit_trial(stage: str, output: str, trial_dir: str, inputs: dict[str, str],
     day = date.fromisoformat(today)
     try:
         subject = subject_of_trial(stage, Path(output), Path(trial_dir), paths, day)
-        return audit(subject).model_dump(mode="json")
+        return audit(replace(subject, online=online)).model_dump(mode="json")
     except InfrastructureError as error:
         subject = subject_of_trial(stage, Path(output), Path(trial_dir), paths, day, ledger=False)
-        result = audit(replace(subject, ledger_problem=str(error)))
+        result = audit(replace(subject, ledger_problem=str(error), online=online))
         note = finding("other", "results", "ledger", "warn", f"the ledger cannot be read: {error}")
         return result.model_copy(update={"findings": [*result.findings, note]}).model_dump(mode="json")

@@ -1,27 +1,37 @@
-"""Citations: ids that cannot exist, malformed DOIs, placeholder authors, and keys cited but not listed or never retrieved."""
+"""Citations: what is listed against what can exist, what is cited, and what the literature stage found.
 
-import calendar
+Rules: identifiers that cannot be (citations_ids.py); cited but not listed and the reverse (citations_listed.py); entries that the
+literature stage never found, by identifier and title (citations_retrieved.py); years, duplicates and placeholders (here); and,
+where the caller allows the network, title, authors and year against arXiv, OpenAlex and Crossref (citations_online.py). A `fail`
+says that an identifier cannot exist, or belongs to another paper by other people. What nobody found is a `warn`, what could not be
+asked `info`.
+"""
+
 import re
-from datetime import date, timedelta
+from collections import defaultdict
+from datetime import date
 
 from ...records import Finding, Quote
 from .case import Case, Check, Outcome, finding
-from .documents import REFERENCES
+from .citations_ids import id_problem, judge_ids
+from .citations_listed import judge_lists
+from .citations_online import judge_online
+from .citations_retrieved import Literature, judge_retrieved
+from .references import Entry, bibtex_file, folded, references_of, title_words
 from .subject import read_text
 
+__all__ = ["CHECK", "NAME", "id_problem", "run"]
+
 NAME = "citations"
-ARXIV = re.compile(
-    r"arxiv(?:\.org/(?:abs|pdf|html)/|\s*(?:preprint)?\s*(?:arxiv)?\s*[:\s]\s*)(\d{3,5}\.\d{3,6})(?:v\d+)?", re.IGNORECASE
-)
-DOI = re.compile(r"(?:doi\.org/|\bdoi\s*[:=]\s*)(\S+)", re.IGNORECASE)
-DOI_FORM = re.compile(r"^10\.\d{4,9}(?:\.\d+)*/\S+$")
 PLACEHOLDER = re.compile(
-    r"\b(first author|second author|author ?(?:one|two|[A-C1-3])\b|author names?|lastname|surname, f|john doe|jane doe|doe, j\.|"
-    r"placeholder|citation needed|to appear|tbd|xxxx|et al\.?, n\.d\.)",
+    r"\b(first author|second author|author ?(?:one|two|[A-C1-3])\b|author names?|authors? n\.?a\.?|lastname|surname, f|"
+    r"john doe|jane doe|doe, j\.|j\. doe|placeholder|citation needed|to appear|tbd|xxxx|et al\.?, n\.d\.)",
     re.IGNORECASE,
 )
-NUMERIC = re.compile(r"(?<!!)\[(\d{1,3}(?:\s*[,–-]\s*\d{1,3})*)\](?!\()")
-ENTRY = re.compile(r"^\s*(?:[-*]\s*)?(?:\[(\d{1,3})\]|(\d{1,3})[.)])\s+\S")
+MAX_BIB_FILES = 5
+SERIAL = re.compile(r"^(?:0?12345?|23456|34567|45678|56789|67890|78901|89012|90123|01234|98765|87654|76543|65432|54321)$")
+"""Serial numbers of arXiv ids that count up or down: fewer than one in a thousand by chance."""
+MANY_SERIALS = 3
 
 
 def run(case: Case) -> Outcome:
@@ -35,88 +45,98 @@ def run(case: Case) -> Outcome:
         texts = [(document.name, document.text, document.scope) for document in case.documents]
     if not any(text for _, text, _ in texts):
         return Outcome(coverage="no evidence: there is no readable text")
+    literature = Literature(subject.literature) if subject.literature is not None else None
     for name, text, scope in texts:
         lines = text.splitlines()
-        for number, line in enumerate(lines, 1):
-            findings += _ids(line, number, name, scope, subject.today, subject.retrieved_ids)
-        findings += _listed(lines, name, scope)
+        references = references_of(text, name)
+        entries = list(references.entries)
+        files = _bib_files(case) if scope == "paper" and re.search(r"@|\\cite", text) else []
+        findings += judge_ids(lines, name, scope, subject.today)
+        findings += _placeholders(entries, scope)
+        findings += _years(entries, scope, subject.today)
+        findings += _duplicates(entries, scope)
+        findings += _serials(entries, scope)
+        findings += judge_lists(lines[: references.body_end], references, files, name, scope)
+        if literature is not None and literature.known:
+            findings += judge_retrieved(entries, literature, scope)
+        if subject.online:
+            unknown = [entry for entry in entries if literature is None or not literature.known or not literature.holds(entry)]
+            findings += judge_online(unknown, scope, subject.today)
     return Outcome(findings)
 
 
-def id_problem(arxiv_id: str, today: date) -> str:
-    """Why no paper can have this arXiv id on `today`; empty when one can. Ids are YYMM.number: 4 digits to 1412, 5 from 1501,
-    the first ones from 0704 (arXiv identifier scheme)."""
-    head, _, serial = arxiv_id.partition(".")
-    if len(head) != 4:
-        return "its first part is not year and month"
-    year, month = 2000 + int(head[:2]), int(head[2:])
-    if not 1 <= month <= 12:
-        return f"there is no month {head[2:]}"
-    if (year, month) < (2007, 4):
-        return "ids of this form begin with 0704"
-    wanted = 5 if (year, month) >= (2015, 1) else 4
-    if len(serial) != wanted:
-        return f"ids of {calendar.month_abbr[month]} {year} have {wanted} digits after the point, not {len(serial)}"
-    if int(serial) == 0:
-        return "numbers begin with 1"
-    latest = today + timedelta(days=1)  # the month may already have begun elsewhere
-    if (year, month) > (latest.year, latest.month):
-        return f"{calendar.month_abbr[month]} {year} lies in the future of {today.isoformat()}"
-    return ""
+def _bib_files(case: Case) -> list[Entry]:
+    """Entries of the .bib files beside the paper."""
+    folders = dict.fromkeys(path for path in (case.subject.output, case.subject.results) if path is not None and path.is_dir())
+    paths = [path for folder in folders for path in sorted(folder.glob("*.bib"))][:MAX_BIB_FILES]
+    return [entry for path in paths for entry in bibtex_file(read_text(path), case.subject.name(path))]
 
 
-def _ids(line: str, number: int, name: str, scope: str, today: date, retrieved: frozenset[str]) -> list[Finding]:
+def _quote(entry: Entry) -> Quote:
+    return Quote(file=entry.file, line=entry.line, quote=entry.text)
+
+
+def _placeholders(entries: list[Entry], scope: str) -> list[Finding]:
     findings = []
-    quote = Quote(file=name, line=number, quote=line.strip())
-    for match in ARXIV.finditer(line):
-        problem = id_problem(match[1], today)
-        if problem:
-            message = f"arXiv id {match[1]} cannot exist: {problem}"
-            findings.append(finding("incorrect_citation", scope, NAME, "fail", message, [quote]))
-        elif retrieved and match[1] not in retrieved:
-            message = f"arXiv id {match[1]} was not among the {len(retrieved)} that the literature stage retrieved"
-            findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [quote]))
-    for match in DOI.finditer(line):
-        doi = match[1].rstrip(").,;]}>\"'*_")
-        if not DOI_FORM.match(doi):
-            message = f"{doi!r} is no DOI: expected 10.<registrant>/<suffix>"
-            findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [quote]))
+    for entry in entries:
+        # A title may well speak of placeholders; then its author part does not.
+        outside = entry.text.replace(entry.title, " ") if entry.title else entry.text
+        if match := PLACEHOLDER.search(outside):
+            message = f"a reference with a placeholder: {match[0]!r}"
+            findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [_quote(entry)]))
     return findings
 
 
-def _listed(lines: list[str], name: str, scope: str) -> list[Finding]:
-    """Compare `[7]` in the text with the numbered entries of the reference section; look for placeholder authors there."""
-    start = next(
-        (i for i, line in enumerate(lines) if re.match(r"^(#+|\*\*)", line) and REFERENCES.match(line.lstrip("#* "))), None
+def _years(entries: list[Entry], scope: str, today: date) -> list[Finding]:
+    """Years of publication that have not come yet."""
+    findings = []
+    for entry in entries:
+        if entry.year is not None and entry.year > today.year:
+            message = f"a reference of {entry.year}, which lies in the future of {today.isoformat()}"
+            findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [_quote(entry)]))
+    return findings
+
+
+def _duplicates(entries: list[Entry], scope: str) -> list[Finding]:
+    """One title with two years; one identifier with two titles."""
+    findings = []
+    by_title: dict[str, list[Entry]] = defaultdict(list)
+    by_id: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if len(folded(entry.title)) >= 15:
+            by_title[folded(entry.title)].append(entry)
+        for one in entry.own_ids:
+            by_id[one.lower()].append(entry)
+    for same in by_title.values():
+        years = sorted({entry.year for entry in same if entry.year is not None})
+        if len(same) > 1 and len(years) > 1:
+            message = f"{same[0].title!r} is listed {len(same)} times, with the years {', '.join(map(str, years))}"
+            findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [_quote(entry) for entry in same]))
+    for one, same in by_id.items():
+        first, others = same[0], same[1:]
+        for other in others:
+            words, others_words = title_words(first.title), title_words(other.title)
+            if min(len(words), len(others_words)) < 3 or not (first.marked and other.marked):
+                continue
+            # The author parts decide as well: papers are renamed.
+            if not words & others_words and not first.surnames & other.surnames:
+                message = f"{one} cannot be both {first.title!r} and {other.title!r}"
+                findings.append(finding("incorrect_citation", scope, NAME, "fail", message, [_quote(first), _quote(other)]))
+    return findings
+
+
+def _serials(entries: list[Entry], scope: str) -> list[Finding]:
+    """Several arXiv ids whose numbers count 12345, 23456, 34567: as people type them, not as arXiv gives them."""
+    typed = [
+        entry for entry in entries if any(one.startswith("arXiv:") and SERIAL.match(one.partition(".")[2]) for one in entry.ids)
+    ]
+    if len(typed) < MANY_SERIALS:
+        return []
+    message = (
+        f"{len(typed)} of {len(entries)} references have arXiv numbers that count up or down (12345, 23456); fewer than one in a "
+        "thousand does by chance"
     )
-    body = lines if start is None else lines[:start]
-    listed: dict[int, int] = {}
-    findings = []
-    for index in range(start + 1 if start is not None else len(lines), len(lines)):
-        if match := ENTRY.match(lines[index]):
-            listed.setdefault(int(match[1] or match[2]), index + 1)
-        if placeholder := PLACEHOLDER.search(lines[index]):
-            quote = Quote(file=name, line=index + 1, quote=lines[index].strip())
-            message = f"a reference with a placeholder: {placeholder[0]!r}"
-            findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [quote]))
-    cited: dict[int, int] = {}
-    for index, line in enumerate(body, 1):
-        for match in NUMERIC.finditer(re.sub(r"`[^`]*`|\$[^$]*\$", "", line)):
-            for part in match[1].split(","):
-                low, _, high = re.sub(r"\s", "", part).replace("–", "-").partition("-")
-                if low.isdigit() and (not high or high.isdigit()) and int(high or low) - int(low) < 50:
-                    for key in range(int(low), int(high or low) + 1):
-                        cited.setdefault(key, index)
-    if listed:
-        for key in sorted(cited.keys() - listed.keys() - {0}):
-            quote = Quote(file=name, line=cited[key], quote=body[cited[key] - 1].strip())
-            message = f"[{key}] is cited, but the references end without it ({len(listed)} entries)"
-            findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [quote]))
-        if cited and (unused := sorted(listed.keys() - cited.keys())):
-            quotes = [Quote(file=name, line=listed[key], quote=lines[listed[key] - 1].strip()) for key in unused[:3]]
-            message = f"{len(unused)} of {len(listed)} listed references are never cited: {', '.join(map(str, unused[:10]))}"
-            findings.append(finding("incorrect_citation", scope, NAME, "info", message, quotes))
-    return findings
+    return [finding("incorrect_citation", scope, NAME, "warn", message, [_quote(entry) for entry in typed[:5]])]
 
 
 CHECK = Check(NAME, run)

@@ -15,7 +15,6 @@ TEXT_LIMIT = 8 * 2**20
 """Bytes of one text that are read; a longer one is read at its head and tail."""
 MAX_FILES = 20_000
 SKIPPED_FOLDERS = frozenset({".git", ".venv", "venv", "site-packages", "node_modules", "__pycache__", ".ipynb_checkpoints"})
-ARXIV_ID = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d+)?(?![\d.]\d|\d)")
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,10 @@ class Subject:
     trial_dir: Path | None = None
     """The experiment's trial directory, with captured outputs and file versions."""
     proposal: str = ""
-    retrieved_ids: frozenset[str] = frozenset()
-    """arXiv ids that the literature stage found; empty when nothing is known of it."""
+    literature: Path | None = None
+    """Folder with the literature stage's related_work.md and what its search stored."""
+    online: bool = False
+    """References may be looked up in public indexes."""
     today: date = field(default_factory=date.today)
 
     def name(self, path: Path) -> str:
@@ -103,7 +104,7 @@ def subject_of_trial(
     proposal = folders.get("proposal")
     shared = {
         "proposal": read_text(proposal / "proposal.md") if proposal else "",
-        "retrieved_ids": frozenset(ARXIV_ID.findall(read_text(literature / "related_work.md"))) if literature else frozenset(),
+        "literature": literature,
     }
     if stage in ("idea", "literature", "proposal"):
         return Subject(stage, output, None, today=today, **shared)  # type: ignore[arg-type]
@@ -172,7 +173,7 @@ def subject_of_folder(
         texts=session.texts if session is not None else {},
         trial_dir=home,
         proposal=read_text(root / "proposal.md"),
-        retrieved_ids=frozenset(ARXIV_ID.findall(read_text(related))),
+        literature=root if related.is_file() else None,
         today=today,
     )
 
