@@ -1,0 +1,155 @@
+"""What the run itself speaks of (executed code, commands, outputs, data, file names), searched for the names a document states."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .documents import Document
+from .known import Known, flexible
+from .subject import files_below, read_text
+
+if TYPE_CHECKING:
+    from .case import Case
+
+FILE_BYTES = 128 * 1024
+"""Bytes read of one output or data file: names stand at its head."""
+ALL_BYTES = 3 * 2**20
+NOT_OURS = re.compile(
+    r"related|background|introduction|reference|bibliograph|future|limitation|broader|motivation|acknowledg|prior work|literature"
+    r"|next steps|recommend|outlook|threats",
+    re.IGNORECASE,
+)
+"""Titles of sections that speak of other work, or of work not done."""
+HEDGE = re.compile(
+    r"\b(?:future|could|would|should|might|may\b|can be|such as|e\.g|for example|for instance|similar to|unlike|plan(?:s|ned)?\b|intend"
+    r"|not\b|n't\b|never|no\b|without|instead|beyond|rather than|real[- ]world|inspired|pre-?trained on|et al|previous|prior|existing"
+    r"|(?:full|large|bigger|larger)[- ]scale|extend|remains?|ideally|unavailable|fail(?:ed|s)?\b|excluded|omitted|skipped"
+    r"|stand-?in|instead of|analog|proxy|like\b|-like|-style|inspired|mimic|resembl)",
+    re.IGNORECASE,
+)
+"""Words by which a sentence speaks of what was not done here, or compares."""
+
+
+@dataclass
+class Spoken:
+    """The run's own words."""
+
+    case: "Case"
+    _found: dict[str, tuple[str, int, str] | None] = field(default_factory=dict)
+
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """Executed files and commands, as far as their text is known."""
+        subject, writers = self.case.subject, self.case.writers
+        texts = dict(self.case.dataflow.sources)
+        for event in writers.runs:
+            texts[f"command {event.seq}"] = event.command
+        if not subject.watched:
+            # Nothing says what was executed: every program of the folder may have been.
+            for path in self._files((".py", ".sh", ".ipynb", ".r", ".jl")):
+                texts[subject.name(path)] = read_text(path, FILE_BYTES)
+        # Programs in other languages, and the settings that programs read.
+        for path in self._files((".yaml", ".yml", ".toml", ".cfg", ".ini", ".r", ".jl", ".sh", ".ipynb", ".c", ".cpp", ".js")):
+            texts.setdefault(subject.name(path), read_text(path, FILE_BYTES))
+        return texts
+
+    @cached_property
+    def unread(self) -> bool:
+        """A part of what was executed cannot be read."""
+        return bool(self.case.dataflow.unread)
+
+    def _files(self, suffixes: tuple[str, ...]) -> "list":  # type: ignore[type-arg]
+        root = self.case.subject.experiment
+        return [] if root is None else [path for path in files_below(root) if path.suffix.lower() in suffixes]
+
+    @cached_property
+    def rest(self) -> dict[str, str]:
+        """Outputs and data that programs wrote, without the documents under judgement."""
+        subject, budget = self.case.subject, ALL_BYTES
+        documents = {document.name for document in self.case.documents}
+        texts: dict[str, str] = {}
+        for event in subject.events:
+            # An editor's answer repeats what was typed; only what a program printed is its word.
+            if event.kind == "command" and event.output and budget > 0:
+                text = subject.output_text(event)[:FILE_BYTES]
+                lines = text.splitlines()
+                text = "\n".join(line for line in lines if line.strip() not in self.case.writers.typed_lines)
+                budget -= len(text)
+                texts[event.output] = text
+        for name in sorted(self.case.pool.files):
+            if name in documents or name in texts or name.endswith(".md") or subject.experiment is None or budget <= 0:
+                continue
+            text = read_text(subject.experiment / name, FILE_BYTES)
+            budget -= len(text)
+            texts[name] = text
+        return texts
+
+    @cached_property
+    def paths(self) -> str:
+        """Every file name of the experiment."""
+        root = self.case.subject.experiment
+        names = [] if root is None else [path.relative_to(root).as_posix() for path in files_below(root)]
+        return "\n".join(names[:5000])
+
+    def place(self, name: str) -> tuple[str, int, str] | None:
+        """(file, line, text) where executed code, an output or a data file says `name`; None when none does."""
+        if name not in self._found:
+            self._found[name] = self._search(name)
+        return self._found[name]
+
+    def _search(self, name: str) -> tuple[str, int, str] | None:
+        pattern = re.compile(flexible(name), re.IGNORECASE)
+        for texts in (self.code, self.rest, {"file names": self.paths}):
+            for file, text in texts.items():
+                match = pattern.search(text)
+                if match is not None:
+                    start = text.rfind("\n", 0, match.start()) + 1
+                    line = text[start : start + 300].partition("\n")[0]
+                    return file, text.count("\n", 0, match.start()) + 1, line.strip()
+        return None
+
+    def knows(self, one: Known) -> tuple[str, int, str] | None:
+        """Where the run names a known data set or model, by any of its names or signs."""
+        for name in (*one.names, *one.signs):
+            found = self.place(name) if re.search(r"[A-Za-z0-9]", name) else None
+            if found is not None:
+                return found
+        return None
+
+    def in_code(self, names: tuple[str, ...]) -> tuple[str, int, str] | None:
+        """Where executed code says one of `names`."""
+        for name in names:
+            pattern = re.compile(flexible(name), re.IGNORECASE)
+            for file, text in self.code.items():
+                match = pattern.search(text)
+                if match is not None:
+                    start = text.rfind("\n", 0, match.start()) + 1
+                    line = text[start : start + 300].partition("\n")[0]
+                    return file, text.count("\n", 0, match.start()) + 1, line.strip()
+        return None
+
+
+def own_lines(document: Document) -> Iterator[tuple[int, str, str]]:
+    """(line, text, section titles) of what a document says of its own work: no related work, no limits, no plans, no code blocks."""
+    titles: list[tuple[int, str]] = []
+    fenced = False
+    for number, line in enumerate(document.lines, 1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+            continue
+        heading = re.match(r"^(#{1,6})\s+(.{1,200})|^\*\*([^*]{3,60})\*\*:?\s*$", line)
+        if heading and not fenced:
+            level = len(heading[1]) if heading[1] else 7
+            titles = [one for one in titles if one[0] < level] + [(level, heading[2] or heading[3])]
+        path = " / ".join(title for level, title in titles if level > 1)
+        # `Limitations and Future Work` closes what it opens; a conclusion that also names the future is still a conclusion.
+        if fenced or not line.strip() or (NOT_OURS.search(path) and "conclusion" not in path.lower()):
+            continue
+        yield number, line, path
+
+
+def sentences(line: str) -> Iterator[str]:
+    """The sentences of one line (a paragraph, a list item, a table row)."""
+    yield from (part for part in re.split(r"(?<=[.!?;])\s+(?=[A-Z(*])", line[:8000]) if part.strip())
