@@ -86,7 +86,7 @@ def flexible(name: str) -> str:
     """
     parts = re.findall(r"[A-Za-z]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
     left = r"(?<![A-Za-z0-9])" if sum(map(len, parts)) < 5 else r"(?<![A-Za-z])" if len(parts[0]) < 4 else ""
-    right = r"(?!\d)" if parts and parts[-1].isdigit() else r"(?![A-Za-z0-9])" if sum(map(len, parts)) < 5 else ""
+    right = r"(?!\d)" if parts and parts[-1].isdigit() else r"(?-i:(?![a-z0-9]))" if sum(map(len, parts)) < 5 else ""
     return left + r"[\W_]{0,3}".join(re.escape(part) for part in parts) + right
 
 
@@ -102,6 +102,12 @@ def _document_patterns(one: Known) -> tuple[re.Pattern[str], ...]:
         else:
             found.append(re.compile(body, flags))
     return tuple(found)
+
+
+def possible(text: str, kinds: tuple[Known, ...]) -> tuple[Known, ...]:
+    """Those of `kinds` that a text may name: a piece of a name stands in it somewhere."""
+    lower = text.lower()
+    return tuple(one for one in kinds if any(_stem(name) in lower for name in one.names))
 
 
 def named_in(line: str, kinds: tuple[Known, ...]) -> Iterator[tuple[Known, int]]:

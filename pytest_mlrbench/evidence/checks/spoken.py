@@ -31,6 +31,11 @@ HEDGE = re.compile(
 )
 """Words by which a sentence speaks of what was not done here, or compares."""
 
+PROSE = re.compile(
+    r"(?:\"\"\"(?:[^\"]|\"(?!\"\"))*\"\"\"|'''(?:[^']|'(?!''))*''')|\"[^\"\n]{1,2000}\"|'[^'\n]{1,2000}'|#[^\n]*",
+)
+"""Strings and comments of Python source."""
+
 
 @dataclass
 class Spoken:
@@ -50,10 +55,20 @@ class Spoken:
             # Nothing says what was executed: every program of the folder may have been.
             for path in self._files((".py", ".sh", ".ipynb", ".r", ".jl")):
                 texts[subject.name(path)] = read_text(path, FILE_BYTES)
-        # Programs in other languages, and the settings that programs read.
-        for path in self._files((".yaml", ".yml", ".toml", ".cfg", ".ini", ".r", ".jl", ".sh", ".ipynb", ".c", ".cpp", ".js")):
-            texts.setdefault(subject.name(path), read_text(path, FILE_BYTES))
+        # Settings and programs in other languages, where a command or executed code says their file name.
+        said = "\n".join(texts.values())
+        for path in self._files((".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".r", ".jl", ".sh", ".ipynb", ".c", ".cpp", ".js")):
+            if path.name in said and path.name not in ("results.json", "claims.json"):
+                texts.setdefault(subject.name(path), read_text(path, FILE_BYTES))
         return texts
+
+    @cached_property
+    def doing(self) -> dict[str, str]:
+        """As `code`, without comments and without text of several words: what is only printed loads nothing."""
+        return {
+            name: PROSE.sub(_kept, text) if name.endswith((".py", ".ipynb")) or "/command " in f"/{name}" else text
+            for name, text in self.code.items()
+        }
 
     @cached_property
     def unread(self) -> bool:
@@ -118,6 +133,14 @@ class Spoken:
                 return found
         return None
 
+    def loads(self, one: Known) -> bool:
+        """Whether executed code, not only text that it prints, or a file name bears one of the names or signs."""
+        for name in (*one.names, *one.signs):
+            pattern = re.compile(flexible(name), re.IGNORECASE)
+            if any(pattern.search(text) for text in self.doing.values()) or pattern.search(self.paths):
+                return True
+        return False
+
     def in_code(self, names: tuple[str, ...]) -> tuple[str, int, str] | None:
         """Where executed code says one of `names`."""
         for name in names:
@@ -129,6 +152,12 @@ class Spoken:
                     line = text[start : start + 300].partition("\n")[0]
                     return file, text.count("\n", 0, match.start()) + 1, line.strip()
         return None
+
+
+def _kept(match: re.Match[str]) -> str:
+    """A string of one word (a key, a path, a name on a hub) stays; text and comments go."""
+    text = match.group()
+    return " " if text.startswith("#") or " " in text.strip("\"' ") else text
 
 
 def own_lines(document: Document) -> Iterator[tuple[int, str, str]]:
