@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
-from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance
+from . import citations, claims, contradiction, dataflow, failure, methodology, numbers, outputs, provenance, seeds, timing, work
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
 
@@ -21,6 +21,10 @@ CHECKS: tuple[Check, ...] = (
     failure.CHECK,
     dataflow.CHECK,
     outputs.CHECK,
+    timing.CHECK,
+    work.CHECK,
+    methodology.CHECK,
+    seeds.CHECK,
     citations.CHECK,
 )
 """Strongest evidence first: the order of findings in every report."""

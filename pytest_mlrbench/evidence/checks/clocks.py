@@ -1,5 +1,6 @@
 """Clocks: when a run was recorded and how long, and the times and durations that logs, data and documents state; `timing` asks."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,15 +21,15 @@ STAMP = re.compile(
 """2025-05-10 06:51:50,117 and its kin."""
 NAMED_STAMP = re.compile(
     r"\b(?P<mon>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.? +(?P<d>\d{1,2}),? +(?:(?P<y1>20\d\d),? +)?"
-    r"(?P<h>\d{1,2}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?: ?(?P<half>[AP]M))?(?: +(?P<zone>[A-Z]{2,5}|[+-]\d{2,4}))?(?: +(?P<y2>20\d\d))?"
+    r"(?P<h>\d{1,2}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?: ?(?P<half>[AP]M))?(?: +(?P<zone>[A-Z]{2,5}"
+    r"|[+-]\d{2,4}))?(?: +(?P<y2>20\d\d))?"
 )
 """Wed May  7 06:03:15 PM +08 2025, Jan 05 2026 12:00:01."""
 CLOCK_ONLY = re.compile(r"^\W{0,2}(?P<h>[01]?\d|2[0-3]):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:[.,]\d+)?\W")
-MONTHS = dict(zip("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), range(1, 13), strict=True))
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+MONTHS = {name: number for number, name in enumerate(_MONTHS.split(), 1)}
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_UNIT = (
-    r"(?P<unit>days?|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|milliseconds?|msecs?|ms)(?![A-Za-z/])"
-)
+_UNIT = r"(?P<unit>days?|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|milliseconds?|msecs?|ms)(?![A-Za-z/])"
 AMOUNT = re.compile(rf"(?<![\w.])(?P<n>\d+(?:,\d{{3}})*(?:\.\d+)?)\s?-?{_UNIT}", re.IGNORECASE)
 COLONS = re.compile(r"(?<![\d:.-])(?P<h>\d{1,3}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:\.\d+)?(?![\d:])")
 
@@ -103,7 +104,9 @@ def session_of(case: Case) -> Session | None:
     return _stated_length(case)
 
 
-_LENGTH = re.compile(r'(?<!\\)"(?:total_)?(?:wall_)?(?:duration|elapsed)(?:_time)?(?P<unit>_ms|Ms|_s|_sec|_seconds)"\s*:\s*(?P<n>\d+(?:\.\d+)?)')
+_LENGTH = re.compile(
+    r'(?<!\\)"(?:total_)?(?:wall_)?(?:duration|elapsed)(?:_time)?(?P<unit>_ms|Ms|_s|_sec|_seconds)"\s*:\s*(?P<n>\d+(?:\.\d+)?)'
+)
 
 
 def _stated_length(case: Case) -> Session | None:
@@ -137,7 +140,7 @@ def spell(seconds: float) -> str:
     """A duration as a reader says it.
 
     >>> spell(26677), spell(4.2)
-    ('7.4 h', '4.2 s')
+    ('7.41 h', '4.2 s')
     """
     for unit, size in (("days", 86400 * 2), ("h", 3600.0), ("min", 60.0)):
         if seconds >= size:
@@ -204,7 +207,7 @@ def days_apart(session: Session, moment: Moment) -> float:
 
 
 def durations(text: str) -> Iterator[Duration]:
-    """Every duration in a line: `3h 12m`, `4523 s`, `12.3s`, `2 hours and 5 minutes`, `01h:18m:47s`, `00:12:33`; neighbours added up.
+    """Durations in a line: `3h 12m`, `4523 s`, `12.3s`, `2 hours and 5 minutes`, `01h:18m:47s`, `00:12:33`; neighbours add up.
 
     >>> [(d.seconds, d.text) for d in durations("done in 7h 24m 37s, each epoch 12.5 s, total 01:02:03")]
     [(26677.0, '7h 24m 37s'), (12.5, '12.5 s'), (3723.0, '01:02:03')]
@@ -249,6 +252,6 @@ def unrolled(seconds: list[float]) -> float:
     """
     total = 0.0
     day = timedelta(days=1).total_seconds()
-    for before, after in zip(seconds, seconds[1:], strict=False):
+    for before, after in itertools.pairwise(seconds):
         total += after - before if after >= before else after - before + day
     return total

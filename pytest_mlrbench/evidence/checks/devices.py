@@ -53,10 +53,12 @@ _ON = re.compile(
 _GPU = re.compile(r"(?<![\w-])(?:GPUs?|CUDA|TPUs?)\b")
 _ABOUT = re.compile(r"(?i)gpu|cuda|nvidia|geforce|device|\btpu|[AHVPTLB]\d{2,4}\b")
 NO_GPU_SEEN = re.compile(
-    r"(?i)cuda available:? *(?:=|is)? *false|cuda: *false|using device:? *['\"]?cpu|device:? *['\"]?cpu\b|no (?:cuda|gpu)[- ](?:capable|available|found|detected)|nvidia-smi: (?:command )?not found|gpu available:? *(?:false|no)"
+    r"(?i)cuda available:? *(?:=|is)? *false|cuda: *false|using device:? *['\"]?cpu|device:? *['\"]?cpu\b|no (?:cuda"
+    r"|gpu)[- ](?:capable|available|found|detected)|nvidia-smi: (?:command )?not found|gpu available:? *(?:false|no)"
 )
 GPU_SEEN = re.compile(
-    r"(?i)cuda available:? *(?:=|is)? *true|using device:? *['\"]?cuda|device:? *['\"]?cuda|using gpu|gpu available|nvidia-smi \d|cuda version:? *\d"
+    r"(?i)cuda available:? *(?:=|is)? *true|using device:? *['\"]?cuda|device:? *['\"]?cuda|using gpu|gpu available"
+    r"|nvidia-smi \d|cuda version:? *\d"
 )
 
 
@@ -103,10 +105,12 @@ def machine_of(case: Case) -> Machine:
         machine.offline |= event.data.get("network") == "none"
         # A local sandbox hides no device of the host: only a container without one is sure to have none.
         if event.data.get("sandbox") == "docker" and event.data.get("devices") == []:
-            file, line = subject.place(event)
-            machine.no_gpu = Quote(file=file, line=line, quote="environment: sandbox docker, devices []")
+            place, at = subject.place(event)
+            machine.no_gpu = Quote(file=place, line=at, quote="environment: sandbox docker, devices []")
     for file, text in case.spoken.rest.items():
-        for number, line in enumerate(text.splitlines(), 1) if _ABOUT.search(text) else ():
+        if not _ABOUT.search(text):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
             if len(line) > 400 or not _ABOUT.search(line):
                 continue
             quote = Quote(file=file, line=number, quote=line.strip())

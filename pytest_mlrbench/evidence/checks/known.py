@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 DATA_WORD = r"(?:data ?sets?|data\b|benchmarks?|corpus|collection|images?|table)"
+_DATA = re.compile(r"(?i)\bdata ?sets?\b|\bbenchmarks?\b|\bcorpus\b|\bdata\b")
 TASK_WORD = r"(?:[\w-]+\s+){0,2}"
 
 
@@ -41,6 +42,10 @@ class Known:
                 before = text[max(0, match.start() - 12) : match.start()].lower().rstrip(" -_")
                 if not before.endswith(self.not_before or ("\0",)):
                     return match
+        if self.common and _DATA.search(text):
+            # A common word with a capital letter inside a sentence on data is a name: `experiments using Iris [6], a small dataset`.
+            match = re.search(rf"(?<=[a-z,:(|*`] )\b{re.escape(self.name)}\b", text)
+            return match if match is not None and self.name[0].isupper() else None
         return None
 
 
@@ -128,4 +133,5 @@ def named_in(line: str, kinds: tuple[Known, ...]) -> Iterator[tuple[Known, int]]
 @lru_cache(maxsize=4096)
 def _stem(name: str) -> str:
     """A piece of the name that any way of writing it holds."""
-    return max(re.findall(r"[a-z]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()), key=len)
+    parts: list[str] = re.findall(r"[a-z]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+    return max(parts, key=len)

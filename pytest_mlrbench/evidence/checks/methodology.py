@@ -1,10 +1,11 @@
 """Methodology: rows, spreads, settings and sizes that a document states, against what was executed and what it left.
 
-Rule for a `fail`: a row of a results table (a) whose name no executed code, output or data of the run says, (b) whose informative
-numbers, two at least, are in no output of a program and in nothing derived from the table, while (c) most numbers of the table's other
-rows are, on the host's ledger with all executed code readable. Rows of other people's results (a citation, human, chance level,
-reported) and of differences or averages are left out. Everything else is a `warn`: a row with numbers of unknown source, a spread
-(± or a column of SDs) of which the run's data hold none, and settings, seeds and sizes that contradict the code's own.
+Rule for a `fail`: a row of a results table (a) whose name no executed code, output or data of the run says, (b) whose
+informative numbers, two at least, are in no output of a program and in nothing derived from the table, while (c) most numbers
+of the table's other rows are, on the host's ledger with all executed code readable. Rows of other people's results (a citation,
+human, chance level, reported) and of differences or averages are left out. Everything else is a `warn`: a row with numbers of
+unknown source, a spread (± or a column of SDs) of which the run's data hold none, and settings, seeds and sizes that contradict
+the code's own.
 """
 
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from ...records import Finding, Quote, Severity
 from .case import INFORMATIVE, Case, Check, Outcome, finding
+from .contradiction import words
 from .data import Fact, clean, row_labels
 from .documents import Document, Row, Table
 from .quantities import Number, agree, numbers_in
@@ -20,22 +22,36 @@ from .settings import contradicted
 
 NAME = "methodology"
 SPREADS = frozenset(("sd", "population sd", "standard error", "half 95% interval"))
-SPREAD_NAME = re.compile(r"(?i)(?:^|[\W_])(?:std|sd|stdev|stddev|stderr|sem|se|ci|ci95|margin|spread|error|err|dev|deviation|half|interval|low|high|iqr|mad|var)(?:[\W_]|$)|std|±")
-SPREAD_LINE = re.compile(r"±|\+/-|\+-|(?i:\bstd|\bsd\b|stdev|deviation|std ?err|\bci\b|interval)")
-SPREAD_COLUMN = re.compile(r"(?i)^(?:std\.?|sd|s\.d\.|stdev|std\.? ?dev\.?|standard deviation|std\.? ?err\.?|seed sd|sd over seeds|sem)\b|\b(?:std|sd|stdev|std\.? dev\.?)\)?$|standard deviation")
+SPREAD_NAME = re.compile(
+    r"(?i)std|(?:^|[\W_])(?:sd|stdev|stderr|sem|se|ci|ci95|conf\w*|spread|deviation|half|iqr|mad|var|variance|interval|margin)(?:[\W_]|$)"
+    r"|standard.?error|std.?err|±"
+)
+SPREAD_WORDS = frozenset(
+    "std sd stdev stddev stderr sem se ci ci95 conf confidence spread deviation half iqr mad var variance interval margin standard error "
+    "err dev mean avg average value".split()
+)
+SPREAD_COLUMN = re.compile(
+    r"(?i)^(?:std\.?|sd|s\.d\.|stdev|std\.? ?dev\.?|standard deviation|std\.? ?err\.?|seed sd|sd over seeds|sem)\b|\b(?:std"
+    r"|sd|stdev|std\.? dev\.?)\)?$|standard deviation"
+)
 PLUS_MINUS = re.compile(r"±|\\pm|\+/-|\+-")
 NOT_RUN = re.compile(
-    r"\[\d+\]|et al|\(\d{4}\)|reported|published|literature|human|chance|random guess|majority|oracle|target|goal|average|mean|overall|total|improve|delta|Δ|diff|gain"
-    r"|ratio|change|reduction|relative|best|worst|min\b|max\b|median|std|sd\b|±|p-?value|ideal|perfect|theor|bound|expected",
+    r"\[\d+\]|et al|\(\d{4}\)|\b(?:reported|published|literature|humans?|chance|random guess\w*|(?:upper|lower) bound|theor\w+)\b"
+    r"|^\W*(?:avg|average|mean|median|overall|total|improv\w*|delta|Δ|diff\w*|gains?|ratio|change|reduction|relative|best|worst|min"
+    r"|max|std|sd|p-?values?)\b(?![ _-]only)",
     re.IGNORECASE,
 )
 """Labels of rows that nobody claims to have run."""
-COMMON = frozenset(
-    """baseline baselines model models method methods ours our proposed approach system the a an of and with without no on in for to by
-    full standard simple plain only set data test train based version default variant our new old high low medium small large
-    """.split()
-)
+SETTING_COLUMN = re.compile(r"(?i)^(?:values?|settings?|descriptions?|choices?|details?|config\w*|options?)$")
+"""Title of the second of two columns in a table that reports no measurements."""
+_COMMON = """
+baseline baselines model models method methods ours our proposed approach system the a an of and with without no on in for to by full
+standard simple plain only set data test train based version default variant our new old high low medium small large
+"""
+COMMON = frozenset(_COMMON.split())
 SHOWN = 4
+ACCIDENT = 0.05
+"""Probability below which that many numbers of a row are not found by accident."""
 
 
 @dataclass
@@ -46,10 +62,11 @@ class Line:
     labels: tuple[str, ...]
     numbers: list[Number]
     traced: int
-    derived: int
     missing: list[Number]
     """Informative numbers without any source."""
     informative: int
+    accident: float
+    """Probability that all its traced numbers are found by accident."""
 
 
 def run(case: Case) -> Outcome:
@@ -72,23 +89,28 @@ def run(case: Case) -> Outcome:
 
 def _rows(case: Case, document: Document, table: Table) -> list[Finding]:
     lines = [line for row in table.rows if (line := _line(case, row, table)) is not None]
-    total = sum(line.informative for line in lines)
-    if len(lines) < 2 or not total:
+    settings = len(table.header) == 2 and bool(SETTING_COLUMN.match(clean(table.header[1])))
+    if len(lines) < 2 or settings:
         return []
     strong: list[tuple[Line, bool]] = []
+    heard = {id(line): _spoken(case, line.labels[0]) for line in lines}
     for line in lines:
         label = line.labels[0]
         if NOT_RUN.search(label) or not re.search(r"[A-Za-z]{2}", label):
             continue
         others = [one for one in lines if one is not line]
         rest = sum(one.informative for one in others)
-        known = sum(one.traced + one.derived for one in others)
-        spoken = all(_spoken(case, one) for one in line.labels[:1])
+        known = sum(one.traced for one in others)
+        spoken = heard[id(line)]
         unsourced = bool(line.missing) and len(line.missing) >= 0.75 * line.informative
         elsewhere = rest > 0 and known >= 0.6 * rest
-        if unsourced and elsewhere:
-            strong.append((line, spoken))
-        elif not spoken and not line.traced and (line.missing or not line.informative) and len(line.numbers) >= 1:
+        # A name that nobody says: a renamed row has numbers that no accident explains; among rows whose names the run does say, it
+        # stands out whatever its numbers are.
+        renamed = line.informative > 0 and line.traced == line.informative and line.accident < ACCIDENT
+        among = sum(heard[id(one)] for one in others) >= 0.75 * len(others)
+        few = not line.informative or line.traced < 0.75 * line.informative
+        unheard = not spoken and not renamed and (among or few)
+        if (unsourced and elsewhere) or unheard:
             strong.append((line, spoken))
     if not strong:
         return []
@@ -105,17 +127,19 @@ def _line(case: Case, row: Row, table: Table) -> Line | None:
             numbers += numbers_in(clean(cell), row.line)[:1]
     if not numbers:
         return None
-    traced = informative = worked = 0
+    traced = informative = 0
+    accident = 1.0
     missing: list[Number] = []
     for number in numbers:
         if number.digits < 2 or case.pool.chance(number) >= INFORMATIVE:
             continue
         informative += 1
-        if case.pool.source(number) is not None:
+        if case.pool.source(number) is not None or abs(number.value) in case.spoken.numbers:
             traced += 1
+            accident *= case.pool.chance(number)
         else:
             missing.append(number)
-    return Line(row, labels, numbers, traced, worked, missing, informative)
+    return Line(row, labels, numbers, traced, missing, informative, accident)
 
 
 def _spoken(case: Case, label: str) -> bool:
@@ -129,9 +153,16 @@ def _spoken(case: Case, label: str) -> bool:
         return True
     if all(case.spoken.place(_stem(word)) is not None for word in telling):
         return True
-    capitals = "".join(word[0] for word in re.findall(r"[A-Za-z]+", bare))
+    capitals = "".join(word[0] for word in re.findall(r"[A-Za-z]+", bare)).upper()
     inside = re.findall(r"\(([A-Za-z][\w+-]{1,12})\)", label)
-    return any(len(short) >= 2 and case.spoken.place(short) is not None for short in (capitals, *inside))
+    return (len(capitals) >= 2 and _initials(case, capitals)) or any(case.spoken.place(short) is not None for short in inside)
+
+
+def _initials(case: Case, capitals: str) -> bool:
+    """Whether code or data call something by these initials: `RF`, `"rf"`, `rf = `, `rf_model`."""
+    low = capitals.lower()
+    pattern = re.compile(rf"(?<![A-Za-z0-9]){capitals}(?![A-Za-z0-9])|[\"']{low}[\"']|(?<![A-Za-z0-9.]){low}(?:_\w+)?\s*=")
+    return any(pattern.search(text) for texts in (case.spoken.code, case.spoken.rest) for text in texts.values())
 
 
 def _stem(word: str) -> str:
@@ -145,7 +176,9 @@ def _row_finding(case: Case, document: Document, strong: list[tuple[Line, bool]]
         for line, spoken in strong
         if not spoken and len(line.missing) >= 2 and len(line.missing) == line.informative and _others_traced(line, lines)
     ]
-    severity: Severity = "fail" if sure and case.subject.host_ledger and not case.spoken.unread and len(strong) <= len(lines) / 2 else "warn"
+    severity: Severity = (
+        "fail" if sure and case.subject.host_ledger and not case.spoken.unread and len(strong) <= len(lines) / 2 else "warn"
+    )
     shown = [(line, False) for line in sure] if severity == "fail" else strong
     parts = []
     for line, spoken in shown[:SHOWN]:
@@ -154,8 +187,13 @@ def _row_finding(case: Case, document: Document, strong: list[tuple[Line, bool]]
         what = "its numbers are in no output of a program" if line.missing else "its numbers say too little to be looked up"
         unnamed = "" if spoken else "; no executed code, output or data says that name"
         parts.append(f"{name!r} ({numbers}: {what}{unnamed})")
-    message = f"{len(shown)} of {len(lines)} rows of a table of {document.name} never ran, as far as the run's files tell: {'; '.join(parts)}"
-    quotes = [Quote(file=document.name, line=line.row.line, quote="| " + " | ".join(line.row.cells) + " |") for line, _ in shown[:SHOWN]]
+    message = (
+        f"{len(shown)} of {len(lines)} rows of a table of {document.name} never ran, as far as the run's files tell: "
+        f"{'; '.join(parts)}"
+    )
+    quotes = [
+        Quote(file=document.name, line=line.row.line, quote="| " + " | ".join(line.row.cells) + " |") for line, _ in shown[:SHOWN]
+    ]
     witness = next((line for line in lines if line.traced and line not in [one for one, _ in strong]), None)
     if witness is not None:
         fact = next((f for number in witness.numbers if (f := case.pool.source(number)) is not None), None)
@@ -179,7 +217,7 @@ def _spreads(case: Case, document: Document, table: Table) -> list[Finding]:
     if not stated or not case.pool.facts or _written_by_program(case, document):
         return []
     missing = [(row, mean, spread) for row, mean, spread in stated if not _held(case, mean, spread)]
-    if not missing or len(missing) < 0.5 * len(stated) and len(missing) < 2:
+    if not missing or (len(missing) < 0.5 * len(stated) and len(missing) < 2):
         # One of many may be rounded in a way of its own; a lone one of two says more.
         if len(missing) != len(stated) and not (missing and len(stated) <= 6):
             return []
@@ -214,24 +252,31 @@ def _stated_spreads(table: Table) -> Iterator[tuple[Row, Number | None, Number]]
 
 
 def _held(case: Case, mean: Number | None, spread: Number) -> bool:
-    """Whether the run's data hold the spread: where the mean stands (same file; same line in a text), as a spread by name or statistic."""
+    """Whether the run's data hold the spread: where the mean stands (same file; same line in a text), as a spread."""
     size = abs(spread.value)
     near = _files(case, mean) if mean is not None else None
     for fact in _agreeing(case, spread, size):
-        if near is not None and near and (fact.file not in {one.file for one in near}):
+        if near and fact.file not in {one.file for one in near}:
             continue
         if fact.how in SPREADS:
-            if near is None or not near or _of_same(fact, near):
+            if not near or _of_same(fact, near):
                 return True
         elif fact.how == "value":
-            if any(SPREAD_NAME.search(name) for name in fact.names):
+            if any(SPREAD_NAME.search(name) for name in fact.names[-2:]) and (not near or any(_kin(fact, one) for one in near)):
                 return True
             if not fact.names and near and any(one.line == fact.line and one.line is not None for one in near):
                 return True
+            # Two numbers of one text: `"acc": "0.91 ± 0.02"`, or a pair in a list; in a long list any value would be found.
             if fact.names and near and any(one.names == fact.names and one.how == "value" for one in near):
-                # Two numbers of one text: `"acc": "0.91 ± 0.02"`, or a pair in a list.
-                return True
+                if sum(one.names == fact.names and one.file == fact.file and one.how == "value" for one in case.pool.facts) <= 4:
+                    return True
     return False
+
+
+def _kin(spread: Fact, mean: Fact) -> bool:
+    """Whether a stored spread and a value are of the same thing: their names differ in words for statistics only."""
+    one, other = (frozenset().union(*map(words, fact.names)) - SPREAD_WORDS for fact in (spread, mean))
+    return one <= other or other <= one
 
 
 def _files(case: Case, mean: Number) -> list[Fact]:
@@ -242,13 +287,15 @@ def _agreeing(case: Case, number: Number, size: float) -> Iterator[Fact]:
     """Facts of the pool that the number can be."""
     import numpy as np
 
-    pool = case.pool._values()  # noqa: SLF001 (the sorted pool: a scan of every fact for every cell would take seconds)
+    pool = case.pool._values()
     for scale in (1.0, 0.01, 100.0):
         slack = number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * size
         low, high = np.searchsorted(pool, [(size - slack) * scale, (size + slack) * scale])
         for index in range(int(low), min(int(high) + 1, len(pool), int(low) + 400)):
-            fact = case.pool.facts[int(case.pool._order[index])]  # noqa: SLF001
-            if agree(Number(size, number.ulp, number.digits, number.decimals, number.percent, number.text, 0), abs(fact.value)) or agree(
+            fact = case.pool.facts[int(case.pool._order[index])]
+            if agree(
+                Number(size, number.ulp, number.digits, number.decimals, number.percent, number.text, 0), abs(fact.value)
+            ) or agree(
                 Number(size, number.ulp, number.digits, number.decimals, number.percent, number.text, 0), abs(fact.value) * 0.01
             ):
                 yield fact
@@ -256,7 +303,10 @@ def _agreeing(case: Case, number: Number, size: float) -> Iterator[Fact]:
 
 def _of_same(fact: Fact, near: list[Fact]) -> bool:
     """Whether a statistic is of the values whose mean (median, ...) is near."""
-    return any(one.names == fact.names and one.file == fact.file and one.how in ("mean", "median", "value", "last", "max", "min") for one in near)
+    return any(
+        one.names == fact.names and one.file == fact.file and one.how in ("mean", "median", "value", "last", "max", "min")
+        for one in near
+    )
 
 
 def _written_by_program(case: Case, document: Document) -> bool:

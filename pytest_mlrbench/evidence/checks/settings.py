@@ -1,8 +1,7 @@
-"""Settings that documents state (epochs, learning rate, batch size, seeds, optimiser, sizes) against the code; `methodology` asks."""
+"""Settings that documents state (epochs, learning rate, batch size, seeds, optimiser, sizes) against the code, for `methodology`."""
 
 import ast
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -40,7 +39,8 @@ def _setting(name: str, stated: str, code: str, *, counts: bool = False) -> Sett
 SETTINGS = (
     _setting(
         "epochs",
-        rf"(?:\bfor|\bover|\bof|:|\b)\s?\*{{0,2}}\s?{_COUNT}\s(?:training\s)?epochs?\b|\bepochs?\b\*{{0,2}}\s?(?:[:=|]|is|was|of)\s?\*{{0,2}}\s?{_COUNT.replace('<n>', '<m>')}\b",
+        rf"(?:\bfor|\bover|\bof|:|\b)\s?\*{{0,2}}\s?{_COUNT}\s(?:training\s)?epochs?\b|\bepochs?\b\*{{0,2}}\s?(?:[:=|]|is|was"
+        rf"|of)\s?\*{{0,2}}\s?{_COUNT.replace('<n>', '<m>')}\b",
         r"^(?:n_?|num_?|max_?|train(?:ing)?_?|total_?|warmup_?|finetune_?)*epochs?$|^n_?iter|^max_?iter",
         counts=True,
     ),
@@ -75,15 +75,22 @@ OPTIMISERS = {
 }
 OPTIMISER = re.compile(r"(?<![\w-])(AdamW|Adam|RMS[Pp]rop|AdaGrad|Adagrad|Adadelta|L-BFGS|Adafactor|LAMB)(?![\w-])")
 PEOPLE = re.compile(
-    r"(?<![\w.-])(?P<n>\d{1,5}|" + "|".join(_WORDS) + r")\s(?:(?:human|expert|professional|recruited|volunteer|independent|trained|crowd)\s){0,2}"
+    r"(?<![\w.-])(?P<n>\d{1,5}|"
+    + "|".join(_WORDS)
+    + r")\s(?:(?:human|expert|professional|recruited|volunteer|independent|trained|crowd)\s){0,2}"
     r"(?:participants|annotators|raters|evaluators|volunteers|respondents|crowd ?workers|human subjects)\b",
     re.IGNORECASE,
 )
-RECRUITED = re.compile(r"\b(?:recruit\w*|we (?:asked|surveyed|interviewed|hired)|rated by|annotated by|took part|participated|with|user study|human study|evaluated by)\b", re.I)
+RECRUITED = re.compile(
+    r"\b(?:recruit\w*|we (?:asked|surveyed|interviewed|hired)|rated by|annotated by|took part|participated|with|user study"
+    r"|human study|evaluated by)\b",
+    re.I,
+)
 NOT_REAL = re.compile(r"simulat|synthetic|virtual|proxy|mock|artificial|model(?:l)?ed", re.I)
 SIZES = re.compile(
     r"(?<![\w.,-])(?P<n>\d{1,3}(?:,\d{3})+|\d{2,7})\s(?:(?:training|test|validation|synthetic|labell?ed|total|held-out|generated|random|evaluation)\s){0,2}"
-    r"(?:samples|examples|images|documents|sentences|instances|problems|tasks|questions|episodes|trajectories|graphs|molecules|patients|records|prompts|data points)\b",
+    r"(?:samples|examples|images|documents|sentences|instances|problems|tasks|questions|episodes|trajectories|graphs"
+    r"|molecules|patients|records|prompts|data points)\b",
     re.IGNORECASE,
 )
 
@@ -106,7 +113,12 @@ def contradicted(case: Case, document: Document) -> list[Finding]:
     told: set[str] = set()
     sizes: list[tuple[int, str, str]] = []
     for number, line, _ in own_lines(document):
-        if not any(char.isdigit() for char in line) and not OPTIMISER.search(line) and not PEOPLE.search(line) and "seeds" not in line:
+        if (
+            not any(char.isdigit() for char in line)
+            and not OPTIMISER.search(line)
+            and not PEOPLE.search(line)
+            and "seeds" not in line
+        ):
             continue
         for sentence in sentences(line):
             if HEDGE.search(sentence):
@@ -150,13 +162,7 @@ class Constants:
     def values(self) -> set[float]:
         """Every number of code and commands, and those of the data."""
         if self._values is None:
-            found: set[float] = set()
-            for text in self.case.spoken.code.values():
-                for match in re.finditer(r"(?<![\w.])\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?", text[:MAX_CODE]):
-                    try:
-                        found.add(float(match.group().replace("_", "")))
-                    except (ValueError, OverflowError):
-                        continue
+            found = set(self.case.spoken.numbers)
             found |= {abs(fact.value) for fact in self.case.pool.facts if fact.how == "value"}
             for text in self.case.spoken.rest.values():
                 found.add(float(text.count("\n")))
@@ -176,7 +182,9 @@ class Constants:
         if any(value % v == 0 and (value / v) in as_set for v in whole if v < value):
             return True
         shares = [v for v in values if 0 < v < 1]
-        return any(abs(v * share - value) <= 1 or abs(v * (1 - share) - value) <= 1 for v in whole if v > value for share in shares[:200])
+        return any(
+            abs(v * share - value) <= 1 or abs(v * (1 - share) - value) <= 1 for v in whole if v > value for share in shares[:200]
+        )
 
     def of(self, pattern: re.Pattern[str]) -> list[Constant]:
         """Those whose name fits."""
@@ -301,7 +309,7 @@ def _setting_of(constants: Constants, document: Document, line: int, sentence: s
         if not known and not constants.case.spoken.code:
             continue
         quotes = [Quote(file=document.name, line=line, quote=sentence.strip())]
-        by_value: dict[float, Constant] = defaultdict(lambda: known[0])
+        by_value: dict[float, Constant] = {}
         for one in known:
             by_value.setdefault(one.value, one)
         if known:
@@ -309,7 +317,9 @@ def _setting_of(constants: Constants, document: Document, line: int, sentence: s
             message = f"{document.name} states {setting.name} {value:g}, but what was executed has {named}"
             quotes += [Quote(file=one.file, line=one.line, quote=one.text) for one in list(by_value.values())[:2]]
         else:
-            message = f"{document.name} states {setting.name} {value:g}; no executed code, command or data holds such a setting or number"
+            message = (
+                f"{document.name} states {setting.name} {value:g}; no executed code, command or data holds such a setting or number"
+            )
         return finding("hallucinated_methodology", document.scope, NAME, "warn", message, quotes)
     return None
 
@@ -351,6 +361,9 @@ def _people(case: Case, document: Document, line: int, sentence: str) -> Finding
 
 def _sizes(document: Document, sizes: list[tuple[int, str, str]]) -> Finding:
     named = ", ".join(dict.fromkeys(text for _, _, text in sizes[:5]))
-    message = f"{document.name} states sizes that no code, command, output or data of the run holds, nor a sum, product or share of its numbers: {named}"
+    message = (
+        f"{document.name} states sizes that no code, command, output or data of the run holds, nor a sum, product or "
+        f"share of its numbers: {named}"
+    )
     quotes = [Quote(file=document.name, line=line, quote=sentence.strip()) for line, sentence, _ in sizes[:3]]
     return finding("hallucinated_methodology", document.scope, NAME, "warn", message, quotes)

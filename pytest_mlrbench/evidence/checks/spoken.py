@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FILE_BYTES = 128 * 1024
 """Bytes read of one output or data file: names stand at its head."""
+CODE_CHARACTERS = 400_000
+"""Characters of one program that are searched for numbers."""
 ALL_BYTES = 3 * 2**20
 NOT_OURS = re.compile(
     r"related|background|introduction|reference|bibliograph|future|limitation|broader|motivation|acknowledg|prior work|literature"
@@ -23,8 +25,10 @@ NOT_OURS = re.compile(
 )
 """Titles of sections that speak of other work, or of work not done."""
 HEDGE = re.compile(
-    r"\b(?:future|could|would|should|might|may\b|can be|such as|e\.g|for example|for instance|similar to|unlike|plan(?:s|ned)?\b|intend"
-    r"|not\b|n't\b|never|no\b|without|instead|beyond|rather than|real[- ]world|inspired|pre-?trained on|et al|previous|prior|existing"
+    r"\b(?:future|could|would|should|might|may\b|can be|such as|e\.g|for example|for instance|similar to|unlike|plan(?:s"
+    r"|ned)?\b|intend"
+    r"|not\b|n't\b|never|no\b|without|instead|beyond|rather than|real[- ]world|inspired|pre-?trained on|et al|previous|prior"
+    r"|existing"
     r"|(?:full|large|bigger|larger)[- ]scale|extend|remains?|ideally|unavailable|fail(?:ed|s)?\b|excluded|omitted|skipped"
     r"|stand-?in|instead of|analog|proxy|like\b|-like|-style|inspired|mimic|resembl)",
     re.IGNORECASE,
@@ -57,7 +61,9 @@ class Spoken:
                 texts[subject.name(path)] = read_text(path, FILE_BYTES)
         # Settings and programs in other languages, where a command or executed code says their file name.
         said = "\n".join(texts.values())
-        for path in self._files((".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".r", ".jl", ".sh", ".ipynb", ".c", ".cpp", ".js")):
+        for path in self._files(
+            (".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".r", ".jl", ".sh", ".ipynb", ".c", ".cpp", ".js")
+        ):
             if path.name in said and path.name not in ("results.json", "claims.json"):
                 texts.setdefault(subject.name(path), read_text(path, FILE_BYTES))
         return texts
@@ -69,6 +75,18 @@ class Spoken:
             name: PROSE.sub(_kept, text) if name.endswith((".py", ".ipynb")) or "/command " in f"/{name}" else text
             for name, text in self.code.items()
         }
+
+    @cached_property
+    def numbers(self) -> set[float]:
+        """Every number that stands in executed code and commands."""
+        found: set[float] = set()
+        for text in self.code.values():
+            for match in re.finditer(r"(?<![\w.])\d[\d_]*(?:\.\d+)?(?:e[-+]?\d{1,3})?", text[:CODE_CHARACTERS]):
+                try:
+                    found.add(float(match.group().replace("_", "")))
+                except (ValueError, OverflowError):
+                    continue
+        return found
 
     @cached_property
     def unread(self) -> bool:
@@ -161,7 +179,7 @@ def _kept(match: re.Match[str]) -> str:
 
 
 def own_lines(document: Document) -> Iterator[tuple[int, str, str]]:
-    """(line, text, section titles) of what a document says of its own work: no related work, no limits, no plans, no code blocks."""
+    """(line, text, section titles) of what a document says of its own work: no related work, limits, plans or code blocks."""
     titles: list[tuple[int, str]] = []
     fenced = False
     for number, line in enumerate(document.lines, 1):

@@ -1,11 +1,12 @@
 """When: times in logs, results and documents against the run's own clock.
 
-Rule for a `fail`: something lasted longer than the whole recorded run, beyond doubt (half as much again and ten minutes more), and it
-is stated as measured in this run. That is (a) the first and the last time stamp of a log that was typed, or whose stamps stand as
-literals in what was typed before it, or (b) a sentence of results.md or the paper, or a line of a typed log, that says how long this
-run's training or experiment took, without a word of estimate, simulation, other hardware or other work. It needs the host's clock; a
-coder's own clock does for a log that this very coder's session typed. All else is a `warn`: time stamps outside the session in every
-time zone, spans of logs that a program wrote (a simulation may print its own clock), durations in data, sums of durations.
+Rule for a `fail`: something lasted longer than the whole recorded run, beyond doubt (half as much again and ten minutes more),
+and it is stated as measured in this run. That is (a) the first and the last time stamp of a log that was typed, or whose stamps
+stand as literals in what was typed before it, or (b) a sentence of results.md or the paper, or a line of a typed log, that says
+how long this run's training or experiment took, without a word of estimate, simulation, other hardware or other work. It needs
+the host's clock; a coder's own clock does for a log that this very coder's session typed. All else is a `warn`: time stamps
+outside the session in every time zone, spans of logs that a program wrote (a simulation may print its own clock), durations in
+data, sums of durations.
 """
 
 import re
@@ -35,15 +36,20 @@ OURS = re.compile(
 )
 TOOK = re.compile(
     r"\b(?:took|takes|taking|completed? in|finish(?:ed)? in|done in|ran for|running for|lasted|trained for|train(?:ing)? time"
-    r"|(?:total|wall[- ]?clock|elapsed|execution|run|computation|experiment|pipeline)[- ]?(?:run)?(?:time|duration)|runtime|elapsed|converged? (?:in|after)"
+    r"|(?:total|wall[- ]?clock|elapsed|execution|run|computation|experiment|pipeline)[- ]?(?:run)?(?:time|duration)|runtime"
+    r"|elapsed|converged? (?:in|after)"
     r"|require[ds]?|(?:hours?|minutes?) of (?:training|compute))\b",
     re.IGNORECASE,
 )
 NOT_MEASURED = re.compile(
-    r"simulat|estimat|approximate(?:ly)? expected|expected|predict|project(?:ed|ion)|would|could|should|may\b|might|if\b|budget|limit|allow|time-?out|deadline|at most|up to|maximum|plan"
-    r"|virtual|hypothetical|theoretical|model(?:l)?ed|extrapolat|scal(?:e|ing) (?:to|up)|full[- ]scale|et al|previous|prior|human|annotat|participant|manual|developer|engineer|user|student"
-    r"|patient|session|video|audio|recording|flight|trip|sleep|speech|hours? of (?:data|audio|video|recordings?)|horizon|forecast|sampl(?:ed|ing) (?:every|at)|window|lag|interval|half-life|per (?:day|week|month|year)"
-    r"|cpu[- ]hours|gpu[- ]hours|gpu[- ]days|cumulative|combined|across (?:all )?(?:workers|gpus|nodes|machines)|reduc|sav(?:e|es|ed|ing)|faster|slower|speed|original|future|instead of|no(?:t|r)\b|n't|\[\d+\]",
+    r"simulat|estimat|approximate(?:ly)? expected|expected|predict|project(?:ed|ion)|would|could|should|may\b|might|if\b"
+    r"|budget|limit|allow|time-?out|deadline|at most|up to|maximum|plan"
+    r"|virtual|hypothetical|theoretical|model(?:l)?ed|extrapolat|scal(?:e|ing) (?:to|up)|full[- ]scale|et al|previous|prior"
+    r"|human|annotat|participant|manual|developer|engineer|user|student"
+    r"|patient|session|video|audio|recording|flight|trip|sleep|speech|hours? of (?:data|audio|video|recordings?)|horizon"
+    r"|forecast|sampl(?:ed|ing) (?:every|at)|window|lag|interval|half-life|per (?:day|week|month|year)"
+    r"|cpu[- ]hours|gpu[- ]hours|gpu[- ]days|cumulative|combined|across (?:all )?(?:workers|gpus|nodes|machines)|reduc"
+    r"|sav(?:e|es|ed|ing)|faster|slower|speed|original|future|instead of|no(?:t|r)\b|n't|\[\d+\]",
     re.IGNORECASE,
 )
 """Words by which a duration is no measurement of this run's clock."""
@@ -83,7 +89,9 @@ def _logs(case: Case) -> list[Path]:
     found = [
         path
         for path in files_below(root)
-        if path.suffix.lower() in LOG_SUFFIXES and not NO_LOG.search(path.name) and not re.search(r"(?i)(^|/)(data|datasets?)/", case.subject.name(path))
+        if path.suffix.lower() in LOG_SUFFIXES
+        and not NO_LOG.search(path.name)
+        and not re.search(r"(?i)(^|/)(data|datasets?)/", case.subject.name(path))
     ]
     found.sort(key=lambda path: (path != case.subject.log, results is None or not path.is_relative_to(results), str(path)))
     return found[:MAX_FILES]
@@ -104,7 +112,11 @@ def _stamps(text: str) -> Iterator[tuple[int, str, Moment]]:
 
 def _log(case: Case, session: Session, name: str, text: str) -> list[Finding]:
     """The log's first and last time against the session."""
-    leading = [(n, line, m) for n, line, m in _stamps(text) if re.match(r"^\W{0,3}(?:\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|[A-Z][a-z]{2})\b)", line)]
+    leading = [
+        (n, line, m)
+        for n, line, m in _stamps(text)
+        if re.match(r"^\W{0,3}(?:\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|[A-Z][a-z]{2})\b)", line)
+    ]
     if len(leading) < STAMPS:
         return _clock_log(case, session, name, text)
     first, last = min(leading, key=lambda one: one[2].time), max(leading, key=lambda one: one[2].time)
@@ -222,15 +234,15 @@ def _data(case: Case, session: Session) -> list[Finding]:
         if seconds > worst.get(fact.file, (0.0, "", 0.0, None))[0]:
             worst[fact.file] = (seconds, fact.key, fact.value, fact.line)
     there = Quote(file=session.file, line=session.line, quote=session.quote)
-    for file, seconds in totals.items():
+    for file, each in totals.items():
         longest, key, value, line = worst[file]
         quote = Quote(file=file, line=line, quote=f"{key}: {value:.10g}")
         # Milliseconds without a unit in the name would be a thousand times less.
         if longest > session.limit:
             message = f"{file} has {value:.6g} for {key}, {clocks.spell(longest)} if it is in seconds, but {session.told}"
             findings.append(finding("faked_results", "results", NAME, "warn", message, [quote, there]))
-        elif sum(seconds) > session.limit * workers:
-            message = f"the {len(seconds)} durations of {file} add up to {clocks.spell(sum(seconds))}, but {session.told}"
+        elif sum(each) > session.limit * workers:
+            message = f"the {len(each)} durations of {file} add up to {clocks.spell(sum(each))}, but {session.told}"
             findings.append(finding("faked_results", "results", NAME, "warn", message, [quote, there]))
     return findings
 
