@@ -29,7 +29,7 @@ CLOCK_ONLY = re.compile(r"^\W{0,2}(?P<h>[01]?\d|2[0-3]):(?P<min>[0-5]\d):(?P<s>[
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 MONTHS = {name: number for number, name in enumerate(_MONTHS.split(), 1)}
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_UNIT = r"(?P<unit>days?|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|milliseconds?|msecs?|ms)(?![A-Za-z/])"
+_UNIT = r"(?P<unit>days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|(?-i:[hms])|milliseconds?|msecs?|ms)(?![A-Za-z/])"
 AMOUNT = re.compile(rf"(?<![\w.])(?P<n>\d+(?:,\d{{3}})*(?:\.\d+)?)\s?-?{_UNIT}", re.IGNORECASE)
 COLONS = re.compile(r"(?<![\d:.-])(?P<h>\d{1,3}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:\.\d+)?(?![\d:])")
 
@@ -191,9 +191,11 @@ def fits(session: Session, first: Moment, last: Moment, slack: float = 120.0) ->
     """
     if session.start is None or session.end is None:
         return True
+    # A coder's log tells when its last call began, and the program of that call may have run on.
+    after = slack if session.host else slack + 600.0
     for quarter in (0,) if first.zoned else range(-ZONES, ZONES + 1):
         shift = quarter * QUARTER
-        if first.time + shift >= session.start - slack and last.time + shift <= session.end + slack + 600:
+        if first.time + shift >= session.start - slack and last.time + shift <= session.end + after:
             return True
     return False
 
