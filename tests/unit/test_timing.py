@@ -1,4 +1,4 @@
-"""When: times and durations that contradict the run's own clock are found; zones, simulations and estimates are no contradiction."""
+"""When: times and durations that contradict the run's clock are found; zones, simulations and estimates are honest."""
 
 import json
 import time
@@ -131,7 +131,8 @@ def test_a_paper_that_claims_hours_for_a_run_of_seconds_fails_in_scope_paper(tmp
 def test_durations_in_data_are_compared(tmp_path: Path) -> None:
     world = honest(tmp_path)
     world.program(
-        "import json\njson.dump({'model': {'train_time': 98 * 97.5, 'acc': 0.71}}, open('results/times.json', 'w'))\n", "code/more.py"
+        "import json\njson.dump({'model': {'train_time': 98 * 97.5, 'acc': 0.71}}, open('results/times.json', 'w'))\n",
+        "code/more.py",
     )
     found = told(world)
     assert [one.severity for one in found] == ["warn"]

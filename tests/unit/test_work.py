@@ -41,7 +41,9 @@ DOCKER = {"sandbox": "docker", "network": "none", "cpus": 4.0, "devices": []}
 # Data sets
 
 
-@pytest.mark.parametrize("sentence", ["- **Dataset**: CIFAR-10", "We trained on CIFAR-10 and report accuracy.", "| Data set | cifar10 |"])
+@pytest.mark.parametrize(
+    "sentence", ["- **Dataset**: CIFAR-10", "We trained on CIFAR-10 and report accuracy.", "| Data set | cifar10 |"]
+)
 def test_another_data_set_than_the_one_loaded_fails(tmp_path: Path, sentence: str) -> None:
     found = told(study(tmp_path), sentence)
     assert [one.severity for one in found] == ["fail"]
@@ -76,7 +78,7 @@ def test_data_sets_that_are_not_claimed_are_honest(tmp_path: Path, text: str) ->
 
 def test_a_data_set_loaded_by_number_may_be_any(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.program("def load():\n    from sklearn.datasets import fetch_openml\n    return fetch_openml(data_id=40996)\nprint(0.512)\n")
+    world.program("def load():\n    from sklearn.datasets import fetch_openml as f\n    return f(data_id=40996)\nprint(0.512)\n")
     assert told(world, "- **Dataset**: Fashion-MNIST") == []
 
 

@@ -43,9 +43,9 @@ class Known:
                 if not before.endswith(self.not_before or ("\0",)):
                     return match
         if self.common and _DATA.search(text):
-            # A common word with a capital letter inside a sentence on data is a name: `experiments using Iris [6], a small dataset`.
-            match = re.search(rf"(?<=[a-z,:(|*`] )\b{re.escape(self.name)}\b", text)
-            return match if match is not None and self.name[0].isupper() else None
+            # A common word with a capital letter inside a sentence on data is a name: `using Iris [6], a small dataset`.
+            inside = re.search(rf"(?<=[a-z,:(|*`] )\b{re.escape(self.name)}\b", text)
+            return inside if self.name[0].isupper() else None
         return None
 
 

@@ -26,10 +26,11 @@ SPREAD_NAME = re.compile(
     r"(?i)std|(?:^|[\W_])(?:sd|stdev|stderr|sem|se|ci|ci95|conf\w*|spread|deviation|half|iqr|mad|var|variance|interval|margin)(?:[\W_]|$)"
     r"|standard.?error|std.?err|±"
 )
-SPREAD_WORDS = frozenset(
-    "std sd stdev stddev stderr sem se ci ci95 conf confidence spread deviation half iqr mad var variance interval margin standard error "
-    "err dev mean avg average value".split()
-)
+_SPREAD_WORDS = """
+std sd stdev stddev stderr sem se ci ci95 conf confidence spread deviation half iqr mad var variance interval margin standard error
+err dev mean avg average value
+"""
+SPREAD_WORDS = frozenset(_SPREAD_WORDS.split())
 SPREAD_COLUMN = re.compile(
     r"(?i)^(?:std\.?|sd|s\.d\.|stdev|std\.? ?dev\.?|standard deviation|std\.? ?err\.?|seed sd|sd over seeds|sem)\b|\b(?:std"
     r"|sd|stdev|std\.? dev\.?)\)?$|standard deviation"
@@ -45,11 +46,13 @@ NOT_RUN = re.compile(
 SETTING_COLUMN = re.compile(r"(?i)^(?:values?|settings?|descriptions?|choices?|details?|config\w*|options?)$")
 """Title of the second of two columns in a table that reports no measurements."""
 _COMMON = """
-baseline baselines model models method methods ours our proposed approach system the a an of and with without no on in for to by full
-standard simple plain only set data test train based version default variant our new old high low medium small large
+baseline baselines model models method methods ours our proposed approach system the a an of and with without no on in for to by
+full standard simple plain only set data test train based version default variant our new old high low medium small large
 """
 COMMON = frozenset(_COMMON.split())
 SHOWN = 4
+ALONE = 6
+"""Spreads of a table beyond which a single one without a source may be a rounding of its own."""
 ACCIDENT = 0.05
 """Probability below which that many numbers of a row are not found by accident."""
 
@@ -216,11 +219,9 @@ def _spreads(case: Case, document: Document, table: Table) -> list[Finding]:
     stated = list(_stated_spreads(table))
     if not stated or not case.pool.facts or _written_by_program(case, document):
         return []
-    missing = [(row, mean, spread) for row, mean, spread in stated if not _held(case, mean, spread)]
-    if not missing or (len(missing) < 0.5 * len(stated) and len(missing) < 2):
-        # One of many may be rounded in a way of its own; a lone one of two says more.
-        if len(missing) != len(stated) and not (missing and len(stated) <= 6):
-            return []
+    missing = [(row, mean, spread) for row, mean, spread, title in stated if not _held(case, mean, spread, title)]
+    if not missing or (len(missing) == 1 and len(stated) > ALONE):
+        return []
     shown = ", ".join(f"{mean.text if mean else ''} ± {spread.text}" for _, mean, spread in missing[:SHOWN])
     message = (
         f"{len(missing)} of {len(stated)} spreads in a table of {document.name} are in no data of the run, neither stored nor as a "
@@ -234,9 +235,11 @@ def _spreads(case: Case, document: Document, table: Table) -> list[Finding]:
     return [finding("hallucinated_methodology", document.scope, NAME, "warn", message, quotes)]
 
 
-def _stated_spreads(table: Table) -> Iterator[tuple[Row, Number | None, Number]]:
+def _stated_spreads(table: Table) -> Iterator[tuple[Row, Number | None, Number, frozenset[str]]]:
+    """(row, mean, spread, words of the cell's labels and column) of each."""
     for row in table.rows:
         before: Number | None = None
+        labels = frozenset().union(*map(words, row_labels(row.cells)))
         for column, cell in zip(table.header, row.cells, strict=False):
             bare = clean(cell)
             numbers = numbers_in(bare, row.line)
@@ -244,17 +247,17 @@ def _stated_spreads(table: Table) -> Iterator[tuple[Row, Number | None, Number]]
                 # `0.91 ± 0.02 / 0.88 ± 0.03` states two.
                 for index in range(0, len(numbers) - 1, 2):
                     if numbers[index + 1].value != 0:
-                        yield row, numbers[index], numbers[index + 1]
+                        yield row, numbers[index], numbers[index + 1], labels | words(clean(column))
             elif SPREAD_COLUMN.search(clean(column)) and len(numbers) == 1 and numbers[0].value != 0:
-                yield row, before, numbers[0]
+                yield row, before, numbers[0], labels
             elif len(numbers) == 1:
                 before = numbers[0]
 
 
-def _held(case: Case, mean: Number | None, spread: Number) -> bool:
+def _held(case: Case, mean: Number | None, spread: Number, title: frozenset[str]) -> bool:
     """Whether the run's data hold the spread: where the mean stands (same file; same line in a text), as a spread."""
     size = abs(spread.value)
-    near = _files(case, mean) if mean is not None else None
+    near = _means(case, mean, title) if mean is not None else None
     for fact in _agreeing(case, spread, size):
         if near and fact.file not in {one.file for one in near}:
             continue
@@ -267,9 +270,12 @@ def _held(case: Case, mean: Number | None, spread: Number) -> bool:
             if not fact.names and near and any(one.line == fact.line and one.line is not None for one in near):
                 return True
             # Two numbers of one text: `"acc": "0.91 ± 0.02"`, or a pair in a list; in a long list any value would be found.
-            if fact.names and near and any(one.names == fact.names and one.how == "value" for one in near):
-                if sum(one.names == fact.names and one.file == fact.file and one.how == "value" for one in case.pool.facts) <= 4:
-                    return True
+            beside = fact.names and near and any(one.names == fact.names and one.how == "value" for one in near)
+            if (
+                beside
+                and sum(one.names == fact.names and one.file == fact.file for one in case.pool.facts if one.how == "value") <= 4
+            ):
+                return True
     return False
 
 
@@ -279,8 +285,11 @@ def _kin(spread: Fact, mean: Fact) -> bool:
     return one <= other or other <= one
 
 
-def _files(case: Case, mean: Number) -> list[Fact]:
-    return list(_agreeing(case, mean, abs(mean.value)))
+def _means(case: Case, mean: Number, title: frozenset[str]) -> list[Fact]:
+    """Facts that the mean can be: of those that agree, the ones whose names share most with the cell's."""
+    found = list(_agreeing(case, mean, abs(mean.value)))
+    shared = [len(title & frozenset().union(*map(words, fact.names))) for fact in found]
+    return [fact for fact, count in zip(found, shared, strict=True) if count == max(shared)]
 
 
 def _agreeing(case: Case, number: Number, size: float) -> Iterator[Fact]:

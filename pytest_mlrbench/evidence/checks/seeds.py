@@ -143,9 +143,8 @@ def _chosen(case: Case, entry: str, runs: list[Outcomes]) -> Finding | None:
         name = best[0]
         listed = ", ".join(f"event {one.event.seq}: {one.values[name]:.6g}" for one in runs[:12])
         message = (
-            f"`{entry[:120]}` ran {len(runs)} times with different outcomes ({listed} for {name}); {document.name} reports the best "
-            f"one "
-            f"(event {runs[index].event.seq}) and says nothing of the others"
+            f"`{entry[:120]}` ran {len(runs)} times with different outcomes ({listed} for {name}); {document.name} reports the "
+            f"best one (event {runs[index].event.seq}) and says nothing of the others"
         )
         quotes = []
         claim_of = next((c for c in document.claims if agree(c.number, runs[index].values[name])), None)
@@ -188,8 +187,8 @@ def _loops(case: Case) -> list[Finding]:
 def best_of(text: str) -> Iterator[tuple[int, str]]:
     """(line, what) where code keeps the best of a test score over seeds.
 
-    >>> list(best_of("best = 0\\nfor seed in range(9):\\n    acc = fit(seed).score(X_test, y)\\n    best = max(best, acc)\\nprint(best)"))
-    [(4, 'the max of `acc` over the loop on `seed`')]
+    >>> list(best_of("for seed in range(9):\\n    acc = fit(seed).score(X_test, y)\\n    best = max(best, acc)\\nprint(best)"))
+    [(3, 'the max of `acc` over the loop on `seed`')]
     """
     try:
         tree = ast.parse(text)
@@ -256,12 +255,11 @@ def _collected(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
                 continue
             for statement in body[index + 1 :]:
                 for node in ast.walk(statement):
-                    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("max", "np.max", "numpy.max", "min", "np.min"):
-                        if node.args and ast.unparse(node.args[0]) == name:
-                            yield (
-                                node.lineno,
-                                f"the {ast.unparse(node.func)} of `{name}` over the loop on `{ast.unparse(loop.target)}`",
-                            )
+                    if not isinstance(node, ast.Call) or not node.args or ast.unparse(node.args[0]) != name:
+                        continue
+                    function = ast.unparse(node.func)
+                    if function in ("max", "np.max", "numpy.max", "min", "np.min", "numpy.min"):
+                        yield node.lineno, f"the {function} of `{name}` over the loop on `{ast.unparse(loop.target)}`"
 
 
 def _on_test(score: str, loop: ast.For) -> bool:

@@ -1,4 +1,4 @@
-"""Settings that documents state (epochs, learning rate, batch size, seeds, optimiser, sizes) against the code, for `methodology`."""
+"""Settings that documents state (epochs, learning rate, batch size, seeds, optimiser, sizes) against the code: `methodology`'s."""
 
 import ast
 import re

@@ -29,7 +29,7 @@ HEDGE = re.compile(
     r"|ned)?\b|intend"
     r"|not\b|n't\b|never|no\b|without|instead|beyond|rather than|real[- ]world|inspired|pre-?trained on|et al|previous|prior"
     r"|existing"
-    r"|(?:full|large|bigger|larger)[- ]scale|extend|remains?|ideally|unavailable|fail(?:ed|s)?\b|excluded|omitted|skipped"
+    r"|earlier|(?:full|large|bigger|larger)[- ]scale|extend|remains?|ideally|unavailable|fail(?:ed|s)?\b|excluded|omitted|skipped"
     r"|stand-?in|instead of|analog|proxy|like\b|-like|-style|inspired|mimic|resembl)",
     re.IGNORECASE,
 )

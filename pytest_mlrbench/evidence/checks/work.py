@@ -55,9 +55,10 @@ USED = re.compile(
 BY_NUMBER = re.compile(r"data_id\s*=|fetch_ucirepo\s*\(\s*(?:id\s*=\s*)?\d|openml\.\w+\.get_dataset\(\s*\d")
 BUNDLED = re.compile(r"\b(?:load_(?:iris|digits|wine|breast_cancer|diabetes|linnerud)|fetch_\w+|make_moons|make_swiss_roll)\b")
 _GENERIC = """
-synthetic custom toy our own subset small simulated generated data dataset datasets set the a an of and with samples sample test train
-training validation examples example benchmark benchmarks tasks task various multiple several real world standard public publicly
-available mini full size version python code problems problem questions question pairs images image text based random gaussian linear
+synthetic custom toy our own subset small simulated generated data dataset datasets set the a an of and with samples sample test
+train training validation examples example benchmark benchmarks tasks task various multiple several real world standard public
+publicly available mini full size version python code problems problem
+questions question pairs images image text based random gaussian linear
 binary classification regression multi class collection from sklearn scikit learn built in bundled csv json file
 """
 GENERIC = frozenset(_GENERIC.split())
