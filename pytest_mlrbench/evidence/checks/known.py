@@ -112,7 +112,7 @@ def _document_patterns(one: Known) -> tuple[re.Pattern[str], ...]:
 def possible(text: str, kinds: tuple[Known, ...]) -> tuple[Known, ...]:
     """Those of `kinds` that a text may name: a piece of a name stands in it somewhere."""
     lower = text.lower()
-    return tuple(one for one in kinds if any(_stem(name) in lower for name in one.names))
+    return tuple(one for one in kinds if any(stem(name) in lower for name in one.names))
 
 
 def named_in(line: str, kinds: tuple[Known, ...]) -> Iterator[tuple[Known, int]]:
@@ -120,7 +120,7 @@ def named_in(line: str, kinds: tuple[Known, ...]) -> Iterator[tuple[Known, int]]
     lower = line.lower()
     hits = []
     for one in kinds:
-        if not any(_stem(name) in lower for name in one.names):
+        if not any(stem(name) in lower for name in one.names):
             continue
         match = one.stated(line)
         if match is not None:
@@ -131,7 +131,7 @@ def named_in(line: str, kinds: tuple[Known, ...]) -> Iterator[tuple[Known, int]]
 
 
 @lru_cache(maxsize=4096)
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
     """A piece of the name that any way of writing it holds."""
     parts: list[str] = re.findall(r"[a-z]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
     return max(parts, key=len)

@@ -4,9 +4,11 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...records import Finding, Quote
 from .case import Case, finding
+from .data import Fact
 from .documents import Document
 from .quantities import numbers_in
 from .spoken import HEDGE, own_lines, sentences
@@ -154,6 +156,7 @@ class Constants:
 
     @property
     def named(self) -> list[Constant]:
+        """Those of code and commands."""
         if self._named is None:
             self._named = list(self._read())
         return self._named
@@ -165,8 +168,8 @@ class Constants:
             found = set(self.case.spoken.numbers)
             found |= {abs(fact.value) for fact in self.case.pool.facts if fact.how == "value"}
             for text in self.case.spoken.rest.values():
-                found.add(float(text.count("\n")))
-                found.add(float(max(0, text.count("\n") - 1)))
+                # A file of a size that a document states: with and without its header.
+                found |= {float(text.count("\n")), float(max(0, text.count("\n") - 1))}
             self._values = found
         return self._values
 
@@ -175,20 +178,34 @@ class Constants:
         values = self.values
         if value in values or value <= 3:
             return True
-        whole = sorted({v for v in values if v.is_integer() and 1 < v <= 1e7})[:1500]
+        code = self.case.spoken.numbers
+        whole = sorted({v for v in values if v.is_integer() and 1 < v <= 1e7}, key=lambda v: (v not in code, v))[:600]
         as_set = set(whole)
         if any((value - v) in as_set or (v - value) in as_set for v in whole):
             return True
         if any(value % v == 0 and (value / v) in as_set for v in whole if v < value):
             return True
-        shares = [v for v in values if 0 < v < 1]
-        return any(
-            abs(v * share - value) <= 1 or abs(v * (1 - share) - value) <= 1 for v in whole if v > value for share in shares[:200]
-        )
+        shares = [v for v in code if 0 < v < 1][:40]
+        return any(abs(v * share - value) <= 1 or abs(v * (1 - share) - value) <= 1 for v in whole if v > value for share in shares)
 
     def of(self, pattern: re.Pattern[str]) -> list[Constant]:
-        """Those whose name fits."""
-        return [one for one in self.named if pattern.search(one.name)]
+        """Those of code, commands and data whose name fits."""
+        found = [one for one in self.named if pattern.search(one.name)]
+        for name, facts in self._data.items():
+            if pattern.search(name):
+                found += [Constant(name, f.value, f.file, f.line, f"{f.key}: {f.value:g}") for f in facts.values()]
+        return found
+
+    @cached_property
+    def _data(self) -> dict[str, dict[float, Fact]]:
+        """Name -> value -> where the data have it, a hundred values of each name at most."""
+        found: dict[str, dict[float, Fact]] = {}
+        for fact in self.case.pool.facts:
+            if fact.how == "value" and fact.names and len(fact.names[-1]) < 40:
+                values = found.setdefault(fact.names[-1], {})
+                if len(values) < 100:
+                    values.setdefault(fact.value, fact)
+        return found
 
     def _read(self) -> Iterator[Constant]:
         budget = MAX_CODE
@@ -205,9 +222,6 @@ class Constants:
                 for match in re.finditer(r"[\"']?([A-Za-z][\w-]*)[\"']?\s*[:=]\s*([-+]?\d[\d.e+-]*)", text):
                     if (value := _float(match[2])) is not None:
                         yield Constant(match[1], value, file, text.count("\n", 0, match.start()) + 1, match.group())
-        for fact in self.case.pool.facts:
-            if fact.how == "value" and fact.names and len(fact.names[-1]) < 40:
-                yield Constant(fact.names[-1], fact.value, fact.file, fact.line, f"{fact.key}: {fact.value:g}")
 
 
 def _float(text: str) -> float | None:
@@ -326,7 +340,7 @@ def _setting_of(constants: Constants, document: Document, line: int, sentence: s
 
 def _seed_values(constants: Constants) -> float:
     """How many different seeds the run's data name; 0 when they name none."""
-    return float(len({one.value for one in constants.named if re.fullmatch(r"(?i)seed|repeat|trial|run", one.name)}))
+    return float(len({one.value for one in constants.of(re.compile(r"(?i)^(?:seed|repeat|trial|run)$"))}))
 
 
 def _optimiser(case: Case, document: Document, line: int, sentence: str) -> Finding | None:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .documents import Document
-from .known import Known, flexible
+from .known import Known, flexible, stem
 from .subject import files_below, read_text
 
 if TYPE_CHECKING:
@@ -93,9 +94,14 @@ class Spoken:
         """A part of what was executed cannot be read."""
         return bool(self.case.dataflow.unread)
 
-    def _files(self, suffixes: tuple[str, ...]) -> "list":  # type: ignore[type-arg]
+    @cached_property
+    def files(self) -> list[Path]:
+        """Regular files of the experiment."""
         root = self.case.subject.experiment
-        return [] if root is None else [path for path in files_below(root) if path.suffix.lower() in suffixes]
+        return [] if root is None else list(files_below(root))
+
+    def _files(self, suffixes: tuple[str, ...]) -> list[Path]:
+        return [path for path in self.files if path.suffix.lower() in suffixes]
 
     @cached_property
     def rest(self) -> dict[str, str]:
@@ -106,9 +112,9 @@ class Spoken:
         for event in subject.events:
             # An editor's answer repeats what was typed; only what a program printed is its word.
             if event.kind == "command" and event.output and budget > 0:
-                text = subject.output_text(event)[:FILE_BYTES]
+                text = self._output(event.output)
                 lines = text.splitlines()
-                text = "\n".join(line for line in lines if line.strip() not in self.case.writers.typed_lines)
+                text = "\n".join("" if line.strip() in self.case.writers.typed_lines else line for line in lines)
                 budget -= len(text)
                 texts[event.output] = text
         for name in sorted(self.case.pool.files):
@@ -119,12 +125,23 @@ class Spoken:
             texts[name] = text
         return texts
 
+    def _output(self, name: str) -> str:
+        """The head of a captured output."""
+        subject = self.case.subject
+        if name in subject.texts:
+            return subject.texts[name][:FILE_BYTES]
+        return read_text(subject.trial_dir / name, FILE_BYTES) if subject.trial_dir is not None else ""
+
     @cached_property
     def paths(self) -> str:
         """Every file name of the experiment."""
-        root = self.case.subject.experiment
-        names = [] if root is None else [path.relative_to(root).as_posix() for path in files_below(root)]
-        return "\n".join(names[:5000])
+        return "\n".join(map(self.case.subject.name, self.files[:5000]))
+
+    @cached_property
+    def _texts(self) -> list[tuple[str, str, str]]:
+        """(file, text, the same in lower case) of all that is searched."""
+        found = [*self.code.items(), *self.rest.items(), ("file names", self.paths)]
+        return [(file, text, text.lower()) for file, text in found]
 
     def place(self, name: str) -> tuple[str, int, str] | None:
         """(file, line, text) where executed code, an output or a data file says `name`; None when none does."""
@@ -134,13 +151,14 @@ class Spoken:
 
     def _search(self, name: str) -> tuple[str, int, str] | None:
         pattern = re.compile(flexible(name), re.IGNORECASE)
-        for texts in (self.code, self.rest, {"file names": self.paths}):
-            for file, text in texts.items():
-                match = pattern.search(text)
-                if match is not None:
-                    start = text.rfind("\n", 0, match.start()) + 1
-                    line = text[start : start + 300].partition("\n")[0]
-                    return file, text.count("\n", 0, match.start()) + 1, line.strip()
+        piece = stem(name)
+        for file, text, lower in self._texts:
+            # A plain search first: most names stand in no text, and it is a hundred times faster.
+            match = pattern.search(text) if piece in lower else None
+            if match is not None:
+                start = text.rfind("\n", 0, match.start()) + 1
+                line = text[start : start + 300].partition("\n")[0]
+                return file, text.count("\n", 0, match.start()) + 1, line.strip()
         return None
 
     def knows(self, one: Known) -> tuple[str, int, str] | None:

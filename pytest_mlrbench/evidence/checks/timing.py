@@ -19,14 +19,14 @@ from .case import Case, Check, Outcome, finding
 from .clocks import Duration, Moment, Session
 from .documents import Document
 from .spoken import NOT_OURS, sentences
-from .subject import files_below, read_text
+from .subject import read_text
 
 NAME = "timing"
 LOG_SUFFIXES = (".log", ".txt", ".out", ".err")
-DATA_SUFFIXES = (".json", ".jsonl")
 NO_LOG = re.compile(r"requirements|readme|license|task\.|idea\.|proposal|prompt|token_usage|review", re.IGNORECASE)
-LOG_BYTES = 2 * 2**20
-MAX_FILES = 60
+LOG_BYTES = 2**19
+"""Bytes of one log that are read: head and tail hold its first and last time."""
+MAX_FILES = 16
 STAMPS = 3
 """Lines that begin with a time before a file is a log."""
 OURS = re.compile(
@@ -68,11 +68,13 @@ def run(case: Case) -> Outcome:
         return Outcome(coverage="no evidence: neither a ledger nor the coder's log has a clock")
     findings: list[Finding] = []
     documents = {document.name for document in case.documents}
+    seen: set[str] = set()
     for path in _logs(case):
         name = case.subject.name(path)
         text = read_text(path, LOG_BYTES)
-        if path.suffix.lower() in DATA_SUFFIXES:
+        if text in seen:
             continue
+        seen.add(text)
         findings += _log(case, session, name, text)
         if name not in documents:
             findings += _lines(case, session, name, text)
@@ -88,7 +90,7 @@ def _logs(case: Case) -> list[Path]:
         return []
     found = [
         path
-        for path in files_below(root)
+        for path in case.spoken.files
         if path.suffix.lower() in LOG_SUFFIXES
         and not NO_LOG.search(path.name)
         and not re.search(r"(?i)(^|/)(data|datasets?)/", case.subject.name(path))
@@ -121,7 +123,9 @@ def _log(case: Case, session: Session, name: str, text: str) -> list[Finding]:
         return _clock_log(case, session, name, text)
     first, last = min(leading, key=lambda one: one[2].time), max(leading, key=lambda one: one[2].time)
     lasted = last[2].time - first[2].time
-    quotes = [Quote(file=name, line=n, quote=line) for n, line, _ in (first, last)]
+    # Of a long log the middle was not read, and lines after it cannot be counted.
+    cut = len(text.encode("utf-8", "replace")) >= LOG_BYTES
+    quotes = [Quote(file=name, line=None if cut else n, quote=line) for n, line, _ in (first, last)]
     there = Quote(file=session.file, line=session.line, quote=session.quote)
     if lasted > session.limit:
         typed = _typed(case, name)
