@@ -1,8 +1,7 @@
 """Settings that documents state (epochs, learning rate, batch size, seeds, optimiser, sizes) against the code: `methodology`'s."""
 
-import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,7 +54,7 @@ SETTINGS = (
     _setting(
         "learning rate",
         rf"\blearning[- ]rate\b\*{{0,2}}[^.;\d]{{0,25}}?{_N}|\blr\s?=\s?{_N.replace('<n>', '<m>')}",
-        r"(?:^|_)(?:lr|learning_?rate|eta|eta0|step_?size|alpha)(?:$|_)|lr$|learning_?rate",
+        r"(?:^|_)(?:lr|eta0|step_?size)(?:$|_)|lr$|learning_?rate",
     ),
     _setting(
         "seeds",
@@ -208,20 +207,18 @@ class Constants:
         return found
 
     def _read(self) -> Iterator[Constant]:
-        budget = MAX_CODE
         for file, text in self.case.spoken.code.items():
-            budget -= len(text)
-            if budget < 0:
-                return
-            for match in re.finditer(r"--([\w-]+)[ =]([\d.e-]+)(?![\w.])", text):
-                if (value := _float(match[2])) is not None:
-                    yield Constant(match[1].replace("-", "_"), value, file, text.count("\n", 0, match.start()) + 1, match.group())
-            if file.endswith((".py", ".ipynb")) or "command" in file:
-                yield from _python_constants(file, text)
-            elif file.endswith((".yaml", ".yml", ".json", ".toml", ".cfg", ".ini")):
-                for match in re.finditer(r"[\"']?([A-Za-z][\w-]*)[\"']?\s*[:=]\s*([-+]?\d[\d.e+-]*)", text):
-                    if (value := _float(match[2])) is not None:
-                        yield Constant(match[1], value, file, text.count("\n", 0, match.start()) + 1, match.group())
+            text = text[:MAX_CODE]
+            for pattern, read in ASSIGNED:
+                for match in pattern.finditer(text):
+                    name = match["name"].replace("-", "_")
+                    if not any(setting.code.search(name) for setting in SETTINGS):
+                        continue
+                    value = read(match)
+                    if value is not None:
+                        start = text.rfind("\n", 0, match.start("name")) + 1
+                        quote = text[start : start + 200].partition("\n")[0].strip()
+                        yield Constant(name, value, file, text.count("\n", 0, start) + 1, quote)
 
 
 def _float(text: str) -> float | None:
@@ -231,69 +228,33 @@ def _float(text: str) -> float | None:
         return None
 
 
-def _python_constants(file: str, text: str) -> Iterator[Constant]:
-    """Names that Python source gives a number or a list (its length): assignments, keywords, defaults, dictionary keys, loops."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    lines = text.splitlines()
-
-    def made(name: str, node: ast.expr) -> Iterator[Constant]:
-        value = _value(node)
-        if value is not None:
-            line = node.lineno
-            yield Constant(name, value, file, line, lines[line - 1].strip() if line <= len(lines) else "")
-
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                name = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
-                if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
-                    name = str(target.slice.value)
-                if name:
-                    yield from made(name, node.value)
-        elif isinstance(node, ast.AnnAssign) and node.value is not None and isinstance(node.target, ast.Name):
-            yield from made(node.target.id, node.value)
-        elif isinstance(node, ast.Call):
-            for keyword in node.keywords:
-                if keyword.arg:
-                    yield from made(keyword.arg, keyword.value)
-            option = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
-            if isinstance(option, str) and option.startswith("--"):
-                for keyword in node.keywords:
-                    if keyword.arg == "default":
-                        yield from made(option.strip("-").replace("-", "_"), keyword.value)
-        elif isinstance(node, (ast.FunctionDef, ast.Lambda)):
-            arguments = node.args
-            for argument, default in zip(reversed(arguments.args), reversed(arguments.defaults), strict=False):
-                yield from made(argument.arg, default)
-        elif isinstance(node, ast.Dict):
-            for key, item in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    yield from made(key.value, item)
-        elif isinstance(node, (ast.For, ast.comprehension)) and isinstance(node.target, ast.Name):
-            yield from made(node.target.id, node.iter)
+def _scalar(match: re.Match[str]) -> float | None:
+    return _float(match["value"].replace("_", ""))
 
 
-def _value(node: ast.expr) -> float | None:
-    """A number; of a list, of a `range` and of `list(range(...))` the number of their items."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
-        try:
-            return float(node.value)
-        except OverflowError:
-            return None
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) > 1:
-        return float(len(node.elts))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id == "range" and all(isinstance(a, ast.Constant) and isinstance(a.value, int) for a in node.args):
-            try:
-                return float(len(range(*[a.value for a in node.args])))  # type: ignore[attr-defined]
-            except (TypeError, ValueError, OverflowError):
-                return None
-        if node.func.id in ("list", "tuple", "int", "float") and len(node.args) == 1:
-            return _value(node.args[0])
-    return None
+def _length(match: re.Match[str]) -> float | None:
+    """How many items a list has, when there are several."""
+    items = [item for item in match["items"].split(",") if item.strip()]
+    return float(len(items)) if len(items) > 1 else None
+
+
+def _range(match: re.Match[str]) -> float | None:
+    first, second = int(match["first"]), match["second"]
+    return float(int(second) - first if second else first)
+
+
+_NAME = r"(?<![\w.-])(?P<name>[A-Za-z_][\w-]{0,40})[\"']?\]?"
+_VALUE = r"(?P<value>\d[\d_]{0,12}(?:\.\d{0,12})?(?:[eE][-+]?\d{1,3})?|\.\d{1,12})(?![\w.])"
+ASSIGNED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], float | None]], ...] = (
+    # `epochs = 40`, `lr: float = 1e-3`, `"batch_size": 16`, `seeds <- 5`, `fit(epochs=3)`, `--epochs 5`
+    (re.compile(_NAME + r"\s{0,3}(?::\s{0,3}[\w.\[\]| ]{1,30})?\s{0,3}(?:=|:|<-)\s{0,3}" + _VALUE), _scalar),
+    (re.compile(r"--(?P<name>[A-Za-z][\w-]{0,40})[ =]" + _VALUE), _scalar),
+    # `add_argument("--epochs", type=int, default=40)`
+    (re.compile(r"--(?P<name>[A-Za-z][\w-]{0,40})[\"'][^)]{0,200}?default\s?=\s?" + _VALUE), _scalar),
+    (re.compile(_NAME + r"\s{0,3}(?:=|:|<-|\bin\b)\s{0,3}(?:c|list|tuple)?[\[({](?P<items>[^\[\](){}\n]{1,600})[\])}]"), _length),
+    (re.compile(_NAME + r"\s{0,3}(?:=|:|\bin\b)\s{0,3}(?:list\()?range\((?P<first>\d{1,9})(?:,\s?(?P<second>\d{1,9}))?"), _range),
+)
+"""How code gives a setting its value: a number, or a list or range, whose length counts."""
 
 
 def _stated(match: re.Match[str]) -> float | None:

@@ -42,6 +42,10 @@ STATED = re.compile(
     r"|]\W{0,6}(?P<names>[A-Za-z0-9].{0,200})",
     re.IGNORECASE,
 )
+PLAINLY = re.compile(
+    r"^\W{0,6}(?:data ?sets?|benchmarks?)(?: used)?(?: name)?\*{0,2}\s?[:|]\W{0,6}(?P<names>[A-Za-z0-9].{0,200})", re.I
+)
+"""A field of a set-up that names the data set; `Citation data: ...` does not."""
 MODEL_FIELD = re.compile(
     r"^\W{0,6}(?:[\w-]{1,14}\s)?(?:models?|backbones?|encoders?|llms?|architectures?|baselines?|base)\*{0,2}\s?[:|]", re.IGNORECASE
 )
@@ -155,7 +159,7 @@ def _unknown_sets(case: Case, document: Document, seen: set[str]) -> list[Findin
     """`Dataset: NAME` with a name that is in no table of ours."""
     findings = []
     for number, line, _ in own_lines(document):
-        field = STATED.match(line.strip())
+        field = PLAINLY.match(line.strip())
         if field is None or HEDGE.search(line) or list(known.named_in(line, known.data_sets())):
             continue
         name = re.split(r"[.;:,(|]|\s[-–—]\s|\s(?:with|from|of|for|containing|that)\b", field["names"].strip(" *_`\"'"))[0].strip(
