@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 from evidence_worlds import World
 
-from pytest_mlrbench.evidence.checks import known, work
+from pytest_mlrbench.evidence.checks import devices, known, work
+from pytest_mlrbench.evidence.checks.documents import Document
+from pytest_mlrbench.evidence.checks.spoken import own_lines, sentences
 from pytest_mlrbench.records import Finding
 
 STUDY = """
-from sklearn.datasets import load_wine
-from sklearn.dummy import DummyClassifier
-import json, os
-X, y = load_wine(return_X_y=True)
+import json, os, random
+def load_wine():  # stands for scikit-learn's, whose import takes seconds
+    rng = random.Random(3)
+    return [rng.gauss(i % 3, 1) for i in range(178)], [i % 3 for i in range(178)]
+X, y = load_wine()
 os.makedirs("results", exist_ok=True)
-score = {m: DummyClassifier(strategy=m, random_state=3).fit(X, y).score(X, y) for m in ("most_frequent", "stratified", "uniform")}
+score = {"rounding": sum(round(x) == k for x, k in zip(X, y)) / 178, "zero": sum(k == 0 for k in y) / 178}
 json.dump(score, open("results/results.json", "w"))
 print(score)
 """
@@ -186,3 +189,28 @@ def test_the_need_is_a_lower_bound() -> None:
 )
 def test_names_of_data_sets_are_told_apart(line: str, names: list[str]) -> None:
     assert sorted(one.name for one, _ in known.named_in(line, known.data_sets())) == names
+
+
+# Hostile input
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a." * 4000 + " GPU",
+        "1," * 4000 + " tokens",
+        "We trained " * 800 + "on a GPU",
+        "Dataset: " * 900,
+        "| x | " * 1500,
+        "9" * 8000 + "B params",
+        "ResNet-" * 2000,
+    ],
+)
+def test_a_hostile_line_is_read_to_its_end(line: str) -> None:
+    document = Document("paper.md", f"# P\n\n{line}\n", "paper")
+    read = [sentence for _, text, _ in own_lines(document) for sentence in sentences(text)]
+    assert read
+    for sentence in read:
+        assert work._need(sentence)[0] >= 0
+        assert set(devices.named(sentence)) == set()
+        assert len(list(known.named_in(sentence, known.models()))) <= 1

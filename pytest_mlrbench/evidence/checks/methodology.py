@@ -51,6 +51,8 @@ full standard simple plain only set data test train based version default varian
 """
 COMMON = frozenset(_COMMON.split())
 SHOWN = 4
+MAX_ROWS = 400
+"""Rows of one document's tables that are looked at: a report shows no more."""
 ALONE = 6
 """Spreads of a table beyond which a single one without a source may be a rounding of its own."""
 ACCIDENT = 0.05
@@ -80,9 +82,12 @@ def run(case: Case) -> Outcome:
         return Outcome(coverage="no evidence: nothing of what was executed can be read")
     findings: list[Finding] = []
     for document in case.documents:
+        rows = MAX_ROWS
         for table in document.tables:
-            findings += _rows(case, document, table)
-            findings += _spreads(case, document, table)
+            rows -= len(table.rows)
+            if rows >= 0:
+                findings += _rows(case, document, table)
+                findings += _spreads(case, document, table)
         findings += contradicted(case, document)
     return Outcome(findings)
 

@@ -40,7 +40,8 @@ LOWER_BETTER = re.compile(
     r"(?i)loss|error|err\b|mae|mse|rmse|perplexity|ppl|fid|wer|cer|regret|brier|ece|latency|time|cost|distance|violation"
 )
 SETTING = re.compile(r"(?i)seed|epoch|step|iter|lr|rate|size|alpha|lambda|time|second|date|version|port|pid|hour|minute")
-MAX_RUNS = 200
+MAX_RUNS, MAX_NAMES, MAX_CLAIMS = 60, 60, 300
+"""Bounds on what is compared with what: executions, named values of each, numbers of a document."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,12 @@ def _outcomes(case: Case, event: Event) -> Outcomes:
 def _chosen(case: Case, entry: str, runs: list[Outcomes]) -> Finding | None:
     """A finding when a document reports one run's values alone, and they are the best of all."""
     names = [name for name in runs[0].values if all(name in one.values for one in runs)]
-    names = [name for name in names if len({one.values[name] for one in runs}) > 1]
+    names = [name for name in names if len({one.values[name] for one in runs}) > 1][:MAX_NAMES]
     for document in case.documents:
         if SAYS.search(document.text):
             continue
         votes: dict[int, list[str]] = defaultdict(list)
-        for claim in document.claims:
+        for claim in document.claims[:MAX_CLAIMS]:
             for name in names:
                 fitting = [index for index, one in enumerate(runs) if agree(claim.number, one.values[name])]
                 if len(fitting) == 1 and name not in votes[fitting[0]]:

@@ -18,6 +18,8 @@ FILE_BYTES = 128 * 1024
 """Bytes read of one output or data file: names stand at its head."""
 CODE_CHARACTERS = 400_000
 """Characters of one program that are searched for numbers."""
+DOCUMENT_CHARACTERS = 500_000
+"""Characters of one document that are read sentence by sentence."""
 ALL_BYTES = 3 * 2**20
 NOT_OURS = re.compile(
     r"related|background|introduction|reference|bibliograph|future|limitation|broader|motivation|acknowledg|prior work|literature"
@@ -200,7 +202,11 @@ def own_lines(document: Document) -> Iterator[tuple[int, str, str]]:
     """(line, text, section titles) of what a document says of its own work: no related work, limits, plans or code blocks."""
     titles: list[tuple[int, str]] = []
     fenced = False
+    budget = DOCUMENT_CHARACTERS
     for number, line in enumerate(document.lines, 1):
+        budget -= len(line) + 1
+        if budget < 0:
+            return
         if line.lstrip().startswith("```"):
             fenced = not fenced
             continue

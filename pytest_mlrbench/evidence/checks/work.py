@@ -27,7 +27,7 @@ SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billio
 _SCALE = r"(?P<scale>[KMBT]|k|thousand|million|billion|trillion)?"
 _COUNT = r"(?<![\w.-])(?P<n>\d+(?:,\d{3})*(?:\.\d+)?)\s?-?" + _SCALE + r"\+?"
 PARAMETERS = re.compile(_COUNT + r"(?:[\s-](?:trainable\s)?(?:param(?:eter)?s?)\b)")
-SIZED = re.compile(r"\b[A-Za-z][A-Za-z0-9.]*[-\s](?P<n>\d+(?:\.\d+)?)(?P<scale>[BM])\b(?!\s?(?:tokens|samples|images))")
+SIZED = re.compile(r"\b[A-Za-z][A-Za-z0-9.]{0,30}[-\s](?P<n>\d+(?:\.\d+)?)(?P<scale>[BM])\b(?!\s?(?:tokens|samples|images))")
 TOKENS = re.compile(_COUNT + r"\s(?:\w+\s){0,2}tokens\b")
 SAMPLES = re.compile(
     _COUNT
@@ -49,6 +49,7 @@ PLAINLY = re.compile(
 MODEL_FIELD = re.compile(
     r"^\W{0,6}(?:[\w-]{1,14}\s)?(?:models?|backbones?|encoders?|llms?|architectures?|baselines?|base)\*{0,2}\s?[:|]", re.IGNORECASE
 )
+RAN = re.compile(r"(?i)\b(?:experiments?|models?|training|runs?|we|results)\b.{0,200}?\b(?:on|with|using)\b")
 VARIANT = re.compile(r"(?i)\b(?:version|variant|descendant|successor|counterpart|distill\w+|derived|family)\b")
 """A sentence that names one model to tell what another is."""
 USED = re.compile(
@@ -207,9 +208,7 @@ def _hardware(case: Case, document: Document, machine: Machine) -> list[Finding]
             if not devices.says_gpu(sentence) or HEDGE.search(sentence) or SIMULATED.search(sentence):
                 continue
             quotes = [Quote(file=document.name, line=number, quote=sentence.strip())]
-            ran = re.search(
-                r"(?i)\b(?:all|our|the|these)?\s?(?:experiments?|models?|training|runs?|we)\b.*\b(?:on|with|using)\b", sentence
-            )
+            ran = RAN.search(sentence)
             named = devices.named(sentence)
             if machine.no_gpu is not None and ran and machine.gpu_seen is None:
                 message = (
