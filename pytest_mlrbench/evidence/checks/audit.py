@@ -9,7 +9,21 @@ from typing import Any
 
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
-from . import citations, claims, contradiction, dataflow, failure, impossible, numbers, outputs, provenance
+from . import (
+    citations,
+    claims,
+    contradiction,
+    dataflow,
+    failure,
+    impossible,
+    methodology,
+    numbers,
+    outputs,
+    provenance,
+    seeds,
+    timing,
+    work,
+)
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
 
@@ -22,6 +36,10 @@ CHECKS: tuple[Check, ...] = (
     dataflow.CHECK,
     outputs.CHECK,
     impossible.CHECK,
+    timing.CHECK,
+    work.CHECK,
+    methodology.CHECK,
+    seeds.CHECK,
     citations.CHECK,
 )
 """Strongest evidence first: the order of findings in every report."""

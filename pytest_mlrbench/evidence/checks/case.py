@@ -15,6 +15,7 @@ from .writers import TypedNumber, Writers, Writing, plain, read_writers
 
 if TYPE_CHECKING:
     from .dataflow import Reading
+    from .spoken import Spoken
 
 LEFT_BY_HONESTY = 0.35
 """Share of precise numbers that an honest report may leave without a source that we find: derivations over several files, numbers
@@ -154,6 +155,13 @@ class Case:
         from .dataflow import read
 
         return read(self)
+
+    @cached_property
+    def spoken(self) -> "Spoken":
+        """What the run itself speaks of, to be searched for names."""
+        from .spoken import Spoken
+
+        return Spoken(self)
 
     def writer(self, name: str) -> Writing | None:
         """Who wrote a file of the experiment, when the host knows."""
