@@ -15,6 +15,7 @@ from .writers import TypedNumber, Writers, Writing, plain, read_writers
 
 if TYPE_CHECKING:
     from .dataflow import Reading
+    from .passages import Passage
 
 LEFT_BY_HONESTY = 0.35
 """Share of precise numbers that an honest report may leave without a source that we find: derivations over several files, numbers
@@ -154,6 +155,13 @@ class Case:
         from .dataflow import read
 
         return read(self)
+
+    @cached_property
+    def passages(self) -> "list[Passage]":
+        """The documents with their sentences and tables."""
+        from .passages import passages_of
+
+        return passages_of(self)
 
     def writer(self, name: str) -> Writing | None:
         """Who wrote a file of the experiment, when the host knows."""
