@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
-from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance
+from . import arithmetic, citations, claims, contradiction, dataflow, degenerate, failure, numbers, outputs, prose, provenance
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
 
@@ -22,6 +22,9 @@ CHECKS: tuple[Check, ...] = (
     dataflow.CHECK,
     outputs.CHECK,
     citations.CHECK,
+    arithmetic.CHECK,
+    prose.CHECK,
+    degenerate.CHECK,
 )
 """Strongest evidence first: the order of findings in every report."""
 TEXT_CHECKS: tuple[Check, ...] = (citations.CHECK,)

@@ -26,6 +26,8 @@ MAX_TOLD = 12
 _SAME_BY_DEFINITION = frozenset(
     "accuracy recall precision f1 micro weighted balanced top hit hits mrr map success pass exact match em auc sensitivity tpr rate error".split()
 )
+_AVERAGING = frozenset("balanced bal macro micro weighted".split())
+"""Ways to average that are equal on balanced classes."""
 _NOT_MEASURED = re.compile(
     r"\b(?:n|k|seeds?|epochs?|params?|parameters|steps?|samples?|size|layers?|dim\w*|budget|batch|rank|id|count|number|trials?|runs?|year|tasks?|total|max\w*|min\w*|"
     r"lr|learning rate|threshold|temperature|folds?|classes|heads?|iterations?|rounds?|date|weight|lambda|alpha|beta)\b|#", re.I
@@ -45,7 +47,7 @@ def run(case: Case) -> Outcome:
     if not any(passage.grids for passage in passages) and not case.pool.facts:
         return Outcome(coverage="no evidence: no document has a table, and no program left data")
     findings: list[Finding] = []
-    told: set[tuple[str, ...]] = set()
+    told: set[str] = set()
     for passage in passages:
         document = passage.document
         found: list[Finding] = []
@@ -56,7 +58,7 @@ def run(case: Case) -> Outcome:
         fresh = []
         for one in found:
             # Both documents often print one table: it is told once.
-            key = tuple(sorted(q.quote for q in one.evidence)) + (one.message[:40],)
+            key = re.sub(r"[\W_]+", "", one.message.lower())
             if key not in told:
                 told.add(key)
                 fresh.append(one)
@@ -81,7 +83,7 @@ def _tables(document: Document, grid: Grid) -> list[Finding]:
     metrics = [
         index
         for index in grid.measured
-        if not CHANGE.search(grid.columns[index]) and (direction(grid.columns[index]) != 0 or not _NOT_MEASURED.search(grid.columns[index]))
+        if not _worked_out(grid.columns[index]) and (direction(grid.columns[index]) != 0 or not _NOT_MEASURED.search(grid.columns[index]))
     ]
     if len(rows) < 2 or not metrics or not any(direction(grid.columns[index]) for index in metrics):
         return []
@@ -97,6 +99,11 @@ def _tables(document: Document, grid: Grid) -> list[Finding]:
     return found
 
 
+def _worked_out(name: str) -> bool:
+    """A column of changes against others; `Memory reduction` is a metric of its own."""
+    return bool(CHANGE.search(name)) and direction(CHANGE.sub(" ", name)) == 0
+
+
 def _twins(document: Document, grid: Grid, rows: list[Line], metrics: list[int]) -> list[Finding]:
     """Two metrics of the same values: a metric compared with itself."""
     found = []
@@ -107,7 +114,8 @@ def _twins(document: Document, grid: Grid, rows: list[Line], metrics: list[int])
             if len(pairs) < 3 or len(values) < 3 or any(one.number.value != other.number.value or one.number.digits < 3 for one, other in pairs):
                 continue
             names = words(grid.columns[a]) | words(grid.columns[b])
-            if not words(grid.columns[a]) & words(grid.columns[b]) and names & _SAME_BY_DEFINITION:
+            apart = words(grid.columns[a]) ^ words(grid.columns[b])
+            if apart & _AVERAGING or (apart == names and names & _SAME_BY_DEFINITION):
                 continue
             message = f"{grid.columns[a]} and {grid.columns[b]} have the same {len(values)} different values in all {len(pairs)} rows: one quantity under two names"
             found.append(_tell("other", document.scope, message, _quotes(document, rows[:4])))
@@ -127,28 +135,26 @@ def _equal_rows(document: Document, grid: Grid, rows: list[Line], metrics: list[
     for (_, values), members in groups.items():
         names = list(dict.fromkeys(row.labels[0] for row in members))
         if len(names) >= 2:
-            message = f"{', '.join(names[:5])} have identical values in all {len(values)} metrics of the table: one measurement under {len(names)} names"  # type: ignore[arg-type]
-            found.append(_tell("faked_results", document.scope, message, _quotes(document, members[:4])))
+            message = f"{', '.join(names[:5])} have identical values in all {len(values)} metrics of the table: nothing tells them apart"  # type: ignore[arg-type]
+            found.append(_tell("other", document.scope, message, _quotes(document, members[:4])))
     return found
 
 
 def _constant(document: Document, grid: Grid, rows: list[Line], metrics: list[int]) -> list[Finding]:
-    """A metric that is the same for all methods, at its bound or elsewhere."""
-    found = []
+    """Metrics that are the same for all methods, at their bound or elsewhere: one finding a table."""
+    told = []
     for index in metrics:
         cells = [row.cells[index] for row in rows if index in row.cells]
         values = {cell.number.value for cell in cells}
-        name = grid.columns[index]
         if len(cells) < 2 or len(cells) < len(rows) or len(values) != 1 or not any(cell.number.decimals >= 2 or cell.number.percent for cell in cells):
             continue
-        value = next(iter(values))
-        bound = value in (0.0, 1.0, 100.0)
-        if not bound and (len(cells) < 3 or not direction(name)):
-            continue
-        what = f"at its bound, {cells[0].text}," if bound else cells[0].text
-        message = f"{name} is {what} for all {len(cells)} rows of the table: it tells nothing apart, or was never measured"
-        found.append(_tell("other", document.scope, message, _quotes(document, rows[:4])))
-    return found
+        bound = next(iter(values)) in (0.0, 1.0, 100.0)
+        if bound or (len(cells) >= 3 and direction(grid.columns[index])):
+            told.append(f"{grid.columns[index]} ({cells[0].text}{', its bound' if bound else ''})")
+    if not told:
+        return []
+    message = f"{', '.join(told)}: the same for all {len(rows)} rows of the table; it tells nothing apart, or was never measured"
+    return [_tell("other", document.scope, message, _quotes(document, rows[:4]))]
 
 
 def _missing(document: Document, grid: Grid) -> list[Finding]:

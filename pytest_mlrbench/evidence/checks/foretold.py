@@ -11,7 +11,7 @@ from .sentences import NEGATED, UNSURE, plain_text, sentences_of
 from .sources import is_telling
 
 _CONCLUDES = re.compile(
-    r"\b(outperform(?:s|ed)?|surpass(?:es|ed)|(?:significant|consistent|substantial|clear)(?:ly)? (?:better|higher|lower|improve\w*|reduc\w+|gains?)|"
+    r"\b(outperform(?:s|ed)?|(?:significant|consistent|substantial|clear)(?:ly)? (?:better|higher|lower|improve\w*|reduc\w+|gains?)|"
     r"better than|(?:higher|lower|superior) \w+(?: \w+)? (?:than|compared)|achiev\w+ (?:the )?(?:best|highest|lowest|better|higher|lower|superior)|"
     r"(?:results|experiments?|evaluation|findings|study|studies) (?:show|demonstrate|indicate|confirm|support)s?)\b", re.I
 )
@@ -37,7 +37,8 @@ def findings(case: Case) -> list[Finding]:
         bare = _bare(source)
         if not any(head in bare for head in heads):
             continue
-        told = [(line, text) for line, text in _conclusions(source) if _bare(text) in stated]
+        wanted = {index for index, line in enumerate(source.splitlines(), 1) if (b := _bare(line)) and any(head in b for head in heads)}
+        told = [(line, text) for line, text in _conclusions(source, wanted) if _bare(text) in stated]
         early = [(line, text, seq) for line, text in told if (seq := _typed_at(case, text)) is not None and seq < first]
         if not early:
             continue
@@ -56,8 +57,11 @@ def findings(case: Case) -> list[Finding]:
     return found
 
 
-def _conclusions(source: str) -> Iterator[tuple[int, str]]:
-    """Line and text of each sentence in a literal that concludes something and stands under no condition on a value."""
+def _conclusions(source: str, wanted: set[int]) -> Iterator[tuple[int, str]]:
+    """Line and text of each sentence in a literal that concludes something and stands under no condition on a value.
+
+    Only statements that cover one of the `wanted` lines are looked at.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -67,6 +71,8 @@ def _conclusions(source: str) -> Iterator[tuple[int, str]]:
     while pending and count < 200_000:
         node, decided = pending.pop()
         count += 1
+        if isinstance(node, ast.stmt) and not any(node.lineno <= line <= (node.end_lineno or node.lineno) for line in wanted):
+            continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) >= MIN_LENGTH and not decided:
             for offset, raw in enumerate(node.value.splitlines()):
                 for part in re.split(r"(?<=[.!?])\s+(?=[A-Z])", plain_text(raw)):

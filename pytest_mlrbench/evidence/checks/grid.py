@@ -143,7 +143,7 @@ def cell_value(text: str) -> Value | None:
 
 def _caption(document: Document, first: int, count: int) -> str:
     """Up to two lines before and after a table: what it says it shows."""
-    before = [line for line in document.lines[max(0, first - 7) : max(0, first - 3)] if line.strip() and "|" not in line]
+    before = [line for line in document.lines[max(0, first - 7) : max(0, first - 3)] if line.strip() and "|" not in line and not line.lstrip().startswith(("#", "!"))]
     after = [line for line in document.lines[first - 1 + count : first + 2 + count] if line.strip() and "|" not in line]
     told = [line for line in before[-2:] + after[:1] if re.match(r"\W*(table|tab\.)\b", line, re.I)]
     return " ".join(told or before[-1:])[:400]

@@ -54,7 +54,7 @@ def run(case: Case) -> Outcome:
 def _compared(document: Document, sentences: Sequence[Sentence], grids: Sequence[Grid], lexicon: Lexicon) -> list[Finding]:
     found = []
     for sentence in sentences:
-        if not sentence.of_results or not _COMPARES.search(sentence.text):
+        if not _COMPARES.search(sentence.text) or not sentence.of_results:
             continue
         reading = lexicon.read(sentence.text)
         for claim in comparisons(reading):

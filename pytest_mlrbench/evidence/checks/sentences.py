@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from .documents import REFERENCES, Document
 
@@ -24,12 +25,6 @@ NEGATED = re.compile(
     r"\b(not|n't|never|neither|nor|fail(?:s|ed)? to|cannot|contrary|rather than|unlike|no (?:significant|clear|measurable|evidence)|"
     r"without|except\w*|apart from|aside from|although|nearly|almost|roughly|comparable|similar|competitive)\b|n['’]t\b", re.I
 )
-NOT_RESULTS = re.compile(
-    r"\b(related work|background|introduction|motivation|method(?:s|ology)?|approach|algorithm|proposal|hypothes|expected|future|"
-    r"limitation|set-?up|preliminar|problem|implementation|metrics|baselines|broader|ethic|files?|structure|usage|reproduc)", re.I
-)
-
-
 @dataclass(frozen=True)
 class Sentence:
     """One sentence."""
@@ -43,10 +38,15 @@ class Sentence:
     raw: str
     """The line it begins in, as written."""
 
-    @property
+    @cached_property
     def of_results(self) -> bool:
         """It may state what was measured: no others' work, no plan, no method section."""
         return not (OTHERS_WORK.search(self.text) or self.text.endswith("?") or REFERENCES.match(self.section))
+
+    @cached_property
+    def sure(self) -> bool:
+        """States something as measured, not hoped, doubted or denied."""
+        return self.of_results and not UNSURE.search(self.text) and not NEGATED.search(self.text)
 
 
 def sentences_of(document: Document) -> list[Sentence]:

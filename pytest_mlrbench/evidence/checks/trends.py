@@ -17,7 +17,7 @@ from .documents import Document
 from .grid import Grid, Line
 from .measures import FILLERS, core, direction
 from .mentions import Lexicon, columns_of
-from .sentences import NEGATED, UNSURE, Sentence
+from .sentences import Sentence
 
 _UP = r"increas(?:e|es|ed|ing)|r[io]se[sn]?|rising|gr[eo]w(?:s|n|ing)?|climb(?:s|ed|ing)?"
 _DOWN = r"decreas(?:e|es|ed|ing)|drop(?:s|ped|ping)?|f[ae]ll(?:s|en|ing)?|declin(?:e|es|ed|ing)|shr[iua]nk(?:s|ing)?"
@@ -52,7 +52,7 @@ def findings(case: Case, document: Document, sentences: Sequence[Sentence], grid
     """Trend claims that the numbers contradict."""
     found = []
     for sentence in sentences:
-        if not sentence.of_results or UNSURE.search(sentence.text) or NEGATED.search(sentence.text) or not _MOVES.search(sentence.text.lower()):
+        if not _MOVES.search(sentence.text.lower()) or not sentence.sure:
             continue
         reading = lexicon.read(sentence.text)
         one = (
@@ -186,8 +186,17 @@ def series_of(case: Case) -> Iterator[Series]:
         if names[-1].lower() in _ORDER and any(b.value <= a.value for a, b in zip(facts, facts[1:], strict=False))
     }
     for (file, names), facts in groups.items():
-        if file not in mixed and len(facts) >= MIN_SERIES and names[-1].lower() not in _ORDER:
+        # Where a value is one of the names, rows were grouped by the values themselves.
+        grouped = any(_as_number(name) == fact.value for name in names for fact in facts[:1])
+        if file not in mixed and len(facts) >= MIN_SERIES and names[-1].lower() not in _ORDER and not grouped:
             yield Series(file, names, tuple(facts))
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _tell(document: Document, sentence: Sentence, message: str, quotes: list[Quote]) -> Finding:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ...records import Finding, Quote
 from .case import Case, finding
 from .documents import Document
-from .sentences import NEGATED, UNSURE, Sentence
+from .sentences import Sentence
 
 SHOWN = 3
 _TEST = re.compile(
@@ -41,19 +41,18 @@ def findings(case: Case, document: Document, sentences: Sequence[Sentence]) -> l
     """One finding of each kind and document."""
     if case.subject.experiment is None or not case.dataflow.read or case.dataflow.incomplete or case.dataflow.unread:
         return []
-    told = [s for s in sentences if s.of_results and not UNSURE.search(s.text) and not NEGATED.search(s.text)]
     found = []
     trace: list[str] = []
     for pattern, produced, what in (
         (_TEST, _TESTED, "a significance test"),
         (_ABLATION, _ABLATED, "an ablation"),
     ):
-        claims = [s for s in told if pattern.search(s.text)]
+        claims = [s for s in sentences if pattern.search(s.text) and s.sure]
         if claims:
             trace = trace or list(_trace(case))
             if not any(produced.search(text) for text in trace):
                 found.append(_finding(case, document, claims, what))
-    people = [s for s in told if _PEOPLE.search(s.text) and not _SIMULATED.search(s.text)]
+    people = [s for s in sentences if _PEOPLE.search(s.text) and s.sure and not _SIMULATED.search(s.text)]
     if people and not any(_SIMULATED.search(text) and re.search(r"participant|annotator|user", text, re.I) for text in (document.text[:3000],)):
         found.append(_finding(case, document, people, "people"))
     return found

@@ -1,11 +1,12 @@
 """Holds a comparative claim against one table: which values contradict it, and whether the table can speak of it at all; for prose."""
 
+import re
 from dataclasses import dataclass, field
 
 from .comparisons import Comparison
 from .contradiction import words
 from .grid import Grid, Line, Value, apart
-from .measures import direction
+from .measures import HIGHER, LOWER, direction
 from .mentions import columns_of, rows_of
 
 COSTS = frozenset("time latency memory cost runtime flops energy throughput speed overhead size parameters params iterations steps".split())
@@ -55,7 +56,7 @@ def _one(claim: Comparison, grid: Grid, subject: str, phrase: frozenset[str]) ->
         columns = tuple(
             index for index in grid.measured if direction(grid.columns[index]) and not words(grid.columns[index]) & COSTS
         )
-        if not columns and direction(grid.caption) and not any(direction(grid.columns[index]) for index in grid.measured):
+        if not columns and captioned(grid):
             # Columns are data sets, and the caption names the one metric.
             columns = grid.measured if claim.sense in ("better", "worse") else ()
     places = rows_of(grid, subject)
@@ -139,6 +140,14 @@ def _related(label: str, subject: str) -> bool:
     return a <= b or b <= a or (label.split("_")[0].split(" ")[0].split("-")[0].lower() == subject.split("_")[0].split(" ")[0].split("-")[0].lower())
 
 
+def captioned(grid: Grid) -> int:
+    """The direction of a caption's one metric, for a table whose columns name none: data sets, tasks."""
+    told = words(grid.caption) & (HIGHER | LOWER)
+    if len(told) != 1 or not re.match(r"\W*(?:table|tab\.)", grid.caption, re.I) or any(direction(grid.columns[i]) for i in grid.measured):
+        return 0
+    return direction(next(iter(told)))
+
+
 def _sign(claim: Comparison, grid: Grid, column: int) -> int:
     """1 when the claim says that the subject's number is the larger one, -1 the smaller, 0 when the names do not tell."""
     if claim.sense == "higher":
@@ -146,5 +155,5 @@ def _sign(claim: Comparison, grid: Grid, column: int) -> int:
     if claim.sense == "lower":
         return -1
     name = grid.columns[column]
-    better = direction(name) or (direction(grid.caption) if not any(direction(grid.columns[i]) for i in grid.measured) else 0)
+    better = direction(name) or captioned(grid)
     return better if claim.sense == "better" else -better
