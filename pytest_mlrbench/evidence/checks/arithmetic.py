@@ -1,10 +1,11 @@
-"""Mathematical errors: stated improvements, averages, sums, counts in percent and best values that the document's own numbers refute.
+"""Mathematical errors: improvements, averages, sums, shares and best values that the document's own numbers refute.
 
 Rule. `fail` needs everything in the document itself and no reading left: `N of M (P %)` with another P; a stated change with both
-operands in one sentence (`from 71.2 to 78.4, a 10.1 % gain`) that is not relative to either side, not in points, not of the remaining
-error and no factor, whatever was rounded; a cell of a column of changes, averages or sums that is off where at least three other cells
-of it are exact. Everything else is a `warn`: changes whose operands stand in a table, because means of ratios are no ratios of means;
-averages outside the range of their parts; shares that do not add up to 100; bold cells that are not the best; LaTeX that does not parse.
+operands in one sentence (`from 71.2 to 78.4, a 10.1 % gain`) that is not relative to either side, not in points, not of the
+remaining error and no factor, whatever was rounded; a cell of a column of changes, averages or sums that is off where at least
+three other cells of it are exact. Everything else is a `warn`: changes whose operands stand in a table, because means of ratios
+are no ratios of means; averages outside the range of their parts; shares that do not add up to 100; bold cells that are not the
+best; LaTeX that does not parse.
 """
 
 import re
@@ -26,21 +27,33 @@ MAX_TOLD = 20
 """Findings of one kind and document."""
 _N = r"<N\d+>"
 _UNIT = r"(?:(?: -| –)? ?(?P<unit>percentage points?|absolute points?|points?|pp|p\.p\.|percent|relative|absolute))?"
-_ROUGH = r"(?P<rough>about|approximately|around|nearly|almost|roughly|over|more than|up to|at least|some|~|≈|>|≥|<|under|less than|at most)?"
-_WORD = r"(?:improv\w*|gains?|increas\w*|reduc\w*|decreas\w*|drop\w*|declin\w*|degradation|higher|lower|better|worse|faster|slower|lift|boost\w*|savings?|less|more|fewer|smaller|larger|outperform\w*|exceed\w*|surpass\w*|fell|rose|cut\w*|advantage|margin|speed-?up|difference|gap)"
+_ROUGH = (
+    r"(?P<rough>about|approximately|around|nearly|almost|roughly|over|more than|up to|at least|some|~|≈|>|≥|<|under|less "
+    r"than|at most)?"
+)
+_WORD = (
+    r"(?:improv\w*|gains?|increas\w*|reduc\w*|decreas\w*|drop\w*|declin\w*|degradation|higher|lower(?:s|ed|ing)?|better|worse|"
+    r"faster|slower|lift|boost\w*|savings?|less|more|fewer|smaller|larger|outperform\w*|exceed\w*|surpass\w*|fell|rose|cut\w*|"
+    r"advantage|margin|speed-?up|difference|gap)"
+)
 _CHANGES = re.compile(r"%|\b(?:points?|pp|percent)\b")
 _FROM = re.compile(rf"\bfrom (?P<a>{_N}) (?:\w+ )?(?:to|→) (?P<b>{_N})")
 _OF_CHANGE = re.compile(
     rf"{_ROUGH} ?(?P<n>{_N}){_UNIT} (?:(?:relative|absolute|overall|average|net) )?(?P<word>{_WORD})|"
-    rf"(?P<word2>{_WORD}) (?:\w+ ){{0,8}}?(?:by|of) (?:an? |{_ROUGH.replace('rough', 'rough3')} ?)?(?P<n2>{_N}){_UNIT.replace('unit', 'unit2')}|"
-    rf"\( (?:an? )?{_ROUGH.replace('rough', 'rough2')} ?(?P<n3>{_N}){_UNIT.replace('unit', 'unit3')} (?:relative |absolute )?(?P<word3>{_WORD})?"
+    rf"(?P<word2>{_WORD}) (?:(?!<N)\S+ ){{0,8}}?(?:by|of) (?:an? |{_ROUGH.replace('rough', 'rough3')} "
+    rf"?)?(?P<n2>{_N}){_UNIT.replace('unit', 'unit2')}|"
+    rf"\( (?:an? )?{_ROUGH.replace('rough', 'rough2')} ?(?P<n3>{_N}){_UNIT.replace('unit', 'unit3')} (?:relative |absolute "
+    rf")?(?P<word3>{_WORD})?"
 )
 _COUNTED = re.compile(r"\d ?(?:of|out of|/|-|:|–) ?(?:the |all )?\d")
 _COUNT = re.compile(
-    r"(?<![\d.,/])(?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?:the |all )?(?P<m>\d{1,7})(?![\d.]*[/\d])(?: [A-Za-z][\w-]*){0,4} ?[(,=:]{1,2} ?"
+    r"(?<![\d.,/])(?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?:the |all )?(?P<m>\d{1,7})(?![\d.]*[/\d])(?: [A-Za-z][\w-]*){0,4} "
+    r"?[(,=:]{1,2} ?"
     r"(?P<p>\d{1,3}(?:\.\d+)?) ?\\?%(?=\s*[).,;]|$)(?! ?(?:CI|confidence))"
 )
-_COUNT_BACK = re.compile(r"(?<![\d.–-])(?P<p>\d{1,3}(?:\.\d+)?) ?\\?% ?\((?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?P<m>\d{1,7})(?: [A-Za-z][\w-]*){0,3}\)")
+_COUNT_BACK = re.compile(
+    r"(?<![\d.–-])(?P<p>\d{1,3}(?:\.\d+)?) ?\\?% ?\((?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?P<m>\d{1,7})(?: [A-Za-z][\w-]*){0,3}\)"
+)
 _SPLIT = re.compile(r"(?<![\d.,/:-])(\d{1,2}(?:[/:–-]\d{1,2}){1,3})(?![\d/:.–-])(?:%)? (?:train\w*|split|\w+/\w+ split|\(train)")
 _NOT_PAIR = re.compile(r"\bp\s*[<=]|\bconfidence\b|\bCI\b")
 
@@ -81,7 +94,14 @@ def counts(document: Document, sentences: Sequence[Sentence]) -> list[Finding]:
             if min(abs(float(p) - share), abs(100 - float(p) - share)) > 10.0**-decimals * (1 + 1e-9):
                 certain = m >= 2 and abs(float(p) - share) > 1.0 and not _NOT_PAIR.search(text)
                 message = f"{n} of {m} is {share:.{decimals + 1}f} %, but the text says {p} %"
-                found.append(tell(document, "fail" if certain else "warn", message, [Quote(file=document.name, line=sentence.line, quote=text)]))
+                found.append(
+                    tell(
+                        document,
+                        "fail" if certain else "warn",
+                        message,
+                        [Quote(file=document.name, line=sentence.line, quote=text)],
+                    )
+                )
         for match in _SPLIT.finditer(text):
             parts = [int(part) for part in re.split(r"[/:–-]", match[1])]
             if len(parts) >= 2 and 90 <= sum(parts) <= 110 and sum(parts) != 100 and all(part % 5 == 0 for part in parts):
@@ -116,7 +136,9 @@ def _stated(reading: Reading) -> list[tuple[Stated, int, str]]:
             continue
         if match["n3"] and not word and not points and not re.search(rf"{_WORD} $", reading.code[: match.start()]):
             continue
-        if re.match(rf" ?(?:[-–—]|to) {_N}", reading.code[match.end() :]) or re.search(rf"{_N} ?(?:[-–—]|to) $", reading.code[: reading.code.index(index)]):
+        if re.match(rf" ?(?:[-–—]|to) {_N}", reading.code[match.end() :]) or re.search(
+            rf"{_N} ?(?:[-–—]|to) $", reading.code[: reading.code.index(index)]
+        ):
             continue
         lead = reading.code[max(0, reading.code.index(index) - 24) : reading.code.index(index)]
         rough = bool(re.search(rf"(?:{_ROUGH[10:-2]}) ?$", lead))
@@ -138,7 +160,12 @@ def _from_to(document: Document, sentence: Sentence, reading: Reading) -> Findin
     between = reading.code[min(pairs[0].start(), stated[0][1]) : max(pairs[0].end(), stated[0][1])]
     quote = Quote(file=document.name, line=sentence.line, quote=sentence.text)
     message = f"from {a.text} to {b.text} is {_true(a, b)}, but the text says {one.number.text}"
-    certain = not one.rough and not re.search(r"[;:]| and | while | whereas | but ", between) and len(reading.numbers) == 3 and _far(one, a, b)
+    certain = (
+        not one.rough
+        and not re.search(r"[;:]| and | while | whereas | but ", between)
+        and len(reading.numbers) == 3
+        and _far(one, a, b)
+    )
     return tell(document, "fail" if certain else "warn", message, [quote])
 
 
@@ -157,7 +184,11 @@ def _true(a: Number, b: Number) -> str:
 def _by_table(document: Document, sentence: Sentence, reading: Reading, grids: Sequence[Grid]) -> Finding | None:
     """A change between named methods or of a named metric: no pair of cells that it can speak of gives it."""
     stated = [one for one in _stated(reading) if not re.search(r"\bto [-–]?$", reading.code[: one[1]])]
-    if len(stated) != 1 or "<E" not in reading.code or re.search(r"\brespectively\b|\b(?:initial|epoch|round|iteration)\b", reading.code):
+    if (
+        len(stated) != 1
+        or "<E" not in reading.code
+        or re.search(r"\brespectively\b|\b(?:initial|epoch|round|iteration)\b", reading.code)
+    ):
         return None
     one = stated[0][0]
     if _within(one, reading):
@@ -178,7 +209,8 @@ def _by_table(document: Document, sentence: Sentence, reading: Reading, grids: S
         return None
     grid, column, first, second, a, b = own[0]
     message = (
-        f"the text states a change of {one.number.text} for {', '.join(labels)}, but {column} is {a.text} for {first.labels[0]} and {b.text} for "
+        f"the text states a change of {one.number.text} for {', '.join(labels)}, but {column} is {a.text} for {first.labels[0]} "
+        f"and {b.text} for "
         f"{second.labels[0]}: {_true(b, a)}"
     )
     quotes = [Quote(file=document.name, line=sentence.line, quote=sentence.text)]

@@ -1,7 +1,7 @@
-"""What a stated change can mean (relative to either side, in points, of the remaining error, as a factor) and whether it fits two values.
+"""What a stated change can mean (a share of either side, points, the remaining error, a factor), and whether two values fit it.
 
-Used by arithmetic. Every written number stands for the interval that it may have been rounded or cut from, so a change is wrong only
-when no reading of it reaches the stated one.
+Used by arithmetic. Every written number stands for the interval that it may have been rounded or cut from, so a change is wrong
+only when no reading of it reaches the stated one.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ def fits(stated: Stated, a: Number, b: Number) -> bool:
 
     >>> from .quantities import numbers_in
     >>> change = lambda text, a, b: fits(Stated(numbers_in(text)[0]), numbers_in(a)[0], numbers_in(b)[0])
-    >>> change("10.1%", "71.2", "78.4"), change("7.2%", "71.2", "78.4"), change("9.2%", "71.2", "78.4"), change("12.5%", "71.2", "78.4")
-    (True, True, True, False)
+    >>> [change(text, "71.2", "78.4") for text in ("10.1%", "7.2%", "9.2%", "12.5%")]
+    [True, True, True, False]
     """
     value = abs(stated.number.value)
     slack = stated.number.ulp * (1 + 1e-9) + (0.1 * value if stated.rough else 0.0)

@@ -15,7 +15,10 @@ ENOUGH = 3
 """Other cells of a column that must be exact before one that is not is certainly wrong."""
 _AVERAGE = re.compile(r"^\W*(?:overall |grand |macro[- ]?)?(?:average|mean|avg\.?|avg)\W*(?:\(.*\))?$", re.I)
 _TOTAL = re.compile(r"^\W*(?:grand )?(?:total|sum)\W*$", re.I)
-_SHARE = re.compile(r"\b(?:share|proportion|percentage of (?:total|all)|distribution|breakdown|fraction of (?:total|all)|% of (?:total|all))\b", re.I)
+_SHARE = re.compile(
+    r"\b(?:share|proportion|percentage of (?:total|all)|distribution|breakdown|fraction of (?:total|all)|% of (?:total|all))\b",
+    re.I,
+)
 _INSIDE = re.compile(r"\b(?:count|seeds?|epochs?|std|sd|params?|parameters|rank|size|n|time)\b", re.I)
 
 
@@ -54,7 +57,7 @@ def _changes(document: Document, grid: Grid) -> list[Finding]:
         held, a, b = best
         broken = [row for row in grid.rows if _row_fits(row, index, a, b) is False]
         # Where the pair explains little it is not the pair, unless no other is there.
-        if not broken or held < 2 * len(broken) and not (len(before) == 2 and held >= len(broken) and held):
+        if not broken or (held < 2 * len(broken) and not (len(before) == 2 and held >= len(broken) and held)):
             continue
         for row in broken:
             spread = any(row.cells[i].spread is not None for i in (a, b))
@@ -62,8 +65,10 @@ def _changes(document: Document, grid: Grid) -> list[Finding]:
             first, second = row.cells[a].number, row.cells[b].number
             change = 100 * (second.value - first.value) / abs(first.value) if first.value else float("nan")
             message = (
-                f"the table gives {row.cells[index].text} as {title} of {' / '.join(row.labels)}, but {grid.columns[a]} {first.text} and "
-                f"{grid.columns[b]} {second.text} make {second.value - first.value:.4g} or {change:.4g} %; {held} other rows are right"
+                f"the table gives {row.cells[index].text} as {title} of {' / '.join(row.labels)}, but {grid.columns[a]} "
+                f"{first.text} and "
+                f"{grid.columns[b]} {second.text} make {second.value - first.value:.4g} or {change:.4g} %; {held} other rows are "
+                f"right"
             )
             found.append(_tell(document, "fail" if certain else "warn", message, [row]))
     return found
@@ -88,10 +93,20 @@ def _averages(document: Document, grid: Grid) -> list[Finding]:
         others = [one for one in grid.rows if one is not row and one.labels[1:] == row.labels[1:] and not _worked_out(one)]
         if kind and len(others) >= 2:
             parts = {index: [one.cells[index].number for one in others if index in one.cells] for index in row.cells}
-            found += _judge(document, kind, {index: (row.cells[index], numbers, grid.columns[index]) for index, numbers in parts.items()}, row, others)
+            found += _judge(
+                document,
+                kind,
+                {index: (row.cells[index], numbers, grid.columns[index]) for index, numbers in parts.items()},
+                row,
+                others,
+            )
     for index in grid.measured:
         kind = "average" if _AVERAGE.match(grid.columns[index]) else "total" if _TOTAL.match(grid.columns[index]) else ""
-        before = [other for other in grid.measured if other < index and not _INSIDE.search(grid.columns[other]) and not CHANGE.search(grid.columns[other])]
+        before = [
+            other
+            for other in grid.measured
+            if other < index and not _INSIDE.search(grid.columns[other]) and not CHANGE.search(grid.columns[other])
+        ]
         if not kind or len(before) < 2:
             continue
         entries = {
@@ -106,14 +121,23 @@ def _averages(document: Document, grid: Grid) -> list[Finding]:
 
 
 def _worked_out(row: Line) -> bool:
-    return bool(row.labels) and bool(_AVERAGE.match(row.labels[0]) or _TOTAL.match(row.labels[0]) or re.match(r"\W*(std|sd|min|max|median)\b", row.labels[0], re.I))
+    return bool(row.labels) and bool(
+        _AVERAGE.match(row.labels[0])
+        or _TOTAL.match(row.labels[0])
+        or re.match(r"\W*(std|sd|min|max|median)\b", row.labels[0], re.I)
+    )
 
 
 Entry = tuple[Value, list[Number], str]
 
 
 def _judge(
-    document: Document, kind: str, entries: dict[int, Entry], row: Line, others: Sequence[Line], more: dict[int, Entry] | None = None
+    document: Document,
+    kind: str,
+    entries: dict[int, Entry],
+    row: Line,
+    others: Sequence[Line],
+    more: dict[int, Entry] | None = None,
 ) -> list[Finding]:
     everything = {**entries, **(more or {})}
     right = sum(_is(kind, value.number, parts) for value, parts, _ in everything.values())
@@ -122,7 +146,11 @@ def _judge(
         if len(parts) < 2 or _is(kind, value.number, parts):
             continue
         true = sum(part.value for part in parts) / (len(parts) if kind == "average" else 1)
-        outside = not min(parts, key=lambda p: p.value).value - value.number.ulp <= value.number.value <= max(parts, key=lambda p: p.value).value + value.number.ulp
+        outside = (
+            not min(parts, key=lambda p: p.value).value - value.number.ulp
+            <= value.number.value
+            <= max(parts, key=lambda p: p.value).value + value.number.ulp
+        )
         certain = right >= ENOUGH and right >= 3 * (len(everything) - right)
         if certain or (kind == "average" and outside and all(part.percent == value.number.percent for part in parts)):
             shown = ", ".join(part.text for part in parts[:6])
@@ -166,10 +194,17 @@ def _bold(document: Document, grid: Grid) -> list[Finding]:
             continue
         mine = marked[0].cells[index]
         rest = [row for row in grid.rows if row is not marked[0] and index in row.cells]
-        higher = [row for row in rest if row.cells[index].number.value > mine.number.value and apart(row.cells[index].number, mine.number)]
-        lower = [row for row in rest if row.cells[index].number.value < mine.number.value and apart(row.cells[index].number, mine.number)]
+        higher = [
+            row for row in rest if row.cells[index].number.value > mine.number.value and apart(row.cells[index].number, mine.number)
+        ]
+        lower = [
+            row for row in rest if row.cells[index].number.value < mine.number.value and apart(row.cells[index].number, mine.number)
+        ]
         beaten = higher if better > 0 else lower if better < 0 else higher if higher and lower else []
         if beaten:
-            message = f"the table marks {mine.text} of {marked[0].labels[0]} as the best {name}, but {beaten[0].labels[0]} has {beaten[0].cells[index].text}"
+            message = (
+                f"the table marks {mine.text} of {marked[0].labels[0]} as the best {name}, but {beaten[0].labels[0]} has "
+                f"{beaten[0].cells[index].text}"
+            )
             found.append(_tell(document, "warn", message, [marked[0], beaten[0]]))
     return found

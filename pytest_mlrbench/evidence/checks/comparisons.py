@@ -1,4 +1,6 @@
-"""The grammar of comparative claims: what a sentence says is higher, lower, better or best, of what and against what; used by prose.
+"""The grammar of comparative claims: what a sentence says is higher, lower, better or best, of what and against what.
+
+Used by prose.
 
 It is laid over the strings of mentions.py. A form that it does not know is no claim: it would rather miss than misread.
 """
@@ -20,8 +22,10 @@ _ES = rf"{_EN}(?:(?: ,)?(?: and)? {_EN}){{0,5}}"
 _SUBJECT = rf"(?P<subject>{_ES})(?: {_ADVERB})*"
 _GENERAL = (
     r"(?:(?:all|both|every|each|any)(?: of)? )?(?:the |its )?(?:<N\d+> )?"
-    r"(?:(?:other|remaining|competing|existing|baseline|alternative|compared|evaluated|tested|three|two|four|five|six|strong|state-of-the-art) )*"
-    r"(?:methods|models|baselines|approaches|variants|agents|algorithms|techniques|competitors|alternatives|strategies|others|systems"
+    r"(?:(?:other|remaining|competing|existing|baseline|alternative|compared|evaluated|tested|three|two|four|five|six|strong|"
+    r"state-of-the-art) )*"
+    r"(?:methods|models|baselines|approaches|variants|agents|algorithms|techniques|competitors|alternatives|strategies|others|"
+    r"systems"
     r"|method|model|approach|baseline|alternative)"
 )
 _OBJECT = rf"(?P<object>{_ES}|{_GENERAL})"
@@ -41,7 +45,8 @@ _PAIR = re.compile(
     rf"{_SUBJECT} (?P<verb>outperform|surpass|beat|underperform|exceed)(?:s|es|ed)?(?: {_ADVERB})? {_OBJECT}(?P<rest>.*)"
 )
 _MORE = re.compile(
-    rf"{_SUBJECT} (?:{_GET})(?: an?| the| {_ADVERB})* (?P<sense>{_HIGH}|{_LOW}|{_BETTER}|{_WORSE}) (?P<metrics>{_MS}){_FIGURES} {_THAN} "
+    rf"{_SUBJECT} (?:{_GET})(?: an?| the| {_ADVERB})* (?P<sense>{_HIGH}|{_LOW}|{_BETTER}|{_WORSE}) (?P<metrics>{_MS}){_FIGURES} "
+    rf"{_THAN} "
     rf"{_OBJECT}(?P<rest>.*)"
 )
 _OWNED = re.compile(
@@ -57,35 +62,54 @@ _MOST = re.compile(
     rf"(?: overall)? (?P<metrics>{_MS})(?P<rest>.*)"
 )
 _MOST_BY = re.compile(
-    rf"(?:the|^) ?(?:overall )?(?P<sense>highest|lowest|best|worst|largest|smallest|greatest) (?:overall )?(?P<metrics>{_M}){_FIGURES} "
-    rf"(?:(?:is|was|were|are) )?(?:achieved|obtained|attained|reached|observed|recorded|produced|delivered|shown|seen|reported|found) "
+    rf"(?:the|^) ?(?:overall )?(?P<sense>highest|lowest|best|worst|largest|smallest|greatest) (?:overall "
+    rf")?(?P<metrics>{_M}){_FIGURES} "
+    rf"(?:(?:is|was|were|are) )?(?:achieved|obtained|attained|reached|observed|recorded|produced|delivered|shown|seen|reported|"
+    rf"found) "
     rf"(?:by|for|with|in) (?P<subject>{_EN})(?P<rest>.*)"
 )
 _ALL = r"(?:all|every|each|both)(?: of)?(?: the| our)?(?: <N\d+>| three| two| four| five| six)?(?: \w+)?"
 _THINGS = r"(?:metrics?|measures?|criteria|criterion|dimensions?|indicators?)"
 _BEST_ALL = re.compile(
-    rf"{_SUBJECT} (?:{_GET}|perform(?:s|ed)?)(?: the| {_ADVERB})* (?:best|highest|superior|strongest|top)(?: overall)?"
+    rf"{_SUBJECT} (?:{_GET}|performs?|performed)(?: the| {_ADVERB})* (?:best|highest|superior|strongest|top)(?: overall)?"
     rf"(?: results| performance| scores?| values?| numbers)? (?:on|across|in|for) {_ALL} {_THINGS}(?P<rest>.*)"
 )
 _EVERY = re.compile(rf"^(?: ,)? ?(?:on|across|in|for|over|with respect to) {_ALL} (?P<what>{_THINGS}|\w+)")
-_BY = re.compile(rf"^(?: ,)? ?(?:in terms of|in|on|for|with respect to|regarding|by) (?:the |both |all )?(?P<metrics>{_MS})(?P<tail>.*)")
-_ON_SOMETHING = re.compile(r"^(?: ,)? ?(?:on|in|for|under|at|within|during|across|with|when|as|after|before|over|among|by)\b")
-_TAIL = re.compile(r" , (?:suggesting|indicating|demonstrating|confirming|highlighting|showing|reflecting|leading|which|as|particularly|especially|with (?:the (?:advantage|gap|largest|most)|an? )|making|supporting)\b.*")
-_CUT = re.compile(r" ; | , (?:while|whereas|but|although|though|yet|and <E|however)\b| (?:while|whereas|although|though|despite|but|however) | \. | : ")
-_GERUND = re.compile(
-    rf"{_SUBJECT} (?:{_GET}) (?P<middle>.*?) (?:,|—|–)(?: {_ADVERB})* (?P<verb>outperform|surpass|beat|exceed)(?:t?ing) {_OBJECT}(?P<rest>.*)"
+_BY = re.compile(
+    rf"^(?: ,)? ?(?:in terms of|in|on|for|with respect to|regarding|by) (?:the |both |all )?(?P<metrics>{_MS})(?P<tail>.*)"
 )
-_LISTED = re.compile(rf"^(?:the )?(?P<sense>highest|lowest|best|worst)(?: overall)? (?P<metrics>{_M})(?: \( [^()]{{0,30}} \))? : (?P<subject>{_EN})(?: \W.*|$)(?P<rest>)")
+_ON_SOMETHING = re.compile(r"^(?: ,)? ?(?:on|in|for|under|at|within|during|across|with|when|as|after|before|over|among|by)\b")
+_TAIL = re.compile(
+    r" , (?:suggesting|indicating|demonstrating|confirming|highlighting|showing|reflecting|leading|which|as|particularly|"
+    r"especially|with (?:the (?:advantage|gap|largest|most)|an? )|making|supporting)\b.*"
+)
+_CUT = re.compile(
+    r" ; | , (?:while|whereas|but|although|though|yet|and <E|however)\b| (?:while|whereas|although|though|despite|but|however) | "
+    r"\. | : "
+)
+_GERUND = re.compile(
+    rf"{_SUBJECT} (?:{_GET}) (?P<middle>.*?) (?:,|—|–)(?: {_ADVERB})* (?P<verb>outperform|surpass|beat|exceed)(?:t?ing) "
+    rf"{_OBJECT}(?P<rest>.*)"
+)
+_LISTED = re.compile(
+    rf"^(?:the )?(?P<sense>highest|lowest|best|worst)(?: overall)? (?P<metrics>{_M})(?: \( [^()]{{0,30}} \))? : "
+    rf"(?P<subject>{_EN})(?: \W.*|$)(?P<rest>)"
+)
 _NOT_SUBJECT = re.compile(
-    r"(?:\b(?:of|than|over|by|between|from|in|on|for|to|with|against|like|using|via|under|without|versus|vs|or|and|than the|among|as|"
+    r"(?:\b(?:of|than|over|by|between|from|in|on|for|to|with|against|like|using|via|under|without|versus|vs|or|and|than the|among|"
+    r"as|"
     r"after|when)|<E\d+>|<U>|[,/&+]) (?:the )?$"
 )
-_OPEN = re.compile(r"^(?: [,.;:()]| $|$| (?:on|in|at|for|across|by|with|while|and|but|of|to|among|compared|relative|than|over|followed|as|"
-                   r"<N\d+>|<E\d+>|overall|respectively|throughout|from|under|between|whereas|although|indicating|suggesting|demonstrating|"
-                   r"confirming|showing|after|when)\b)")
+_OPEN = re.compile(
+    r"^(?: [,.;:()]| $|$| (?:on|in|at|for|across|by|with|while|and|but|of|to|among|compared|relative|than|over|followed|as|"
+    r"<N\d+>|<E\d+>|overall|respectively|throughout|from|under|between|whereas|although|indicating|suggesting|demonstrating|"
+    r"confirming|showing|after|when)\b)"
+)
 _SUBSET = re.compile(
-    r"\b(?:among|of) (?:the |all )?(?:<N\d+> )?(?:other )?(?:baselines?|remaining|non|traditional|ablat\w+|variants?)\b|\bone of\b|\bsecond\b|"
-    r"\bnext\b|\bthird\b|\bthan expected\b|\btied\b|\btrade-?off|\bexcept\b|\bratio\b|\bsome\b|\bmost\b|\bmany\b|\bseveral\b|\beither\b"
+    r"\b(?:among|of) (?:the |all )?(?:<N\d+> )?(?:other )?(?:baselines?|remaining|non|traditional|ablat\w+|variants?)\b|\bamong "
+    r"(?:the |all )*(?!the\b|all\b|<|(?:evaluated|compared|tested|methods|models)\b)\w|\bone of\b|\bsecond\b|"
+    r"\bnext\b|\bthird\b|\bthan expected\b|\btied\b|\btrade-?off|\bexcept\b|\bratio\b|\bsome\b|\bmost\b|\bmany\b|\bseveral\b|"
+    r"\beither\b"
 )
 
 
@@ -106,6 +130,8 @@ class Comparison:
     """`consistently`, `on all metrics`: one counter-example is enough."""
     said: str = field(default="", compare=False)
     """The claim in the words of the grammar, for messages."""
+    every: bool = False
+    """`on all metrics`: costs too."""
     single: bool = False
     """The object is one unnamed thing (`the baseline`)."""
 
@@ -128,7 +154,7 @@ def comparisons(reading: Reading) -> Iterator[Comparison]:
 def _clause(reading: Reading, clause: str) -> Iterator[Comparison]:
     universal = bool(re.search(r"\b(consistently|uniformly|always|invariably|in every|across the board)\b", clause))
     gerund = _GERUND.search(clause)
-    if gerund and not _NOT_SUBJECT.search(clause[: gerund.start()]) and "<E" not in gerund["middle"] + clause[: gerund.start()]:
+    if gerund and _is_subject(clause, gerund) and "<E" not in gerund["middle"] + clause[: gerund.start()]:
         claim = _pair(reading, gerund, universal)
         if claim is not None:
             yield claim
@@ -142,7 +168,9 @@ def _clause(reading: Reading, clause: str) -> Iterator[Comparison]:
                 return
     match = _BEST_ALL.search(clause)
     if match and _is_subject(clause, match):
-        yield Comparison(_labels(reading, match["subject"]), (), "better", True, universal=True, said="is best on all metrics")
+        yield Comparison(
+            _labels(reading, match["subject"]), (), "better", True, universal=True, said="is best on all metrics", every=True
+        )
         return
     for pattern in (_MOST, _MOST_BY):
         match = pattern.search(clause)
@@ -154,14 +182,22 @@ def _clause(reading: Reading, clause: str) -> Iterator[Comparison]:
 def _is_subject(clause: str, match: re.Match[str]) -> bool:
     """What stands before allows the matched name to be the subject."""
     before = clause[: match.start()]
-    return not _NOT_SUBJECT.search(before) or bool(re.search(r"(?:^|, )with (?:the )?$", before) and re.search(r"ing\b", match.group()[:80]))
+    if re.search(r", (?:the )?$", before) and "<E" not in before and "<U>" not in before:
+        return True
+    return not _NOT_SUBJECT.search(before) or bool(
+        re.search(r"(?:^|, )with (?:the )?$", before) and re.search(r"ing\b", match.group()[:80])
+    )
 
 
 def _most(reading: Reading, match: re.Match[str], universal: bool) -> Iterator[Comparison]:
     sense = {"highest": "higher", "largest": "higher", "greatest": "higher", "lowest": "lower", "smallest": "lower"}
     named: Sense = sense.get(match["sense"], "better" if match["sense"] in ("best", "top") else "worse")  # type: ignore[assignment]
     rest = match["rest"].strip()
-    if _ON_SOMETHING.match(rest) and not _EVERY.match(rest) and not re.match(r"^(?:at|with|of|by) <N|^(?:by|for|with|among) (?:all|<E)", rest):
+    if (
+        _ON_SOMETHING.match(rest)
+        and not _EVERY.match(rest)
+        and not re.match(r"^(?:at|with|of|by) <N|^(?:by|for|with|among) (?:all|<E)", rest)
+    ):
         return
     numbers = _indices(match["metrics"], "M")
     yield Comparison(
@@ -187,12 +223,24 @@ def _pair(reading: Reading, match: re.Match[str], universal: bool) -> Comparison
     else:
         word = groups["sense"] or ""
         sense = (
-            "higher" if re.fullmatch(_HIGH, word) else "lower" if re.fullmatch(_LOW, word) else "worse" if re.fullmatch(_WORSE, word) else "better"
+            "higher"
+            if re.fullmatch(_HIGH, word)
+            else "lower"
+            if re.fullmatch(_LOW, word)
+            else "worse"
+            if re.fullmatch(_WORSE, word)
+            else "better"
         )
         said = f"has {word}"
-    rest = re.sub(r"^(?:, )?by (?:up to |about |approximately |over |a \w+ margin|<N\d+>|to|-|percentage|points?|pp|%| |and|respectively|relative|"
-                  r"percent|\( [^()]{0,40} \))*", "", rest).strip()
+    rest = re.sub(
+        r"^(?:, )?by (?:up to |about |approximately |over |a \w+ margin|<N\d+>|to|-|percentage|points?|pp|%| |and|respectively|"
+        r"relative|"
+        r"percent|\( [^()]{0,40} \))*",
+        "",
+        rest,
+    ).strip()
     every = _EVERY.match(rest)
+    things = bool(every and re.fullmatch(_THINGS, every["what"]))
     if every:
         universal = True
         if not re.fullmatch(_THINGS, every["what"]) and not metrics and re.search(r"<M", every.group()):
@@ -223,6 +271,7 @@ def _pair(reading: Reading, match: re.Match[str], universal: bool) -> Comparison
         tuple(reading.phrases[i] for i in metrics),
         universal,
         said,
+        things,
         single,
     )
 

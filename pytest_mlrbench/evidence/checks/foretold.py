@@ -1,4 +1,7 @@
-"""Conclusions that stood in a program as text before any result existed, and went into the report whatever came out; part of prose."""
+"""Conclusions that stood in a program as text before any result existed, and went into the report whatever came out.
+
+Part of prose.
+"""
 
 import ast
 import re
@@ -11,9 +14,12 @@ from .sentences import NEGATED, UNSURE, plain_text, sentences_of
 from .sources import is_telling
 
 _CONCLUDES = re.compile(
-    r"\b(outperform(?:s|ed)?|(?:significant|consistent|substantial|clear)(?:ly)? (?:better|higher|lower|improve\w*|reduc\w+|gains?)|"
-    r"better than|(?:higher|lower|superior) \w+(?: \w+)? (?:than|compared)|achiev\w+ (?:the )?(?:best|highest|lowest|better|higher|lower|superior)|"
-    r"(?:results|experiments?|evaluation|findings|study|studies) (?:show|demonstrate|indicate|confirm|support)s?)\b", re.I
+    r"\b(outperform(?:s|ed)?|(?:significant|consistent|substantial|clear)(?:ly)? (?:better|higher|lower|improve\w*|reduc\w+|"
+    r"gains?)|"
+    r"better than|(?:higher|lower|superior) \w+(?: \w+)? (?:than|compared)|achiev\w+ (?:the )?(?:best|highest|lowest|better|"
+    r"higher|lower|superior)|"
+    r"(?:results|experiments?|evaluation|findings|study|studies) (?:show|demonstrate|indicate|confirm|support)s?)\b",
+    re.I,
 )
 MIN_LENGTH = 40
 """Characters: shorter texts are headings and labels."""
@@ -37,19 +43,25 @@ def findings(case: Case) -> list[Finding]:
         bare = _bare(source)
         if not any(head in bare for head in heads):
             continue
-        wanted = {index for index, line in enumerate(source.splitlines(), 1) if (b := _bare(line)) and any(head in b for head in heads)}
+        wanted = {
+            index for index, line in enumerate(source.splitlines(), 1) if (b := _bare(line)) and any(head in b for head in heads)
+        }
         told = [(line, text) for line, text in _conclusions(source, wanted) if _bare(text) in stated]
         early = [(line, text, seq) for line, text in told if (seq := _typed_at(case, text)) is not None and seq < first]
         if not early:
             continue
-        line, text, seq = early[0]
+        _line, text, seq = early[0]
         event = next(one for one in subject.events if one.seq == first)
         message = (
-            f"{len(early)} conclusion{'s' if len(early) > 1 else ''} of {report.name} stood as fixed text in {file} (event {seq}) before any "
-            f"program had put out a result (event {first}), and no test of a value decides about {'them' if len(early) > 1 else 'it'}"
+            f"{len(early)} conclusion{'s' if len(early) > 1 else ''} of {report.name} stood as fixed text in {file} (event {seq}) "
+            f"before any "
+            f"program had put out a result (event {first}), and no test of a value decides about "
+            f"{'them' if len(early) > 1 else 'it'}"
         )
         lines = source.splitlines()
-        quotes = [Quote(file=file, line=at, quote=lines[at - 1].strip() if 0 < at <= len(lines) else part) for at, part, _ in early[:3]]
+        quotes = [
+            Quote(file=file, line=at, quote=lines[at - 1].strip() if 0 < at <= len(lines) else part) for at, part, _ in early[:3]
+        ]
         quotes += [Quote(file=report.name, line=at, quote=report.lines[at - 1]) for at in [_line_of(report.lines, text)] if at]
         place = subject.place(event)
         quotes.append(Quote(file=place[0], line=place[1], quote=event.command[:300]))
@@ -86,7 +98,9 @@ def _conclusions(source: str, wanted: set[int]) -> Iterator[tuple[int, str]]:
                 pending.append((ast.copy_location(ast.Constant(kept), node), decided))
             continue
         for name, value in ast.iter_fields(node):
-            branch = (isinstance(node, (ast.If, ast.IfExp)) and name != "test" and not _is_main(node)) or isinstance(node, (ast.Match, ast.ExceptHandler))
+            branch = (isinstance(node, (ast.If, ast.IfExp)) and name != "test" and not _is_main(node)) or isinstance(
+                node, (ast.Match, ast.ExceptHandler)
+            )
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST) and not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)):
                     pending.append((child, decided or branch))
@@ -107,7 +121,9 @@ def _first_result(case: Case) -> int | None:
         texts += [
             (writing.path, case.subject.version_text(writing.after) or "")
             for writing in case.writers.all
-            if writing.event.seq == event.seq and writing.how == "program" and writing.path.endswith((".json", ".csv", ".md", ".txt", ".log"))
+            if writing.event.seq == event.seq
+            and writing.how == "program"
+            and writing.path.endswith((".json", ".csv", ".md", ".txt", ".log"))
         ]
         for name, text in texts:
             if sum(is_telling(fact.value) for fact in facts_of(name, text[:200_000])[0]) >= MIN_RESULTS:

@@ -1,4 +1,7 @@
-"""Tables as named values: the rows and columns of a document's tables, and of data that programs left; read by the checks on text."""
+"""Tables as named values: the rows and columns of a document's tables, and of data that programs left.
+
+Read by the checks on text.
+"""
 
 import re
 from collections.abc import Iterable
@@ -110,7 +113,9 @@ def _grid(document: Document, table: Table) -> Grid | None:
     if not any(row.cells for row in rows):
         return None
     columns = tuple("" if index in named else _title(header[index]) for index in range(width))
-    return Grid(document.name, table.section, _caption(document, first, len(table.rows)), columns, header[named[0]], tuple(rows), first - 2)
+    return Grid(
+        document.name, table.section, _caption(document, first, len(table.rows)), columns, header[named[0]], tuple(rows), first - 2
+    )
 
 
 def _title(text: str) -> str:
@@ -143,7 +148,11 @@ def cell_value(text: str) -> Value | None:
 
 def _caption(document: Document, first: int, count: int) -> str:
     """Up to two lines before and after a table: what it says it shows."""
-    before = [line for line in document.lines[max(0, first - 7) : max(0, first - 3)] if line.strip() and "|" not in line and not line.lstrip().startswith(("#", "!"))]
+    before = [
+        line
+        for line in document.lines[max(0, first - 7) : max(0, first - 3)]
+        if line.strip() and "|" not in line and not line.lstrip().startswith(("#", "!"))
+    ]
     after = [line for line in document.lines[first - 1 + count : first + 2 + count] if line.strip() and "|" not in line]
     told = [line for line in before[-2:] + after[:1] if re.match(r"\W*(table|tab\.)\b", line, re.I)]
     return " ".join(told or before[-1:])[:400]
@@ -169,7 +178,11 @@ def data_grids(case: Case) -> list[Grid]:
     groups: dict[tuple[str, tuple[str, ...]], dict[str, dict[str, list[Fact]]]] = {}
     for fact in case.pool.facts[:60_000]:
         if fact.how == "value" and fact.file in case.pool.named_files and 2 <= len(fact.names) <= 6:
-            names = fact.names[:-1] if fact.names[-1].lower() in ("mean", "avg", "average", "value") and len(fact.names) > 2 else fact.names
+            names = (
+                fact.names[:-1]
+                if fact.names[-1].lower() in ("mean", "avg", "average", "value") and len(fact.names) > 2
+                else fact.names
+            )
             place = groups.setdefault((fact.file, names[:-2]), {})
             place.setdefault(names[-2], {}).setdefault(names[-1], []).append(fact)
     found: list[Grid] = []
@@ -210,7 +223,10 @@ def shown(values: Iterable[tuple[str, Value]]) -> str:
     return ", ".join(f"{name} {value.text}" for name, value in values)
 
 
-_ENTITY = re.compile(r"\b(methods?|models?|approach|algorithm|agents?|systems?|baselines?|variants?|configurations?|strategy|polic(?:y|ies)|name)\b", re.I)
+_ENTITY = re.compile(
+    r"\b(methods?|models?|approach|algorithm|agents?|systems?|baselines?|variants?|configurations?|strategy|polic(?:y|ies)|name)\b",
+    re.I,
+)
 
 
 def oriented(grid: Grid) -> Grid:

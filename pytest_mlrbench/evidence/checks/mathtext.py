@@ -1,4 +1,7 @@
-"""LaTeX of a document that cannot be typeset: braces, environments and delimiters that do not close; part of arithmetic, `warn` at most."""
+"""LaTeX of a document that cannot be typeset: braces, environments and delimiters that do not close; part of arithmetic.
+
+`warn` at most.
+"""
 
 import re
 
@@ -29,7 +32,9 @@ def findings(document: Document) -> list[Finding]:
         if _MATHS.search(formula) and (why := problem(formula)):
             line = text.count("\n", 0, start) + 1
             quotes = [Quote(file=document.name, line=line, quote=formula.strip()[:300])]
-            found.append(finding("mathematical_error", document.scope, "arithmetic", "warn", f"the formula does not parse: {why}", quotes))
+            found.append(
+                finding("mathematical_error", document.scope, "arithmetic", "warn", f"the formula does not parse: {why}", quotes)
+            )
     return found
 
 

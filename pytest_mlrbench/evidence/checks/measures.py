@@ -6,8 +6,9 @@ from functools import lru_cache
 from .contradiction import words
 
 _HIGHER = """
-accuracy f1 precision recall auc auroc auprc roc r2 bleu rouge meteor reward return success pass throughput speedup map mrr ndcg iou
-dice psnr ssim kappa mcc sharpe satisfaction em hits score likelihood elbo win reliability quality robustness sensitivity specificity
+accuracy f1 precision recall auc auroc auprc roc r2 bleu rouge meteor reward return success pass throughput speedup map mrr ndcg
+iou dice psnr ssim kappa mcc sharpe satisfaction em hits score likelihood elbo win reliability quality robustness
+sensitivity specificity
 """
 _LOWER = """
 loss error errors rmse mse mae mape nll perplexity ppl latency time runtime memory cost flops fid regret wer cer ece brier violation
@@ -23,16 +24,19 @@ TURNED = frozenset(_TURNED.split())
 """A column of reductions or gains: more is better, whatever is reduced."""
 FALLS = frozenset(_FALL.split())
 """A column of losses against something: less is better."""
-FILLERS = frozenset(
-    "mean overall average the a an of its their final test score scores value values result results rate metric metrics pct percent "
-    "percentage performance".split()
-)
+_FILLERS_WORDS = """
+mean overall average the a an of its their final test score scores value values result results rate metric metrics pct
+percent percentage performance
+"""
+FILLERS = frozenset(_FILLERS_WORDS.split())
 """Words that a sentence may add to a metric's name, or leave out of it."""
-MARKS = frozenset("mean final test overall".split())
+MARKS = frozenset(["mean", "final", "test", "overall"])
 """Fillers that tell two columns apart when both are there."""
 UNIT = re.compile(r"\((?:[^()]{0,40})\)|\[[^\]]{0,40}\]|[↑↓%]|\\(?:up|down)arrow|\$")
 CHANGE = re.compile(
-    r"\b(improv\w*|gains?|change[sd]?|reductions?|diff\w*|delta|lift|speed-?up|relative|vs\.?|drop|increase|decrease|saving\w*)\b|Δ|\\Delta", re.I
+    r"\b(improv\w*|gains?|change[sd]?|reductions?|diff\w*|delta|lift|speed-?up|relative|vs\.?|drop|increase|decrease|saving\w*)\b|"
+    r"Δ|\\Delta",
+    re.I,
 )
 """Names of columns that are worked out from others."""
 

@@ -1,4 +1,6 @@
-"""Finds in a sentence the methods, metrics and numbers that tables name, so that a grammar can be laid over it; for prose and arithmetic.
+"""Finds in a sentence the methods, metrics and numbers that tables name, so that a grammar can be laid over it.
+
+For prose and arithmetic.
 
 A sentence becomes a string of lower-case words in which a method of a table is `<E3>`, a method that the table has not is `<U>`,
 a metric `<M1>` and a number `<N0>`: `our ridge (0.42) beats OLS in RMSE` is `our <E0> ( <N0> ) beats <E1> in <M0>`.
@@ -14,23 +16,73 @@ from .grid import Grid, Line
 from .measures import CHANGE, FILLERS, MARKS, TURNED, core, direction
 from .quantities import Number, numbers_in
 
-NOUN = r"(?:model|method|baseline|approach|agent|variant|policy|strategy|configuration|system|framework|version|algorithm|classifier|network|estimator|condition)"
+NOUN = (
+    r"(?:model|method|baseline|approach|agent|variant|policy|strategy|configuration|system|framework|version|algorithm|"
+    r"classifier|network|estimator|condition)"
+)
 _FOLLOWED = re.compile(rf"\s+{NOUN}\b(?!s)", re.I)
 _PLURAL = re.compile(rf"[ -]+(?:{NOUN}s|approaches|policies|strategies)\b", re.I)
-_OTHER_THING = re.compile(r"^\s*(?:w/o|without|variants?\b|ablation|minus|plus|\+|-?based\b|with (?!(?:an?|the|its|only)\b|\d))", re.I)
+_OTHER_THING = re.compile(
+    r"^\s*(?:w/o|without|variants?\b|ablation|minus|plus|\+|-?based\b|with (?!(?:an?|the|its|only)\b|\d))", re.I
+)
 _OTHER_BEFORE = re.compile(
-    r"\b(?:vanilla|non|fine-?tuned|modified|original|simplified|simple|basic|un\w+|improved|naive|pre-?trained|deep|than just)[ -]$", re.I
+    r"\b(?:vanilla|non|fine-?tuned|modified|original|simplified|simple|basic|(?!under)un\w+ed|improved|naive|pre-?trained|deep|"
+    r"than just)[ -]$",
+    re.I,
 )
 _TOKEN = re.compile(r"['’]s\b|[A-Za-z][\w@/²-]*|\S")
 _LONG = re.compile(
-    r"\b(?:(mean reciprocal rank)|(root[- ]mean[- ]squared?[- ]error)|(mean[- ]absolute[- ]error)|(mean[- ]squared?[- ]error)|(area under the (?:roc )?curve))"
-    r"(?: \((?:MRR|RMSE|MAE|MSE|AUC|AUROC)\))?", re.I
+    r"\b(?:(mean reciprocal rank)|(root[- ]mean[- ]squared?[- ]error)|(mean[- ]absolute[- ]error)|(mean[- ]squared?[- ]error)|"
+    r"(area under the (?:roc )?curve))"
+    r"(?: \((?:MRR|RMSE|MAE|MSE|AUC|AUROC)\))?",
+    re.I,
 )
 _SHORT = ("MRR", "RMSE", "MAE", "MSE", "AUC")
+_STANDS_ALONE = re.compile(
+    r"\s*(?:$|[.,;:()—–]|'s\b|(?:and|or|in|on|at|for|by|with|than|to|is|was|has|had|over|from|as|while|but|across|under|compared|"
+    r"relative|"
+    r"also|only|both|consistently|significantly|slightly|clearly|respectively)\b|(?:\w+ly )?(?:achiev|attain|obtain|yield|show|"
+    r"reach|reduc|improv|"
+    r"outperform|surpass|exceed|beat|underperform|lower|rais|increas|decreas|cut|gain|give|gave|perform|deliver|exhibit|"
+    r"demonstrat|record|"
+    r"report|scor|produc|provid|maintain|remain|win|drop|lose|lost)\w*\b)"
+)
+_COMMON_WORDS = """
+full static online offline hybrid standard random none all simple base default original attention linear adaptive mean median
+global local small large medium low high fast slow greedy uniform combined proposed ours other total single multi basic
+direct naive human control treatment model method average best worst true false yes no on off with without early late train
+test clean noisy easy hard dynamic fixed learned dense sparse deep shallow weighted balanced text image audio data set time
+context memory token input output both
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+"""Words that a table uses as a label and a text as a word."""
 MAX_NAMES = 300
 MAX_PHRASE = 5
 """Words of a metric's name."""
-CLOSED = frozenset("the a an of its their and or in on at for by with than to is was value values".split())
+CLOSED = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "its",
+        "their",
+        "and",
+        "or",
+        "in",
+        "on",
+        "at",
+        "for",
+        "by",
+        "with",
+        "than",
+        "to",
+        "is",
+        "was",
+        "value",
+        "values",
+    ]
+)
 """Words that neither begin nor end a metric's name."""
 
 
@@ -164,10 +216,11 @@ class Lexicon:
         after = text[match.end() : match.end() + 40]
         before = text[max(0, match.start() - 20) : match.start()]
         said = match.group()
-        if re.fullmatch(r"[a-z]+", said) and (_PLURAL.match(after) or not (_FOLLOWED.match(after) or re.search(r"\bthe $", before))):
-            return ""
-        if re.fullmatch(r"[a-z]+", said) and said != "baseline" and not _FOLLOWED.match(after):
-            return ""
+        if re.fullmatch(r"[a-z]+", said) and not _FOLLOWED.match(after):
+            # `ridge` is a name where no noun follows (`ridge loss` is none); `full` never is without one.
+            named = re.search(r"\bthe $", before) if said == "baseline" else said not in _COMMON and _STANDS_ALONE.match(after)
+            if not named:
+                return ""
         if _PLURAL.match(after) or after.startswith("-"):
             return "U"
         if _OTHER_THING.match(after) or (_OTHER_BEFORE.search(before) and not _OTHER_BEFORE.search(label[:1])):
@@ -209,7 +262,9 @@ def _is_metric(run: list[str], found: frozenset[str]) -> bool:
 def columns_of(grid: Grid, metric: frozenset[str]) -> tuple[int, ...]:
     """The columns that a metric phrase can mean: the one of exactly its words, else all that have them."""
     wanted = core(" ".join(sorted(metric)))
-    named = {index: core(grid.columns[index]) for index in grid.measured if not CHANGE.search(grid.columns[index]) or wanted & TURNED}
+    named = {
+        index: core(grid.columns[index]) for index in grid.measured if not CHANGE.search(grid.columns[index]) or wanted & TURNED
+    }
     exact = tuple(index for index, found in named.items() if found == wanted)
     chosen = exact or tuple(index for index, found in named.items() if wanted <= found)
     marked = metric & MARKS
@@ -220,7 +275,12 @@ def columns_of(grid: Grid, metric: frozenset[str]) -> tuple[int, ...]:
 def rows_of(grid: Grid, label: str) -> list[tuple[Line, int]]:
     """Rows that bear a label, with the position of the label among their names."""
     key = _key(label)
-    return [(row, place) for row in grid.rows for place, one in enumerate(row.labels) if _key(one) == key or key in map(_key, _ways(one))]
+    return [
+        (row, place)
+        for row in grid.rows
+        for place, one in enumerate(row.labels)
+        if _key(one) == key or key in map(_key, _ways(one))
+    ]
 
 
 def _key(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Each document of an audit with its sentences, its tables as grids and the names that both use; read once for prose, arithmetic, degenerate."""
+"""Each document with its sentences, its tables and the names that both use: read once for prose, arithmetic and degenerate."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Passage:
     grids: list[Grid]
     """Its tables as they are written."""
     tables: list[Grid]
-    """What its sentences can speak of, methods in rows: its own tables, then those of the other documents, or else data of the run."""
+    """What its sentences can speak of, methods in rows: its own tables, those of other documents, or else data of the run."""
     lexicon: Lexicon
 
 
@@ -29,7 +29,11 @@ def passages_of(case: Case) -> list[Passage]:
     data = [] if any(written.values()) else [oriented(grid) for grid in data_grids(case)]
     found = []
     for document in case.documents:
-        tables = [*turned[document.name], *(grid for name, grids in turned.items() if name != document.name for grid in grids), *data]
+        tables = [
+            *turned[document.name],
+            *(grid for name, grids in turned.items() if name != document.name for grid in grids),
+            *data,
+        ]
         found.append(Passage(document, sentences_of(document), written[document.name], tables, Lexicon(tables, title_of(document))))
     return found
 

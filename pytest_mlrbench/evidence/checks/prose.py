@@ -1,10 +1,13 @@
-"""Prose against its own table: comparative and trend claims whose table or data say the opposite, and claims that nothing produced.
+"""Prose against its own table: comparative and trend claims whose table or data say the opposite.
+
+And claims that nothing produced.
 
 Rule (always `warn`: prose is). A sentence is laid under a grammar (comparisons.py) that knows `A outperforms B in M`, `A has the
-lowest M`, `best on all metrics` and their kin; its names are those of the document's tables, or of data that programs left. A claim
-is told when every table that can speak of it contradicts it beyond rounding: first the tables of the sentence's own section, else
-those of the document, else the data. Hedged, negated and others' claims are left out, and so is every form that the grammar does not
-know. Whether more is better is read from the metric's name or arrow; where that is not known, `better` says nothing.
+lowest M`, `best on all metrics` and their kin; its names are those of the document's tables, or of data that programs left. A
+claim is told when every table that can speak of it contradicts it beyond rounding: first the tables of the sentence's own
+section, else those of the document, else the data. Hedged, negated and others' claims are left out, and so is every form that the
+grammar does not know. Whether more is better is read from the metric's name or arrow; where that is not known, `better` says
+nothing.
 """
 
 import re
@@ -23,15 +26,22 @@ from .weigh import Against, weigh
 NAME = "prose"
 MAX_TOLD = 20
 """Findings of one kind and document."""
-_COMPARES = re.compile(r"perform|exceed|surpass|beat|higher|lower|greater|larger|smaller|fewer|better|worse|superior|inferior|best|worst|highest|lowest|largest|smallest", re.I)
+_COMPARES = re.compile(
+    r"perform|exceed|surpass|beat|higher|lower|greater|larger|smaller|fewer|better|worse|superior|inferior|best|worst|highest|"
+    r"lowest|largest|smallest",
+    re.I,
+)
 _CONDITION = re.compile(
-    r"\b(?:on|in|for|under|at|within|during|across) (?:the )?((?:[\w@-]+ ){1,4}?)(?:dataset|data set|domain|scenario|environment|setting|task|"
-    r"condition|regime|group|category|subset|split|benchmark|case|class|level|phase|stage|distribution|shift|budget|ratio)s?\b", re.I
+    r"\b(?:on|in|for|under|at|within|during|across) (?:the )?((?:[\w@-]+ ){1,4}?)(?:dataset|data set|domain|scenario|environment|"
+    r"setting|task|"
+    r"condition|regime|group|category|subset|split|benchmark|case|class|level|phase|stage|distribution|shift|budget|ratio)s?\b",
+    re.I,
 )
-_GENERIC = frozenset(
-    "all every each both these this our the different multiple various three two four five most evaluated tested any experimental several "
-    "main same first given above six ten entire whole considered of test a an in baseline".split()
-)
+_GENERIC_WORDS = """
+all every each both these this our the different multiple various three two four five most evaluated tested any experimental
+several main same first given above six ten entire whole considered of test a an in baseline
+"""
+_GENERIC = frozenset(_GENERIC_WORDS.split())
 
 
 def run(case: Case) -> Outcome:
@@ -78,7 +88,7 @@ def candidates(sentence: Sentence, grids: Sequence[Grid], document: Document, cl
     near = [grid for grid in own if grid.section == sentence.section and sentence.section]
     chosen = near or own or fitting
     for match in _CONDITION.finditer(sentence.text):
-        told = {word for word in re.findall(r"[a-z0-9]+", match[1].lower())} - _GENERIC
+        told = set(re.findall(r"[a-z0-9]+", match[1].lower())) - _GENERIC
         if not told or re.match(r"\s*(?:all|every|each|both|these|this|our)\b", match[1], re.I):
             continue
         chosen = [grid for grid in chosen if told <= _said_of(grid)]
@@ -94,10 +104,11 @@ def _finding(document: Document, sentence: Sentence, claim: Comparison, grid: Gr
     chosen = sorted(against, key=lambda one: one.tie)[:3]
     strict = {(one.column, one.subject): one for one in chosen}
     values = "; ".join(
-        f"{one.column}: {one.subject} {one.mine.text}, {one.rival} {one.other.text}" + (" (equal)" if one.tie else "") for one in strict.values()
+        f"{one.column}: {one.subject} {one.mine.text}, {one.rival} {one.other.text}" + (" (equal)" if one.tie else "")
+        for one in strict.values()
     )
     what = f"{' and '.join(claim.subjects)} {claim.said} {', '.join(claim.phrases)}".strip()
-    over = f" over {', '.join(claim.objects)}" if claim.objects else ""
+    over = f" over {', '.join(claim.objects)}" if claim.objects else "" if claim.superlative else " over all others"
     where = f"{grid.file} has" if grid.from_data else "the table says"
     message = f"the text says that {what}{over}{' throughout' if claim.universal else ''}, but {where} {values}"
     quotes = [Quote(file=document.name, line=sentence.line, quote=sentence.text)]

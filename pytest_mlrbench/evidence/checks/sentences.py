@@ -13,18 +13,26 @@ _END = re.compile(r"(?<=[.!?])[)\"'*_]{0,3}\s+(?=[A-Z\"'(*\[$\\`]|\d+\.\s)")
 _SHORT = re.compile(r"(?:\b(?:e\.g|i\.e|vs|fig|figs|eq|sec|tab|al|avg|approx|resp|cf|no|etc|ref|dr|w\.r\.t)|\b[A-Z])\.$", re.I)
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\([a-z\d]\))\s+")
 OTHERS_WORK = re.compile(
-    r"\bet al\b|\(\s*[A-Z][\w'’.-]+(?:\s+(?:and|&)\s+[A-Z][\w'’-]+)?,?\s+(?:19|20)\d\d\)|\((?:19|20)\d\d[a-z]?\)|\bprior (?:work|studies)\b"
-    r"|\brelated work\b|\brecent (?:work|studies|advances)\b|\bthe literature\b", re.I
+    r"\bet al\b|\(\s*[A-Z][\w'’.-]+(?:\s+(?:and|&)\s+[A-Z][\w'’-]+)?,?\s+(?:19|20)\d\d\)|\((?:19|20)\d\d[a-z]?\)|\bprior (?:work|"
+    r"studies)\b"
+    r"|\brelated work\b|\brecent (?:work|studies|advances)\b|\bthe literature\b",
+    re.I,
 )
 UNSURE = re.compile(
-    r"\b(would|could|might|may|should|shall|will|expect\w*|anticipat\w*|hypothes\w*|aim(?:s|ed)?|goal|objective|intend\w*|whether|if|"
+    r"\b(would|could|might|may|should|shall|will|expect\w*|anticipat\w*|hypothes\w*|aim(?:s|ed)?|goal|objective|intend\w*|whether|"
+    r"if|"
     r"suppose|assum\w*|predict(?:s|ed)? that|ideally|potential(?:ly)?|promis\w+|future|can|conjectur\w*|unless|suggest\w*|likely|"
-    r"plan(?:s|ned)?|propos\w+ to|seek\w*|try|tries|in theory|theoretically|in principle|target\w*)\b", re.I
+    r"plan(?:s|ned)?|propos\w+ to|seek\w*|try|tries|in theory|theoretically|in principle|target\w*)\b",
+    re.I,
 )
 NEGATED = re.compile(
-    r"\b(not|n't|never|neither|nor|fail(?:s|ed)? to|cannot|contrary|rather than|unlike|no (?:significant|clear|measurable|evidence)|"
-    r"without|except\w*|apart from|aside from|although|nearly|almost|roughly|comparable|similar|competitive)\b|n['’]t\b", re.I
+    r"\b(not|n't|never|neither|nor|fail(?:s|ed)? to|cannot|contrary|rather than|unlike|no (?:significant|clear|measurable|"
+    r"evidence)|"
+    r"without|except\w*|apart from|aside from|although|nearly|almost|roughly|comparable|similar|competitive)\b|n['’]t\b",
+    re.I,
 )
+
+
 @dataclass(frozen=True)
 class Sentence:
     """One sentence."""
@@ -64,7 +72,13 @@ def sentences_of(document: Document) -> list[Sentence]:
             continue
         if raw.lstrip().startswith("#"):
             in_references = bool(REFERENCES.match(raw.lstrip("# ")))
-        if fenced or in_references or index in table_lines or not raw.strip() or raw.lstrip().startswith(("#", "|", "!", "<", "$$")):
+        if (
+            fenced
+            or in_references
+            or index in table_lines
+            or not raw.strip()
+            or raw.lstrip().startswith(("#", "|", "!", "<", "$$"))
+        ):
             _close(document, block, found)
             continue
         if _ITEM.match(raw):

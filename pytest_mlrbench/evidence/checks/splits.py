@@ -1,7 +1,7 @@
 """Rows of the training set in the test set, where the run kept both as files: CSV, JSON, JSON lines and npz; part of degenerate.
 
-Nothing is unpickled, sizes are bounded, and only exact copies of whole rows count. Rows of few values are equal by accident, so sets
-whose own rows repeat are left out.
+Nothing is unpickled, sizes are bounded, and only exact copies of whole rows count. Rows of few values are equal by accident, so
+sets whose own rows repeat are left out.
 """
 
 import json
@@ -63,12 +63,15 @@ def _compare(train_name: str, train: list[str], test_name: str, test: list[str],
     if min(len(train), len(test)) < MIN_ROWS or not _telling(train) or not _telling(test):
         return []
     known = set(train)
-    different = set(test)
+    different = set(test) - {""}
     shared = different & known
     if len(shared) < max(3, MIN_SHARE * len(different)):
         return []
     one = sorted(shared)[0]
-    message = f"{len(shared)} of {len(different)} different rows of {test_name} stand word for word in {train_name}: training rows are in the test set"
+    message = (
+        f"{len(shared)} of {len(different)} different rows of {test_name} stand word for word in {train_name}: training "
+        f"rows are in the test set"
+    )
     quotes = [Quote(file=file or test_name, line=None if file else test.index(one) + 1, quote=one[:200])]
     if not file:
         quotes.append(Quote(file=train_name, line=train.index(one) + 1, quote=one[:200]))
@@ -112,7 +115,9 @@ def _inside(path: Path) -> Iterator[tuple[str, list[str], str, list[str]]]:
         except (ValueError, RecursionError):
             return
         if isinstance(data, dict):
-            sets = {str(key): [_canonical(item) for item in value[:MAX_ROWS]] for key, value in data.items() if isinstance(value, list)}
+            sets = {
+                str(key): [_canonical(item) for item in value[:MAX_ROWS]] for key, value in data.items() if isinstance(value, list)
+            }
     for train in [key for key in sets if _TRAIN.search(key)]:
         rest = _TRAIN.sub("_", train, count=1).strip("_- .").lower()
         for test in [key for key in sets if _TEST.search(key) and _TEST.sub("_", key, count=1).strip("_- .").lower() == rest]:

@@ -1,9 +1,12 @@
-"""Claims about a course (`the loss decreases over the epochs`, `F1 falls as the threshold grows`, `rises from 0.8 to 0.7`); part of prose.
+"""Claims about a course (`the loss decreases over the epochs`, `F1 falls as the threshold grows`, `rises from 0.8 to 0.7`).
 
-Three readings: against the two numbers of the sentence itself, against a table whose rows are settings of one parameter, and against
-the series that programs left (lists in JSON, columns of a CSV).
+Part of prose.
+
+Three readings: against the two numbers of the sentence itself, against a table whose rows are settings of one parameter, and
+against the series that programs left (lists in JSON, columns of a CSV).
 """
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,6 +20,7 @@ from .documents import Document
 from .grid import Grid, Line
 from .measures import FILLERS, core, direction
 from .mentions import Lexicon, columns_of
+from .quantities import Number
 from .sentences import Sentence
 
 _UP = r"increas(?:e|es|ed|ing)|r[io]se[sn]?|rising|gr[eo]w(?:s|n|ing)?|climb(?:s|ed|ing)?"
@@ -48,7 +52,9 @@ class Series:
         return [fact.value for fact in self.facts]
 
 
-def findings(case: Case, document: Document, sentences: Sequence[Sentence], grids: Sequence[Grid], lexicon: Lexicon) -> list[Finding]:
+def findings(
+    case: Case, document: Document, sentences: Sequence[Sentence], grids: Sequence[Grid], lexicon: Lexicon
+) -> list[Finding]:
     """Trend claims that the numbers contradict."""
     found = []
     for sentence in sentences:
@@ -65,7 +71,7 @@ def findings(case: Case, document: Document, sentences: Sequence[Sentence], grid
     return found
 
 
-def _own_numbers(document: Document, sentence: Sentence, code: str, numbers: Sequence) -> Finding | None:  # type: ignore[type-arg]
+def _own_numbers(document: Document, sentence: Sentence, code: str, numbers: Sequence[Number]) -> Finding | None:
     for match in _FROM_TO.finditer(code):
         before = re.split(r" [;:.] | , (?:and|while|whereas|but)\b| which | whereas | while ", code[: match.start()])[-1]
         moves = list(_MOVES.finditer(before))
@@ -73,7 +79,7 @@ def _own_numbers(document: Document, sentence: Sentence, code: str, numbers: Seq
             continue
         move = moves[0]
         a, b = numbers[int(match["a"][2:-1])], numbers[int(match["b"][2:-1])]
-        if a.percent != b.percent and a.percent or min(a.value, b.value) < 0 or re.match(r" (?:times|x)\b", code[match.end() :]):
+        if (a.percent != b.percent and a.percent) or min(a.value, b.value) < 0 or re.match(r" (?:times|x)\b", code[match.end() :]):
             continue
         sign = 1 if move["up"] else -1 if move["down"] else 0
         if sign and (b.value - a.value) * sign < 0:
@@ -86,7 +92,7 @@ def _settings(
     document: Document, sentence: Sentence, code: str, metrics: Sequence[frozenset[str]], grids: Sequence[Grid]
 ) -> Finding | None:
     """`M falls as P grows`, by a table whose rows are values of P in rising order."""
-    verdicts = []
+    verdicts: list[tuple[Grid, int, tuple[tuple[Line, Number], tuple[Line, Number]], str] | None] = []
     for grid in grids:
         axis = _axis(grid)
         named = core(grid.corner) if axis else frozenset()
@@ -96,11 +102,14 @@ def _settings(
         if not corner:
             continue
         course = re.search(
-            rf"\b(?:as|with|when) (?:the |an? )?(?:(?:\w+ ){{0,3}}(?:{corner})s?(?: \w+){{0,2}} (?P<up>increases|grows|rises|is increased)\b|"
+            rf"\b(?:as|with|when) (?:the |an? )?(?:(?:\w+ ){{0,3}}(?:{corner})s?(?: \w+){{0,2}} (?P<up>increases|grows|rises|is "
+            rf"increased)\b|"
             rf"(?P<more>increasing|larger|higher|growing|more|greater) (?:\w+ ){{0,2}}(?:{corner})s?\b)",
             code,
         )
-        move = re.search(rf"<M(\d+)>(?: \w+ly)* (?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<better>{_BETTER})|(?P<worse>{_WORSE}))\b", code)
+        move = re.search(
+            rf"<M(\d+)>(?: \w+ly)* (?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<better>{_BETTER})|(?P<worse>{_WORSE}))\b", code
+        )
         if not course or not move or len(_MOVES.findall(code)) > 2:
             continue
         for column in columns_of(grid, metrics[int(move[1])]):
@@ -110,7 +119,7 @@ def _settings(
             if len(values) < MIN_SERIES or not sign:
                 verdicts.append(None)
                 continue
-            steps = [(b[1].value - a[1].value) * sign for a, b in zip(values, values[1:], strict=False)]
+            steps = [(b[1].value - a[1].value) * sign for a, b in itertools.pairwise(values)]
             wrong = next((i for i, step in enumerate(steps) if step < 0), None) if _STRICT.search(code) else None
             if (values[-1][1].value - values[0][1].value) * sign < 0:
                 pair = (values[0], values[-1])
@@ -125,16 +134,23 @@ def _settings(
         return None
     grid, column, (first, last), verb = told[0]
     message = (
-        f"the text says that {grid.columns[column]} {verb} as {grid.corner} grows, but the table has {first[1].text} at {first[0].labels[0]} "
+        f"the text says that {grid.columns[column]} {verb} as {grid.corner} grows, but the table has {first[1].text} at "
+        f"{first[0].labels[0]} "
         f"and {last[1].text} at {last[0].labels[0]}"
     )
-    return _tell(document, sentence, message, [Quote(file=grid.file, line=line.line, quote=line.quote) for line, _ in (first, last)])
+    return _tell(
+        document, sentence, message, [Quote(file=grid.file, line=line.line, quote=line.quote) for line, _ in (first, last)]
+    )
 
 
 def _axis(grid: Grid) -> list[Line]:
     """The rows in rising order of a numeric name; empty when rows are no settings."""
     try:
-        keyed = sorted((float(re.sub(r"[%$,\s]|^\w+\s*=", "", row.labels[0])), index) for index, row in enumerate(grid.rows) if len(row.labels) == 1)
+        keyed = sorted(
+            (float(re.sub(r"[%$,\s]|^\w+\s*=", "", row.labels[0])), index)
+            for index, row in enumerate(grid.rows)
+            if len(row.labels) == 1
+        )
     except ValueError:
         return []
     return [grid.rows[index] for _, index in keyed] if len(keyed) == len(grid.rows) >= MIN_SERIES else []
@@ -145,7 +161,8 @@ def _course(case: Case, document: Document, sentence: Sentence, code: str, phras
     for index, phrase in enumerate(phrases):
         code = code.replace(f"<M{index}>", phrase.lower())
     match = re.search(
-        rf"(?P<what>(?:[\w-]+ ){{0,3}}{_SERIES.pattern})(?: \w+ly| also| all)* (?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<better>{_BETTER}))\b(?P<rest>.*)",
+        rf"(?P<what>(?:[\w-]+ ){{0,3}}{_SERIES.pattern})(?: \w+ly| also| all)* (?:(?P<up>{_UP})|(?P<down>{_DOWN})|"
+        rf"(?P<better>{_BETTER}))\b(?P<rest>.*)",
         code,
     )
     if match is None or not _TIME.search(match["rest"][:80]) or len(_MOVES.findall(code)) > 1:
@@ -169,9 +186,17 @@ def _course(case: Case, document: Document, sentence: Sentence, code: str, phras
     if not verdicts:
         return None
     series, a, b = verdicts[0]
-    message = f"the text says that the {match['what'].strip()} moves one way, but {series.file} has {a:.5g} and later {b:.5g} for {'.'.join(series.names)}"
+    message = (
+        f"the text says that the {match['what'].strip()} moves one way, but {series.file} has {a:.5g} and later {b:.5g} for "
+        f"{'.'.join(series.names)}"
+    )
     shown = ", ".join(f"{value:.5g}" for value in series.values[:12])
-    return _tell(document, sentence, message, [Quote(file=series.file, line=series.facts[0].line, quote=f"{'.'.join(series.names)}: {shown}")])
+    return _tell(
+        document,
+        sentence,
+        message,
+        [Quote(file=series.file, line=series.facts[0].line, quote=f"{'.'.join(series.names)}: {shown}")],
+    )
 
 
 def series_of(case: Case) -> Iterator[Series]:
@@ -183,7 +208,7 @@ def series_of(case: Case) -> Iterator[Series]:
     mixed = {
         file
         for (file, names), facts in groups.items()
-        if names[-1].lower() in _ORDER and any(b.value <= a.value for a, b in zip(facts, facts[1:], strict=False))
+        if names[-1].lower() in _ORDER and any(b.value <= a.value for a, b in itertools.pairwise(facts))
     }
     for (file, names), facts in groups.items():
         # Where a value is one of the names, rows were grouped by the values themselves.

@@ -1,4 +1,7 @@
-"""Holds a comparative claim against one table: which values contradict it, and whether the table can speak of it at all; for prose."""
+"""Holds a comparative claim against one table: which values contradict it, and whether the table can speak of it at all.
+
+For prose.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -9,9 +12,14 @@ from .grid import Grid, Line, Value, apart
 from .measures import HIGHER, LOWER, direction
 from .mentions import columns_of, rows_of
 
-COSTS = frozenset("time latency memory cost runtime flops energy throughput speed overhead size parameters params iterations steps".split())
+_COSTS_WORDS = """
+time latency memory cost runtime flops energy throughput speed overhead size parameters params iterations steps
+"""
+COSTS = frozenset(_COSTS_WORDS.split())
 """What `outperforms` alone does not speak of."""
-_NO_RIVALS = frozenset("oracle upper bound human humans ideal optimal truth full groundtruth chance target".split())
+_NO_RIVALS = frozenset(
+    ["oracle", "upper", "bound", "human", "humans", "ideal", "optimal", "truth", "full", "groundtruth", "chance", "target"]
+)
 """Rows that nobody claims to beat."""
 
 
@@ -54,7 +62,9 @@ def _one(claim: Comparison, grid: Grid, subject: str, phrase: frozenset[str]) ->
         columns = columns_of(grid, phrase)
     else:
         columns = tuple(
-            index for index in grid.measured if direction(grid.columns[index]) and not words(grid.columns[index]) & COSTS
+            index
+            for index in grid.measured
+            if direction(grid.columns[index]) and (claim.every or not words(grid.columns[index]) & COSTS)
         )
         if not columns and captioned(grid):
             # Columns are data sets, and the caption names the one metric.
@@ -137,13 +147,21 @@ def _rivals(claim: Comparison, grid: Grid, row: Line, position: int, subject: st
 def _related(label: str, subject: str) -> bool:
     """Variants of one method share its name."""
     a, b = words(label), words(subject)
-    return a <= b or b <= a or (label.split("_")[0].split(" ")[0].split("-")[0].lower() == subject.split("_")[0].split(" ")[0].split("-")[0].lower())
+    return (
+        a <= b
+        or b <= a
+        or (label.split("_")[0].split(" ")[0].split("-")[0].lower() == subject.split("_")[0].split(" ")[0].split("-")[0].lower())
+    )
 
 
 def captioned(grid: Grid) -> int:
     """The direction of a caption's one metric, for a table whose columns name none: data sets, tasks."""
     told = words(grid.caption) & (HIGHER | LOWER)
-    if len(told) != 1 or not re.match(r"\W*(?:table|tab\.)", grid.caption, re.I) or any(direction(grid.columns[i]) for i in grid.measured):
+    if (
+        len(told) != 1
+        or not re.match(r"\W*(?:table|tab\.)", grid.caption, re.I)
+        or any(direction(grid.columns[i]) for i in grid.measured)
+    ):
         return 0
     return direction(next(iter(told)))
 
