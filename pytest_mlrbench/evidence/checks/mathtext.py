@@ -44,7 +44,7 @@ def problem(formula: str) -> str:
     >>> problem(r"\\frac{a}{b} + \\left( x \\right)"), problem(r"\\frac{a}{b")
     ('', 'a brace is opened and not closed')
     """
-    bare = re.sub(r"\\[{}]", "x", re.sub(r"\\\\|(?<!\\)%[^\n]*", " ", formula))
+    bare = re.sub(r"\\[{}]", "x", formula.replace("\\\\", " "))
     depth = 0
     for char in bare:
         depth += (char == "{") - (char == "}")
