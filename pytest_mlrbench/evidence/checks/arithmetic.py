@@ -220,18 +220,24 @@ def _by_table(document: Document, sentence: Sentence, reading: Reading, grids: S
 
 def _metric(reading: Reading, stated: tuple[Stated, int, str]) -> list[frozenset[str]]:
     """The metric that a change belongs to: `a gain of 3 % in M`, else `reduces M by 3 %`; none when neither is there."""
-    place = reading.code.index(stated[2], stated[1]) if stated[2] else stated[1]
-    after = re.search(rf"^.{{0,60}}?\b(?:in|of|on) (?:the )?(?:\w+ )?<M(\d+)>|^(?:{_WORD}) (?:the )?<M(\d+)>", reading.code[place:])
-    before = re.findall(r"<M(\d+)>", _clause(reading.code, stated[1])[: len(reading.code[:place]) + 1])
+    code = reading.code
+    place = code.index(stated[2], stated[1]) if stated[2] else stated[1]
+    near = r"(?: (?:in|of|on))?(?: the)?(?: \w+)? <M(\d+)>"
+    after = re.search(rf"^{_WORD}(?: \w+ly)?{near}", code[place:])
+    after = after or re.search(rf"^{_WORD} (?:by|of) (?:\w+ ){{0,2}}<N\d+>(?: \w+)? in(?: the)?(?: \w+)? <M(\d+)>", code[place:])
+    after = after or re.search(rf"^{_WORD} .{{0,30}}<N\d+>(?: \w+)? in(?: the)?(?: \w+)? <M(\d+)>", code[place:])
+    before = re.findall(r"<M(\d+)>", _clause(code, stated[1])[: len(code[:place]) + 1])
     if after:
-        return [reading.metrics[int(after[1] or after[2])]]
+        return [reading.metrics[int(after[1])]]
     return [reading.metrics[int(before[-1])]] if len(before) == 1 else []
 
 
 def _within(one: Stated, reading: Reading) -> bool:
     """Two numbers of the sentence itself give the change."""
     others = [number for number in reading.numbers if number is not one.number][:8]
-    return any(fits(one, a, b) for i, a in enumerate(others) for b in others[i + 1 :])
+    return any(
+        a.percent == b.percent and fits(one, a, b) for i, a in enumerate(others) for b in others[i + 1 :] if a.value and b.value
+    )
 
 
 def _clause(code: str, place: int) -> str:
