@@ -10,15 +10,18 @@ from typing import Any
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
 from . import (
+    arithmetic,
     citations,
     claims,
     contradiction,
     dataflow,
+    degenerate,
     failure,
     impossible,
     methodology,
     numbers,
     outputs,
+    prose,
     provenance,
     seeds,
     timing,
@@ -41,6 +44,9 @@ CHECKS: tuple[Check, ...] = (
     methodology.CHECK,
     seeds.CHECK,
     citations.CHECK,
+    arithmetic.CHECK,
+    prose.CHECK,
+    degenerate.CHECK,
 )
 """Strongest evidence first: the order of findings in every report."""
 TEXT_CHECKS: tuple[Check, ...] = (citations.CHECK,)

@@ -15,6 +15,7 @@ from .writers import TypedNumber, Writers, Writing, plain, read_writers
 
 if TYPE_CHECKING:
     from .dataflow import Reading
+    from .passages import Passage
     from .spoken import Spoken
 
 LEFT_BY_HONESTY = 0.35
@@ -162,6 +163,13 @@ class Case:
         from .spoken import Spoken
 
         return Spoken(self)
+
+    @cached_property
+    def passages(self) -> "list[Passage]":
+        """The documents with their sentences and tables."""
+        from .passages import passages_of
+
+        return passages_of(self)
 
     def writer(self, name: str) -> Writing | None:
         """Who wrote a file of the experiment, when the host knows."""
