@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import errors
 from ..errors import BudgetSpent, InfrastructureError, MLRBenchError
+from ..evidence.reruns import ATTEMPTS, RERUN
 from ..keys import TrialKey
 from ..records import StageResult
 from ..results.shown import usd
@@ -21,6 +23,8 @@ from ..results.store import RunStore, write_atomic
 from ..settings import Settings
 from .lock import alive
 from .resources import Resources
+
+Result = TypeVar("Result")
 
 POLL = 0.1
 """Seconds between looks at a runner (an adopted one is not our child, so its end is not reported to us)."""
@@ -68,11 +72,32 @@ class Detached:
         finally:
             self._waiting -= 1
 
+    async def rerun(self, key: TrialKey, inputs: dict[str, Path]) -> None:
+        """See to it that `rerun.json` of a done experiment is there. Raises what ended the rerunner."""
+        home = self._store.trial(key) / ATTEMPTS
+        done = home.parent / RERUN
+        if await asyncio.to_thread(done.exists):
+            return
+        async with self._resources.runner_slots:
+            await asyncio.to_thread(home.mkdir, exist_ok=True)
+            await self._carried("rerunner", home, lambda: done.exists() or None, key, inputs, None)
+
     async def _run(self, key: TrialKey, inputs: dict[str, Path], share: float | None) -> StageResult:
-        trial = self._store.trial(key)
+        return await self._carried("runner", self._store.trial(key), lambda: self._store.stage_result(key), key, inputs, share)
+
+    async def _carried(
+        self,
+        module: str,
+        trial: Path,
+        look: Callable[[], Result | None],
+        key: TrialKey,
+        inputs: dict[str, Path],
+        share: float | None,
+    ) -> Result:
+        """What `look` finds once a process of `module` has done its work in `trial`: a new one, or one that lives already."""
         status = TAKEN
         for _ in range(3):
-            result = await asyncio.to_thread(self._store.stage_result, key)
+            result = await asyncio.to_thread(look)
             if result is not None:
                 return result
             owner = read_owner(trial)
@@ -82,15 +107,15 @@ class Detached:
                 if (trial / "runner-error.json").exists():
                     break
                 continue  # it left its result, or was killed and is started anew
-            status = await self._start(trial, key, inputs, share)
+            status = await self._start(module, trial, key, inputs, share)
             if status != TAKEN:
                 break
-        result = await asyncio.to_thread(self._store.stage_result, key)
+        result = await asyncio.to_thread(look)
         if result is None:
             raise _failure(trial, status)
         return result
 
-    async def _start(self, trial: Path, key: TrialKey, inputs: dict[str, Path], share: float | None) -> int:
+    async def _start(self, module: str, trial: Path, key: TrialKey, inputs: dict[str, Path], share: float | None) -> int:
         spec = {
             "settings": self._settings.model_dump(mode="json"),
             "key": str(key),
@@ -105,7 +130,7 @@ class Detached:
             # A session of its own: neither the terminal's Ctrl-C nor its hang-up reaches the experiment.
             # Not asyncio's subprocess: its transport kills the child when the engine's loop closes.
             process = subprocess.Popen(  # noqa: ASYNC220
-                [sys.executable, "-P", "-m", "pytest_mlrbench.engine.runner", str(trial)],
+                [sys.executable, "-P", "-m", f"pytest_mlrbench.engine.{module}", str(trial)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -130,9 +155,10 @@ def read_owner(trial: Path) -> dict[str, Any]:
 
 
 def live_runners(store: RunStore) -> list[tuple[TrialKey, dict[str, Any]]]:
-    """Trial and `runner.json` of every runner of this run that still runs on this host."""
+    """Trial and `runner.json` of every runner and rerunner of this run that still runs on this host."""
     keys = store.keys()
-    owners = [(key, read_owner(store.trial(key))) for key in keys if key.stage == "experiment"]
+    experiments = [(key, store.trial(key)) for key in keys if key.stage == "experiment"]
+    owners = [(key, read_owner(home)) for key, trial in experiments for home in (trial, trial / ATTEMPTS)]
     return [(key, owner) for key, owner in owners if owner and alive(owner)]
 
 
@@ -171,6 +197,7 @@ def _failure(trial: Path, status: int) -> Exception:
 
 def clear_attempt(trial: Path) -> None:
     """Remove what a cut attempt left: its evidence would contradict the next attempt's."""
-    for name in ("work", "evidence", ".staging"):
+    for name in ("work", "evidence", ".staging", ATTEMPTS):
         shutil.rmtree(trial / name, ignore_errors=True)
-    (trial / "evidence.jsonl").unlink(missing_ok=True)
+    for name in ("evidence.jsonl", RERUN):
+        (trial / name).unlink(missing_ok=True)

@@ -9,13 +9,14 @@ from typing import Any
 
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
-from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance
+from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance, rerun
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
 
 CHECKS: tuple[Check, ...] = (
     claims.CHECK,
     contradiction.CHECK,
+    rerun.CHECK,
     numbers.CHECK,
     provenance.CHECK,
     failure.CHECK,
