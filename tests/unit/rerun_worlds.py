@@ -12,7 +12,7 @@ from pytest_mlrbench.records import Audit, Finding
 from pytest_mlrbench.replay import Limit, Replayer
 from pytest_mlrbench.sandboxes.base import Sandbox, SandboxSpec
 
-from .evidence_worlds import TODAY, PlainSandbox, World
+from evidence_worlds import TODAY, PlainSandbox, World
 
 CSV_HEAD = "height,width,weight,label\n"
 

@@ -33,9 +33,8 @@ TIMES = frozenset(_TIMES.split())
 """Words of what no two runs share: time, memory, load."""
 _METRICS = """
 accuracy acc f1 auc auroc auprc roc ap map precision recall sensitivity specificity r2 rmse mse mae mape error err loss nll bleu
-rouge
-meteor perplexity ppl ece brier correlation pearson spearman kappa mcc iou dice ndcg mrr hit hits reward return regret score em
-macro micro balanced coverage fid psnr ssim
+rouge meteor perplexity ppl ece brier correlation pearson spearman kappa mcc iou dice ndcg mrr hit hits reward return regret score
+em macro micro balanced coverage fid psnr ssim
 """
 METRICS = frozenset(_METRICS.split())
 """Words of what says how good a method is."""
