@@ -9,6 +9,7 @@ import io
 import json
 import random
 import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,10 @@ LABEL = re.compile(
 """Names of a label column or array: what scikit-learn, torchvision and the hubs call it."""
 _LABEL_PREFIX = re.compile(r"^(?:train|test|val|valid|dev)_(?:y|labels?|targets?)$", re.IGNORECASE)
 MIN_ROWS = 4
+MAX_UNPACKED = 512 * 2**20
+"""Bytes that the arrays of one npz may unpack to."""
+UNREADABLE = (ValueError, TypeError, OSError, RecursionError, MemoryError, EOFError, KeyError, csv.Error, zipfile.BadZipFile)
+"""What a file that is not what its name says can raise."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ def shape(path: str, content: bytes) -> Shape | None:
     """Rows and label of a data file; None for what cannot be read, or has fewer than MIN_ROWS rows."""
     try:
         table = _read(path, content)
-    except (ValueError, TypeError, OSError, RecursionError, MemoryError, csv.Error, EOFError, KeyError):
+    except UNREADABLE:
         return None
     if table is None:
         return None
@@ -164,6 +169,8 @@ def _json(root: Any) -> _Table | None:
 def _numpy(content: bytes, *, npz: bool) -> _Table | None:
     import numpy as np
 
+    if npz and sum(item.file_size for item in zipfile.ZipFile(io.BytesIO(content)).infolist()) > MAX_UNPACKED:
+        return None
     loaded = np.load(io.BytesIO(content), allow_pickle=False)
     arrays = {name: loaded[name] for name in loaded.files} if npz else {"array": loaded}
 

@@ -30,6 +30,7 @@ _SETUP = re.compile(
     r"(?:mkdir|cp|mv|ln|tar|unzip|gunzip|rm|rmdir|touch|chmod|curl|wget|git|rsync|export|install|pip3?|python3? -m pip)\b"
 )
 _INSTALL = re.compile(r"(?:^|[;&|\n(])\s*(?:pip3?|python3? -m pip|conda|uv|apt|apt-get|npm)\s+(?:pip\s+)?install\b")
+_FOLDERS = re.compile(r"(?:^|[;&|\n(])\s*(mkdir\s+(?:-\w+\s+)*[\w./][^;&|\n>()<$`]*)")
 _BACKGROUND = re.compile(r"(?<![&>|<])&(?![&>\d])")
 _LIBRARY_DATA = re.compile(
     r"\b(?:sklearn\.datasets|torchvision(?:\.datasets|\b)|torchaudio\.datasets|torchtext|torch_geometric\.datasets|keras\.datasets"
@@ -82,6 +83,9 @@ class Plan:
                 chosen.append(self._step(event, program=True, lean=event.seq in lean))
             elif not event.failed and self._prepares(event):
                 chosen.append(self._step(event, program=False, lean=True))
+            elif event.seq <= last and (folders := _FOLDERS.findall(_without_heredocs(event.command))):
+                # Of a command that failed or typed results, only the empty folders are made: later programs may count on them.
+                chosen.append(Step(seq=event.seq, command="\n".join(folders), program=False, seconds=0.0, lean=True))
         self._note_lost(lean)
         return chosen
 

@@ -35,6 +35,8 @@ _SETTING = re.compile(
     r"(?P<values>\d+(?:\s*,\s*\d+)*)(?![\w.])",
     re.IGNORECASE | re.MULTILINE,
 )
+_WRAP = '(lambda s: s + {offset} if hasattr(s, "__index__") else f"{{s}} {offset}" if isinstance(s, str) else s)'
+"""Shifts a seed that only the running program knows; None and generators stay."""
 CONFIGURATIONS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".json")
 
 
@@ -98,6 +100,8 @@ def _shift_code(file: str, text: str, offset: int) -> tuple[str, list[Knob]]:
         return text, []
     found = {(node.lineno, node.col_offset): node for value in _seeds(tree) for node in _numbers(value)}
     if not found:
+        found = {(node.lineno, node.col_offset): node for node in _given(tree)}
+    if not found:
         return text, []
     # col_offset counts bytes of UTF-8.
     lines = [line.encode() for line in text.splitlines(keepends=True)]
@@ -109,8 +113,10 @@ def _shift_code(file: str, text: str, offset: int) -> tuple[str, list[Knob]]:
         row = lines[line - 1]
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             new = str(shifted(node.value, offset)).encode()
-        else:  # the only argument of range(): range(k) -> range(offset, offset + k)
+        elif isinstance(node, _Bound):  # range(k) -> range(offset, offset + k)
             new = f"{offset}, {offset} + ".encode() + row[column : node.end_col_offset]
+        else:
+            new = _WRAP.format(offset=offset).encode() + b"(" + row[column : node.end_col_offset] + b")"
         lines[line - 1] = row[:column] + new + row[node.end_col_offset :]
         changed.add(line)
     result = b"".join(lines).decode()
@@ -143,6 +149,20 @@ def _seeds(tree: ast.AST) -> Iterator[ast.expr]:
                     yield value
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             yield from _defaults(node.args)
+
+
+_RUNNING = (ast.Name, ast.Attribute, ast.BinOp, ast.JoinedStr, ast.Call)
+
+
+def _given(tree: ast.AST) -> Iterator[ast.expr]:
+    """What is given to a generator as its seed, where nothing of the file is called one: `random.Random(i)`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            for value in _of_call(node):
+                if value.lineno == value.end_lineno and isinstance(
+                    value, (ast.Name, ast.Attribute, ast.BinOp, ast.JoinedStr, ast.Call)
+                ):
+                    yield value
 
 
 def _of_call(node: ast.Call) -> Iterator[ast.expr]:
@@ -181,7 +201,7 @@ def _is_seed(target: ast.expr) -> bool:
 
 
 def _numbers(value: ast.expr) -> Iterator[ast.expr]:
-    """The whole numbers in a seed expression; for range(k) its argument, that _shift_code makes two of."""
+    """The whole numbers in a seed expression; for range(k) its bound, that _shift_code makes two of."""
     if isinstance(value, ast.Constant):
         if type(value.value) is int and value.value >= 0:
             yield value
@@ -198,10 +218,7 @@ def _numbers(value: ast.expr) -> Iterator[ast.expr]:
     elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
         if value.func.id == "range" and value.args:
             if len(value.args) == 1 and value.args[0].lineno == value.args[0].end_lineno:
-                if not isinstance(value.args[0], ast.Constant):
-                    yield value.args[0]
-                else:
-                    yield _Bound(value.args[0])
+                yield _Bound(value.args[0])
             elif len(value.args) >= 2:
                 yield from (n for part in value.args[:2] for n in _numbers(part))
         elif value.func.id in ("enumerate", "list", "tuple", "sorted", "tqdm") and value.args:
@@ -209,7 +226,7 @@ def _numbers(value: ast.expr) -> Iterator[ast.expr]:
 
 
 class _Bound(ast.expr):
-    """The constant bound of a range(k), which is a number of seeds and no seed."""
+    """The bound of a range(k), which is a number of seeds and no seed."""
 
     def __init__(self, bound: ast.expr) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small experiments that really run and are really run again; the tests of replay and of the check `rerun` build their worlds so."""
+"""Small experiments that really run and are really run again; the tests of replay and of the check `rerun` use it."""
 
 import asyncio
 import shutil
@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from evidence_worlds import TODAY, PlainSandbox, World
+
 from pytest_mlrbench.evidence.checks import Subject, subject_of_trial
 from pytest_mlrbench.evidence.reruns import RERUN, Rerun
 from pytest_mlrbench.records import Audit, Finding
 from pytest_mlrbench.replay import Limit, Replayer
 from pytest_mlrbench.sandboxes.base import Sandbox, SandboxSpec
-
-from evidence_worlds import TODAY, PlainSandbox, World
 
 CSV_HEAD = "height,width,weight,label\n"
 

@@ -1,9 +1,8 @@
-"""Experiments run again from code and data alone: honest ones come to the same or are excused, tampered and hollow ones are found."""
+"""Experiments run again from code and data alone: honest ones come to the same or are excused, hollow ones are found."""
 
 from pathlib import Path
 
 import pytest
-
 from evidence_worlds import PROGRAM, REPORT
 from rerun_worlds import AgainWorld, csv_data, kinds
 
@@ -124,7 +123,8 @@ json.dump({"ours": {"accuracy": right / done}, "baseline": {"accuracy": right / 
 import json, os, uuid
 os.makedirs("results", exist_ok=True)
 x = (uuid.uuid4().int % 10007) / 10007
-json.dump({"ours": {"accuracy": 0.5 + x / 2}, "baseline": {"accuracy": 0.5 + x / 3}, "pid": os.getpid()}, open("results/results.json", "w"))
+out = {"ours": {"accuracy": 0.5 + x / 2}, "baseline": {"accuracy": 0.5 + x / 3}, "pid": os.getpid()}
+json.dump(out, open("results/results.json", "w"))
 """,
 }
 
@@ -193,6 +193,15 @@ def test_a_failed_run_is_named_and_not_repeated(tmp_path: Path):
     assert not world.findings()
 
 
+def test_a_folder_that_a_failed_command_made_is_made_again(tmp_path: Path):
+    world = AgainWorld(tmp_path)
+    world.write("code/run.py", PROGRAM.replace('os.makedirs("results", exist_ok=True)', ""))
+    world.run("mkdir -p results/figures && python code/missing.py")
+    world.run("python code/run.py")
+    world.program(REPORT, "code/report.py")
+    assert kinds(world.again())[0] == "same-1: done"
+
+
 def test_a_program_in_the_background_is_waited_for(tmp_path: Path):
     world = AgainWorld(tmp_path)
     world.write("code/run.py", "import time\ntime.sleep(0.5)\n" + PROGRAM)
@@ -227,9 +236,7 @@ def tampered(world: AgainWorld) -> None:
         "results/results.json",
         '{"nearest_centroid": {"accuracy": 0.5731, "error": 0.4269}, "one_column": {"accuracy": 0.4127, "error": 0.5873}}',
     )
-    world.write(
-        "results/results.md", "| Method | Accuracy |\n|---|---|\n| nearest_centroid | 0.5731 |\n| one_column | 0.4127 |\n"
-    )
+    world.write("results/results.md", "| Method | Accuracy |\n|---|---|\n| nearest_centroid | 0.5731 |\n| one_column | 0.4127 |\n")
 
 
 def test_results_that_the_program_does_not_give_are_contradicted(tmp_path: Path):

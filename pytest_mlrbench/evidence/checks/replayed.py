@@ -25,7 +25,8 @@ SAME = 1e-6
 """Relative difference up to which two values are the same: what printing and summing in another order leave."""
 _TEXTS = (".txt", ".log", ".md", ".out")
 _TIMES = """
-time times timing timings timestamp seconds second secs sec s ms us ns minutes minute mins hours hour duration durations elapsed
+time times timing timings timestamp microseconds milliseconds nanoseconds usec msec seconds second secs sec s ms
+us ns minutes minute mins hours hour duration durations elapsed
 runtime walltime wall latency throughput speed speedup fps qps rate_per_second overhead memory mem ram rss vram mb gb mib gib bytes
 usage utilization utilisation cpu gpu pid date clock created started finished eta energy power watts flops tokens_per_second it port
 """

@@ -254,6 +254,8 @@ def _outside(again: _Again, claims: list[Stated]) -> list[Finding]:
         values = [again.outputs[made.name].values.get(one.key) for made in runs]
         if len(values) < 2 or any(value is None for value in values) or all(equal(values[0], value, AGREE) for value in values):
             continue
+        if again.rerun.times and not words_of(one.key) & METRICS:
+            continue  # it may be a time by another name
         compared.append(one)
         seen = [abs(number) for value in values if value is not None for number in value]
         spread = max(seen) - min(seen)
