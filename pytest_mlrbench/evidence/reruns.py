@@ -12,6 +12,9 @@ RERUN = "rerun.json"
 ATTEMPTS = "rerun"
 """Folder below a trial's directory with one folder an attempt: its own evidence.jsonl and the files its programs wrote."""
 
+NO_COPY = "the host kept no copy of this version"
+NO_INSTALL = "it installs packages, which the sandbox of a re-run does not repeat"
+
 AttemptKind = Literal["same", "seed", "permuted", "shuffled", "truncated", "absent"]
 """same: as recorded. seed: other seeds. permuted: labels of the data permuted. shuffled: every column permuted by itself.
 truncated: every second row left out. absent: without the data files."""

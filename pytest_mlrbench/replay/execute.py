@@ -24,7 +24,7 @@ from ..evidence.checks.subject import Subject, files_below, read_bytes
 from ..evidence.checks.writers import SOURCE_SUFFIXES
 from ..evidence.events import read_events
 from ..evidence.ledger import Ledger
-from ..evidence.reruns import ATTEMPTS, Attempt, AttemptKind, DataFile, Knob, Left, Ran, Rerun, Step
+from ..evidence.reruns import ATTEMPTS, NO_COPY, Attempt, AttemptKind, DataFile, Knob, Left, Ran, Rerun, Step
 from ..sandboxes.base import ExecResult, Sandbox
 from ..sandboxes.common import components, machine
 from ..sandboxes.nofollow import open_folder
@@ -372,7 +372,7 @@ class _Work:
         for path, digest in wanted.items():
             content = self._plan.content(path, digest) if _sound(path) else None
             if content is None:
-                left = Left(what=path, why="the host kept no copy of this version")
+                left = Left(what=path, why=NO_COPY)
                 if left not in self._plan.left:
                     self._plan.left.append(left)
                 continue

@@ -13,12 +13,12 @@ from functools import cached_property
 
 from ..evidence.checks.case import Case
 from ..evidence.checks.subject import read_bytes
-from ..evidence.checks.writers import Writing
+from ..evidence.checks.writers import WITHOUT_PROGRAM, Writing
 from ..evidence.events import Event
-from ..evidence.reruns import Knob, Left, Step
+from ..evidence.reruns import NO_INSTALL, Knob, Left, Step
 from .clocks import clock_decisions, reads_clock
 
-MAX_STEPS = 60
+MAX_STEPS = 200
 """Programs of one plan; a longer session is named and not run again."""
 CODE_SUFFIXES = frozenset((".py", ".sh", ".r", ".jl", ".js", ".c", ".cpp", ".rb", ".pl"))
 RESULT_FOLDERS = frozenset(("results", "result", "figures", "outputs", "logs"))
@@ -27,10 +27,11 @@ GIVEN_FILE = 256 * 2**20
 """Bytes of the largest file that is put back: what the experiment's output keeps of a file (sandboxes.export)."""
 _SETUP = re.compile(
     r"(?:^|[;&|\n(])\s*"
-    r"(?:mkdir|cp|mv|ln|tar|unzip|gunzip|rm|rmdir|touch|chmod|curl|wget|git|rsync|export|install|pip3?|python3? -m pip)\b"
+    r"(?:mkdir|cp|mv|ln|tar|unzip|gunzip|rm|rmdir|touch|chmod|curl|wget|git|rsync|install|pip3?|python3? -m pip)\b"
 )
 _INSTALL = re.compile(r"(?:^|[;&|\n(])\s*(?:pip3?|python3? -m pip|conda|uv|apt|apt-get|npm)\s+(?:pip\s+)?install\b")
 _FOLDERS = re.compile(r"(?:^|[;&|\n(])\s*(mkdir\s+(?:-\w+\s+)*[\w./][^;&|\n>()<$`]*)")
+_INTO_FILE = re.compile(r"(?<![0-9&>])>{1,2}\s*(?!&|/dev/)[\w./]")
 _BACKGROUND = re.compile(r"(?<![&>|<])&(?![&>\d])")
 _LIBRARY_DATA = re.compile(
     r"\b(?:sklearn\.datasets|torchvision(?:\.datasets|\b)|torchaudio\.datasets|torchtext|torch_geometric\.datasets|keras\.datasets"
@@ -58,6 +59,7 @@ class Plan:
     """The sandbox reaches a package index and is thrown away, so `pip install` is repeated."""
     left: list[Left] = field(default_factory=list)
     lost: list[Left] = field(default_factory=list)
+    _decoded: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -85,8 +87,10 @@ class Plan:
                 chosen.append(self._step(event, program=False, lean=True))
             elif event.seq <= last and (folders := _FOLDERS.findall(_without_heredocs(event.command))):
                 # Of a command that failed or typed results, only the empty folders are made: later programs may count on them.
-                chosen.append(Step(seq=event.seq, command="\n".join(folders), program=False, seconds=0.0, lean=True))
-        self._note_lost(lean)
+                chosen.append(
+                    Step(seq=event.seq, command="\n".join(map(str.strip, folders)), program=False, seconds=0.0, lean=True)
+                )
+        self._note_lost(programs)
         return chosen
 
     def _step(self, event: Event, *, program: bool, lean: bool) -> Step:
@@ -104,7 +108,7 @@ class Plan:
         return (max(ends) if ends else 0.0) - (event.started or 0.0)
 
     def _programs(self) -> dict[int, Event]:
-        """Events that ran a program to its end and left something."""
+        """Events that ran a program to its end; what one left outside the workspace (a cache in HOME) nobody sees."""
         found = {}
         for event in self.case.writers.runs:
             if event.source != "host":
@@ -112,7 +116,7 @@ class Plan:
             if event.failed:
                 how = event.exit_kind if event.exit_kind != "exited" else f"exit status {event.exit_code}"
                 self.left.append(Left(what=event.command[:120], why=f"it failed when it was recorded ({how})", seq=event.seq))
-            elif event.changes or event.seq in self._told:
+            else:
                 found[event.seq] = event
         return found
 
@@ -167,20 +171,26 @@ class Plan:
             return False
         if _INSTALL.search(event.command):
             if not self.installs:
-                why = "it installs packages, which the sandbox of a re-run does not repeat"
-                self.left.append(Left(what=event.command[:120], why=why, seq=event.seq))
+                self.left.append(Left(what=event.command[:120], why=NO_INSTALL, seq=event.seq))
             return self.installs
-        return bool(_SETUP.search(event.command)) or any(target.startswith("/") for target in reading.typed)
+        outside = any(target.startswith("/") for target in reading.typed)
+        return bool(_SETUP.search(event.command)) or outside or bool(_INTO_FILE.search(_without_heredocs(event.command)))
 
-    def _note_lost(self, lean: set[int]) -> None:
-        for seq in sorted(lean):
+    def _note_lost(self, programs: dict[int, Event]) -> None:
+        """Files that were there for a program and that no re-run can have."""
+        for seq in sorted(programs):
+            spoken = programs[seq].command + "\n".join(self._texts(seq).values())
             for path, writing in self._before(seq).items():
                 event = writing.event
-                quiet = posixpath.splitext(path)[1].lower() in (".log", ".txt", ".png", ".svg", ".pyc", ".md", ".pdf")
-                if writing.how == "program" and event.failed and not quiet:
+                if posixpath.splitext(path)[1].lower() in (".log", ".png", ".svg", ".pyc", ".md", ".pdf"):
+                    continue
+                why = ""
+                if writing.how == "program" and event.failed:
                     why = f"event {event.seq}, which failed, had left it for event {seq}"
-                    if not any(one.what == path for one in self.lost):
-                        self.lost.append(Left(what=path, why=why, seq=event.seq))
+                elif writing.how != "program" and not self._may_give(writing) and posixpath.basename(path) in spoken:
+                    why = f"it lies where results lie and no program wrote it, so it is not given to event {seq}"
+                if why and not any(one.what == path for one in self.lost):
+                    self.lost.append(Left(what=path, why=why, seq=event.seq))
 
     # -- what the host gives ------------------------------------------------------------------------------------------
 
@@ -207,7 +217,12 @@ class Plan:
         if is_result(writing.path) or writing.how == "program" or "__pycache__" in writing.path:
             return False
         # What changed while a command without a program ran may be the work of an earlier one in the background.
-        return writing.means != "shell command without a program"
+        return writing.means != WITHOUT_PROGRAM or not self._background(writing.event.seq)
+
+    def _background(self, seq: int) -> bool:
+        """Whether an earlier command had left a program running."""
+        runs = self.case.writers.runs
+        return any(event.seq < seq and _BACKGROUND.search(_without_heredocs(event.command)) for event in runs)
 
     def content(self, path: str, digest: str) -> bytes | None:
         """The file with this digest: the kept version, or the final file where it is the same."""
@@ -229,14 +244,20 @@ class Plan:
         """Every program text that a step can run: file (or `command N`) -> text, in the last version given."""
         found: dict[str, str] = {}
         for step in self.steps:
-            for path, digest in self.given(step.seq).items():
-                if is_code(path) and (content := self.content(path, digest)) is not None:
-                    found[path] = content.decode("utf-8", "replace")
-            reading = self.case.writers.readings[step.seq]
-            for target, text in reading.typed.items():
-                found[target] = text
-            for number, text in enumerate(reading.inline):
-                found[f"command {step.seq}.{number}"] = text
+            found.update(self._texts(step.seq))
+        return found
+
+    def _texts(self, seq: int) -> dict[str, str]:
+        """The program texts that event `seq` can run."""
+        found: dict[str, str] = {}
+        for path, digest in self.given(seq).items():
+            if is_code(path) and digest not in self._decoded and (content := self.content(path, digest)) is not None:
+                self._decoded[digest] = content.decode("utf-8", "replace")
+            if is_code(path) and digest in self._decoded:
+                found[path] = self._decoded[digest]
+        reading = self.case.writers.readings[seq]
+        found.update(reading.typed)
+        found.update({f"command {seq}.{number}": text for number, text in enumerate(reading.inline)})
         return found
 
     def clocks(self) -> list[Knob]:

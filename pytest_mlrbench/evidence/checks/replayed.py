@@ -17,12 +17,15 @@ from .data import RESULT_SUFFIXES, facts_of
 from .documents import Claim
 from .quantities import agree, numbers_in
 from .subject import read_text
+from .writers import WITHOUT_PROGRAM, Writing
 
 Key = tuple[str, tuple[str, ...], str]
 """File, names, statistic (`value` for what stands there)."""
 Values = Mapping[Key, tuple[float, ...]]
 SAME = 1e-6
 """Relative difference up to which two values are the same: what printing and summing in another order leave."""
+BYTES = 4 * 2**20
+"""Of one run's files are compared; an audit has a second for everything."""
 _TEXTS = (".txt", ".log", ".md", ".out")
 _TIMES = """
 time times timing timings timestamp microseconds milliseconds nanoseconds usec msec seconds second secs sec s ms
@@ -114,23 +117,54 @@ def _outputs(texts: dict[str, str]) -> Outputs:
 def of_attempt(trial_dir: Path, attempt: Attempt) -> Outputs:
     """What an attempt's programs wrote and printed; a printed output bears the name of the recorded one."""
     folder = trial_dir / ATTEMPTS / attempt.name
-    texts = {name: read_text(folder / "output" / name) for name in attempt.files if _suffix(name) in RESULT_SUFFIXES}
-    for ran in attempt.ran:
-        texts[printed(ran.seq)] = read_text(folder / ran.output) if ran.output else ""
+    places = {name: folder / "output" / name for name in attempt.files if _suffix(name) in RESULT_SUFFIXES}
+    places |= {printed(ran.seq): folder / ran.output for ran in attempt.ran if ran.output}
+    texts = {name: read_text(path, BYTES + 1) for name, path in places.items()}
+    left = BYTES
+    # The small ones first: tables and summaries before logs of every step.
+    for name in sorted(texts, key=lambda name: (len(texts[name]), name)):
+        left -= len(texts[name])
+        if left < 0:
+            del texts[name]
     return _outputs(texts)
 
 
-def recorded(case: Case, like: Outputs) -> Outputs:
-    """What the experiment itself left in the files that a re-run wrote too, and what its commands printed."""
+def recorded(case: Case, attempt: Attempt, like: Outputs) -> Outputs:
+    """What the experiment itself left in the files that `attempt` wrote too, and what its commands printed.
+
+    Only files whose last program was run again: what a failed or cut command left, no re-run can be held against. A file that was
+    typed over since then is compared, a document that was typed is not: it is where the claims stand.
+    """
     subject = case.subject
     texts: dict[str, str] = {}
     events = {printed(event.seq): event for event in subject.events if event.kind == "command"}
+    again = {ran.seq for ran in attempt.ran}
+    documents = {document.name for document in case.documents}
     for name in like.texts:
         if name in events:
             texts[name] = subject.output_text(events[name])
-        elif subject.experiment is not None and (subject.experiment / name).is_file():
+        elif subject.experiment is not None and _comparable(case, name, again, name in documents):
             texts[name] = read_text(subject.experiment / name)
     return _outputs(texts)
+
+
+def _comparable(case: Case, name: str, again: set[int], document: bool) -> bool:
+    last: Writing | None = None
+    for writing in case.writers.all:
+        if writing.path == name and (writing.how == "program" or writing.means == WITHOUT_PROGRAM):
+            last = writing
+    if last is None or (document and case.writers.last[name].how == "typed" and case.writers.last[name] is not last):
+        return False
+    return last.event.seq in again or (last.means == WITHOUT_PROGRAM and not last.event.failed)
+
+
+def versions(case: Case, key: Key) -> list[float]:
+    """The values of one key in every version of its file that a program of the run wrote, without sign."""
+    found: list[float] = []
+    for writing in case.writers.all:
+        if writing.path == key[0] and writing.how == "program" and (text := case.subject.version_text(writing.after)):
+            found += [abs(value) for value in values_of(key[0], text).get(key, ())]
+    return found
 
 
 def printed(seq: int) -> str:
@@ -221,7 +255,7 @@ def contradicted(one: Stated, outputs: Outputs) -> bool:
 def differs(case: Case, trial_dir: Path, attempt: Attempt) -> bool:
     """Whether a re-run leaves any claim without its number: then it is run again, and with every step."""
     after = of_attempt(trial_dir, attempt)
-    before = recorded(case, after)
+    before = recorded(case, attempt, after)
     pool = magnitudes(after)
     return any(contradicted(one, after) and not borne_out(one.claim, after, pool) for one in stated(case, before, [after]))
 

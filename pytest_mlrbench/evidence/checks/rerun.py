@@ -2,15 +2,17 @@
 
 Reads what the host stored (`rerun.json` and the attempts' files); runs nothing. Rules:
 - A claim that is a recorded value (same file, same keys) and that no re-run gives under any name is *contradicted*. It is a `fail`
-  when at least three re-runs with the recorded seeds agree with each other to a relative 1e-9, one of them on one thread; the
-  recorded value is more than 1 % off theirs and outside the range of the other seeds, widened by twice that range; the value is no
-  time or memory; the code decides nothing by the clock, and where it reads one at all the value has the name of a metric; machine,
-  image and Python are the experiment's; and no failed command had left files for later ones. Else it is a `warn`.
+  when at least three re-runs with the recorded seeds agree with each other to a tenth of a percent, one of them on one thread; the
+  recorded value is more than 1 % off theirs, outside the range of the other seeds, widened by twice that range, and outside what
+  earlier runs of the session wrote there; the value is no time or memory; the code decides nothing by the clock, and where it reads
+  one at all the value has the name of a metric; machine, image and Python are the experiment's; and every file that the program
+  had then could be given to it again. Else it is a `warn`.
 - Where re-runs differ among themselves, or a recorded value comes out again but other seeds give quite different ones: claims
   outside the range widened by twice itself are a `warn` when they are more than a fifth of those compared, and two at least.
-- Changed data: `fail` when every supervised metric that the re-runs reproduce stays the same to all digits with labels permuted and
-  with every column shuffled, although the program does not come to the same without the file; the file has 30 rows or more, the
-  code takes no data from a library, and the metrics have two different values at least. Weaker signs are a `warn`.
+- Changed data: `fail` when every supervised metric that the re-runs reproduce stays the same to all digits with labels permuted,
+  with every column shuffled and with every second row left out, although the program does not come to the same without the file;
+  the file has 30 rows or more, the code takes no data from a library, and the metrics have two different values at least. (A mean
+  as predictor survives every permutation, but not the loss of rows.) Weaker signs are a `warn`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...records import Finding, Quote, Severity
-from ..reruns import ATTEMPTS, Attempt, AttemptKind, DataFile, Rerun, read_rerun
+from ..reruns import ATTEMPTS, NO_COPY, NO_INSTALL, Attempt, AttemptKind, DataFile, Rerun, read_rerun
 from .case import Case, Check, Outcome, finding
 from .replayed import (
     METRICS,
@@ -35,12 +37,15 @@ from .replayed import (
     stated,
     timed,
     unmoved,
+    versions,
     words_of,
 )
 
 NAME = "rerun"
-AGREE = 1e-9
-"""Relative difference up to which re-runs agree with each other."""
+EQUAL = 1e-9
+"""Relative difference up to which a value is the same again."""
+AGREE = 1e-3
+"""Relative difference up to which re-runs agree: a tenth of APART, what another order of sums leaves of a metric."""
 APART = 0.01
 """Relative difference below which a contradiction may come of another order of sums, and stays a `warn`."""
 CONFIRMED = 3
@@ -79,7 +84,7 @@ def run(case: Case) -> Outcome:
     if not again.same:
         return Outcome([*findings, *_broken(rerun)], f"no evidence: {_why_not(rerun)}")
     after = [again.outputs[one.name] for one in again.same]
-    before = recorded(case, after[0])
+    before = recorded(case, again.same[0], after[0])
     claims = stated(case, before, after)
     findings += _contradictions(case, again, claims)
     findings += _outside(again, claims)
@@ -148,13 +153,13 @@ def _contradictions(case: Case, again: _Again, claims: list[Stated]) -> list[Fin
     findings = []
     for document in dict.fromkeys(one.document for one in wrong):
         mine = [one for one in wrong if one.document == document]
-        hard = [one for one in mine if not _excuses(again, one)]
+        hard = [one for one in mine if not _excuses(case, again, one)]
         if hard:
             findings.append(_contradiction(again, hard, len(claims), "fail", ""))
             continue
         deterministic = [one for one in mine if _agreed(again, one.key)]
         if deterministic:
-            why = _excuses(again, deterministic[0])
+            why = _excuses(case, again, deterministic[0])
             findings.append(_contradiction(again, deterministic, len(claims), "warn", f" (a warning only: {why})"))
     return findings
 
@@ -165,7 +170,7 @@ def _agreed(again: _Again, key: Key) -> bool:
     return len(values) > 1 and all(equal(values[0], value, AGREE) for value in values[1:])
 
 
-def _excuses(again: _Again, one: Stated) -> str:
+def _excuses(case: Case, again: _Again, one: Stated) -> str:
     """Why a contradicted claim may still be honest; empty when nothing speaks for it."""
     rerun = again.rerun
     if len(again.same) < CONFIRMED:
@@ -179,14 +184,18 @@ def _excuses(again: _Again, one: Stated) -> str:
         return f"the code decides by the clock in {rerun.clocks[0].file}:{rerun.clocks[0].line}"
     if rerun.times and not words_of(one.key) & METRICS:
         return "the code reads clocks or the machine's state, and the value has no metric's name"
-    if rerun.lost:
-        return f"{rerun.lost[0].what}: {rerun.lost[0].why}"
+    gone = [*rerun.lost, *(left for left in rerun.left if left.what and left.why.startswith((NO_COPY, NO_INSTALL)))]
+    if gone:
+        return f"{gone[0].what.splitlines()[0]}: {gone[0].why}"
     different = [sentence for made in again.same for sentence in made.differs]
     if different:
         return f"the sandbox was another one: {different[0]}"
     low, high = _range(again, one.key, (nearest,))
     if low <= one.recorded <= high:
         return "other seeds give values around it"
+    earlier = versions(case, one.key)
+    if len(earlier) > 1 and min(earlier) <= one.recorded <= max(earlier):
+        return "it lies among the values that earlier runs of the session wrote there"
     return ""
 
 
@@ -252,7 +261,7 @@ def _outside(again: _Again, claims: list[Stated]) -> list[Finding]:
     for one in claims:
         runs = seeds if len(seeds) >= 2 else again.same
         values = [again.outputs[made.name].values.get(one.key) for made in runs]
-        if len(values) < 2 or any(value is None for value in values) or all(equal(values[0], value, AGREE) for value in values):
+        if len(values) < 2 or any(value is None for value in values) or all(equal(values[0], value, EQUAL) for value in values):
             continue
         if again.rerun.times and not words_of(one.key) & METRICS:
             continue  # it may be a time by another name
@@ -305,7 +314,9 @@ def _interventions(case: Case, again: _Again, before: Outputs) -> list[Finding]:
     data = [one for one in again.rerun.data if one.path in made[changes[-1]].changed]
     rows = max((one.rows for one in data), default=0)
     # Two values at least: a single one may be that of a constant predictor, which no permutation moves.
-    certain = needed and "shuffled" in still and rows >= ROWS and not again.rerun.other_data and len(values) >= 2
+    certain = (
+        needed and {"shuffled", "truncated"} <= set(still) and rows >= ROWS and not again.rerun.other_data and len(values) >= 2
+    )
     severity: Severity = "fail" if certain else "warn"
     return [_unmoved_finding(again, made, still, told, data, severity, needed)]
 
@@ -317,7 +328,7 @@ def _steady(again: _Again, before: Outputs) -> Outputs:
     kept = {
         key: values
         for key, values in first.values.items()
-        if not timed(key) and all(equal(values, other.values.get(key), AGREE) for other in everyone)
+        if not timed(key) and all(equal(values, other.values.get(key), EQUAL) for other in everyone)
     }
     return Outputs(first.texts, kept)
 
