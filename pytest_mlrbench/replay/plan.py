@@ -87,10 +87,8 @@ class Plan:
                 chosen.append(self._step(event, program=False, lean=True))
             elif event.seq <= last and (folders := _FOLDERS.findall(_without_heredocs(event.command))):
                 # Of a command that failed or typed results, only the empty folders are made: later programs may count on them.
-                chosen.append(
                 made = "\n".join(map(str.strip, folders))
                 chosen.append(Step(seq=event.seq, command=made, program=False, seconds=0.0, lean=True))
-                )
         self._note_lost(programs)
         return chosen
 
