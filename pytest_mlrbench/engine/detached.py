@@ -189,9 +189,11 @@ def _failure(trial: Path, status: int) -> Exception:
         tail = (trial / "runner.log").read_text(encoding="utf-8", errors="replace")[-800:].strip()
     except OSError:
         tail = ""
+    name = trial.parent.name if trial.name == ATTEMPTS else trial.name
     how = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return InfrastructureError(
-        f"the runner of {trial.name} was {how}; run again with the same --mlr-run= to redo it" + (f"\n{tail}" if tail else "")
+        f"the {'rerunner' if trial.name == ATTEMPTS else 'runner'} of {name} was {how}; run again with the same --mlr-run= to redo it"
+        + (f"\n{tail}" if tail else "")
     )
 
 
