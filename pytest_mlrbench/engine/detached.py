@@ -191,9 +191,9 @@ def _failure(trial: Path, status: int) -> Exception:
         tail = ""
     name = trial.parent.name if trial.name == ATTEMPTS else trial.name
     how = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    who = "rerunner" if trial.name == ATTEMPTS else "runner"
     return InfrastructureError(
-        f"the {'rerunner' if trial.name == ATTEMPTS else 'runner'} of {name} was {how}; run again with the same --mlr-run= to redo it"
-        + (f"\n{tail}" if tail else "")
+        f"the {who} of {name} was {how}; run again with the same --mlr-run= to redo it" + (f"\n{tail}" if tail else "")
     )
 
 
