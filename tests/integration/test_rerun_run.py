@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pytest_mlrbench.cli import main
 from pytest_mlrbench.evidence.reruns import RERUN, read_rerun
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.results.store import RunStore
@@ -17,7 +18,7 @@ COMMON = (*ARGUMENTS, "-n", "0", "-p", "no:cacheprovider")
 KEY = TrialKey("iclr2025_wsl", "experiment")
 
 
-def test_an_honest_experiment_is_run_again_and_verified(tmp_path: Path):
+def test_an_honest_experiment_is_run_again_and_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     code, output = run(tmp_path, *COMMON)
     assert code == 0, output
     assert "to run again (--mlr-rerun=all): 1 experiment" in output
@@ -32,6 +33,9 @@ def test_an_honest_experiment_is_run_again_and_verified(tmp_path: Path):
     assert [one.severity for one in record.findings if one.check == "rerun"] == ["info"]
     assert not (store.trial(KEY) / "work").exists()
     assert not (store.trial(KEY) / "rerun" / "runner.json").exists()
+    shutil.copytree(store.trial(KEY), tmp_path / "copy")
+    assert main(["check", str(tmp_path / "copy"), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["coverage"]["rerun"] == "done"
 
 
 def test_a_fabricated_experiment_has_nothing_that_could_be_run_again(tmp_path: Path):
@@ -100,15 +104,3 @@ def test_an_unknown_choice_is_a_usage_error(tmp_path: Path, bad: str):
     code, output = run(tmp_path, *COMMON, f"--mlr-rerun={bad}")
     assert code == 4
     assert "valid: off, sample, all" in output
-
-
-def test_a_stored_rerun_is_read_by_check(tmp_path: Path):
-    from pytest_mlrbench.cli import main
-
-    code, output = run(tmp_path, *COMMON)
-    assert code == 0, output
-    trial = tmp_path / "run" / "trials" / str(KEY)
-    shutil.copytree(trial, tmp_path / "copy")
-    rerun = json.loads((tmp_path / "copy" / RERUN).read_text())
-    assert rerun["format"] == 1
-    assert main(["check", str(tmp_path / "copy")]) == 0
