@@ -8,34 +8,28 @@ import json
 import os
 import posixpath
 import random
-import shlex
 import shutil
-import stat
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..evidence.checks import replayed
 from ..evidence.checks.case import Case
-from ..evidence.checks.data import RESULT_SUFFIXES
-from ..evidence.checks.subject import Subject, files_below, read_bytes
-from ..evidence.checks.writers import SOURCE_SUFFIXES
+from ..evidence.checks.subject import Subject
 from ..evidence.events import read_events
 from ..evidence.ledger import Ledger
-from ..evidence.reruns import ATTEMPTS, NO_COPY, Attempt, AttemptKind, DataFile, Knob, Left, Ran, Rerun, Step
+from ..evidence.reruns import ATTEMPTS, Attempt, AttemptKind, DataFile, Knob, Left, Ran, Rerun, Step
 from ..sandboxes.base import ExecResult, Sandbox
-from ..sandboxes.common import components, machine
-from ..sandboxes.nofollow import open_folder
+from ..sandboxes.common import machine
 from . import data
 from .plan import Plan, is_code, is_result
 from .seeds import shift_command, shift_text
+from .workspace import Change, Work, keep, shift_bytes
 
 SEEDS = 3
 """Other seeds that are tried."""
-KEPT = 8 * 2**20
-"""Bytes of the largest output file of an attempt that is kept."""
 FACTOR, MARGIN = 3.0, 60.0
 """A command may take so many times its recorded duration, and so many seconds more (another load, a cold cache)."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"), "1")
@@ -52,17 +46,6 @@ class Limit:
     """All attempts together."""
     factor: float = FACTOR
     margin: float = MARGIN
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is different in one attempt."""
-
-    offset: int = 0
-    """Added to every seed; 0 leaves them."""
-    data: str = ""
-    """permuted, shuffled, truncated or absent; empty leaves the data."""
-    env: dict[str, str] = field(default_factory=dict)
 
 
 class Replayer:
@@ -151,7 +134,7 @@ class Replayer:
         for step in self.plan.steps:
             for path, digest in self.plan.given(step.seq).items():
                 if not knobs and (content := self.plan.content(path, digest)) is not None:
-                    knobs += _shift(path, content, offset)[1]
+                    knobs += shift_bytes(path, content, offset)[1]
         return bool(knobs)
 
     async def _interventions(self) -> None:
@@ -212,7 +195,7 @@ class Replayer:
         for place in (folder, self.workspace):
             shutil.rmtree(place, ignore_errors=True)
             os.makedirs(place)  # noqa: PTH103 - of this process alone, nothing to wait for
-        work = _Work(self, change)
+        work = Work(self, change)
         work.prepare(self.workspace, steps[0].seq)
         ledger = Ledger(folder, self.workspace)
         sandbox = self._make_sandbox(name, change.env)
@@ -240,7 +223,7 @@ class Replayer:
                     await work.change_made(ledger, sandbox, step.seq)
         finally:
             await sandbox.close()
-        files = _keep(folder, self.workspace, work)
+        files = keep(folder, self.workspace, work)
         shutil.rmtree(folder / "evidence" / "versions", ignore_errors=True)
         shutil.rmtree(self.workspace, ignore_errors=True)
         return Attempt(
@@ -316,111 +299,6 @@ class Replayer:
             return content  # a program wrote something else into it this time
 
 
-class _Work:
-    """The workspace of one attempt: what the host puts into it, and when."""
-
-    def __init__(self, replayer: Replayer, change: Change) -> None:
-        self._replayer = replayer
-        self._plan = replayer.plan
-        self._change = change
-        self._there: dict[str, str] = {}
-        self._data = {one.path: one for one in replayer.data}
-        self.knobs: list[Knob] = []
-        self.changed: set[str] = set()
-        self.placed: set[str] = set()
-
-    def prepare(self, workspace: Path, seq: int) -> None:
-        """Everything that the first step is given; the folder is empty and nothing runs in it yet."""
-        given = self._plan.given(seq)
-        for path, content in self._contents(given):
-            target = workspace / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        for folder in self._plan.folders(seq):
-            (workspace / folder).mkdir(parents=True, exist_ok=True)
-        self._there = given
-
-    async def restore(self, ledger: Ledger, sandbox: Sandbox, seq: int) -> None:
-        """What was edited or brought since the last step."""
-        given = self._plan.given(seq)
-        new = {path: digest for path, digest in given.items() if self._there.get(path) != digest}
-        folders = self._plan.folders(seq)
-        if folders:
-            command = "mkdir -p -- " + " ".join(shlex.quote(f"./{folder}") for folder in folders)
-            await sandbox.exec(command, timeout=60, output=ledger.trial_dir / "folders.log")
-        for path, content in self._contents(new):
-            await ledger.write(sandbox, path, content, tool="restored")
-        self._there = given
-
-    async def change_made(self, ledger: Ledger, sandbox: Sandbox, seq: int) -> None:
-        """Change the data files that the step just made."""
-        for one in self._data.values():
-            if not self._change.data or one.made_by != seq:
-                continue
-            content = _inside(self._replayer.workspace, one.path)
-            if content is None:
-                continue
-            new = self._replayer.changed_data(one.path, content, self._change.data)
-            self.changed.add(one.path)
-            if new is None:
-                command = f"rm -f -- {shlex.quote('./' + one.path)}"
-                await sandbox.exec(command, timeout=60, output=ledger.trial_dir / "folders.log")
-            else:
-                await ledger.write(sandbox, one.path, new, tool="restored")
-
-    def _contents(self, wanted: dict[str, str]) -> Iterable[tuple[str, bytes]]:
-        for path, digest in wanted.items():
-            content = self._plan.content(path, digest) if _sound(path) else None
-            if content is None:
-                left = Left(what=path, why=NO_COPY)
-                if left not in self._plan.left:
-                    self._plan.left.append(left)
-                continue
-            if self._change.offset:
-                content, knobs = _shift(path, content, self._change.offset)
-                self.knobs += knobs
-            one = self._data.get(path)
-            if self._change.data and one is not None and one.made_by is None:
-                self.changed.add(path)
-                changed = self._replayer.changed_data(path, content, self._change.data)
-                if changed is None:
-                    continue
-                content = changed
-            self.placed.add(path)
-            yield path, content
-
-
-def _shift(path: str, content: bytes, offset: int) -> tuple[bytes, list[Knob]]:
-    if posixpath.splitext(path)[1].lower() not in (*SOURCE_SUFFIXES, ".json") or len(content) > 2**20:
-        return content, []
-    try:
-        text, knobs = shift_text(path, content.decode(), offset)
-    except UnicodeDecodeError:
-        return content, []
-    return (text.encode(), knobs) if knobs else (content, [])
-
-
-def _inside(workspace: Path, path: str) -> bytes | None:
-    """A file of the workspace that a program made, following no link on the way; None for what is no regular file there."""
-    parts = components(path)
-    try:
-        with open_folder(workspace, parts[:-1], make=False) as folder:
-            descriptor = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-            with os.fdopen(descriptor, "rb") as file:
-                regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-                return file.read(data.MAX_BYTES) if regular else None
-    except OSError:
-        return None
-
-
-def _sound(path: str) -> bool:
-    """Whether a recorded path can be written again."""
-    try:
-        return bool(components(path))
-    except ValueError:
-        return False
-
-
 def _shape(path: str, content: bytes) -> data.Shape | None:
     return data.shape(path, content) if 0 < len(content) <= data.MAX_BYTES else None
 
@@ -428,27 +306,6 @@ def _shape(path: str, content: bytes) -> data.Shape | None:
 def _ran(step: Step, result: ExecResult, output: str) -> Ran:
     seconds = round(result.finished - result.started, 3)
     return Ran(seq=step.seq, exit_kind=result.kind, exit_code=result.exit_code, seconds=seconds, output=output)
-
-
-def _keep(folder: Path, workspace: Path, work: _Work) -> list[str]:
-    """Copy what the programs of an attempt wrote (files with numbers, of a bounded size) beside its ledger; returns their names."""
-    kept: list[str] = []
-    for path in files_below(workspace):
-        name = path.relative_to(workspace).as_posix()
-        ours = name in work.placed or name in work.changed or name.startswith("inputs/")
-        if path.suffix.lower() not in RESULT_SUFFIXES or ours or not _sound(name):
-            continue
-        try:
-            small = path.stat().st_size <= KEPT
-        except OSError:
-            continue
-        content = read_bytes(path, KEPT) if small else None
-        if content is not None and len(kept) < 500:
-            target = folder / "output" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-            kept.append(name)
-    return sorted(kept)
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
