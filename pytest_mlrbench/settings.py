@@ -82,6 +82,8 @@ class Settings(Frozen):
     memory: int = 16 * 2**30
     """Bytes."""
     cpus: float = 4.0
+    rerun: Literal["off", "sample", "all"] = "off"
+    """Which experiments are run again in a clean sandbox (engine.core.rerun_chosen)."""
     min: dict[str, float] = Field(default_factory=dict)
     """Dimension -> least panel score."""
     require: Literal["verified"] | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import hashlib
 import shutil
 import time
 import traceback
@@ -31,6 +32,8 @@ from .sources import Sources
 
 FINISHED = ("done", "failed")
 """What a resumed run keeps; errors and skips are done again."""
+RERUN_ONE_IN = 10
+"""--mlr-rerun=sample runs one experiment in so many again."""
 TEXT_STAGE_FILE = 32 * 2**20
 """Bytes of the largest file kept of a text stage: a paper's figures have up to 20 MiB, and no such stage makes data."""
 
@@ -51,6 +54,7 @@ class Engine:
         self._grader = Grader(settings, store, resources)
         self._detached = Detached(settings, store, resources)
         self._outputs: dict[TrialKey, asyncio.Task[StageResult]] = {}
+        self._reruns: dict[TrialKey, asyncio.Task[None]] = {}
         self._records: dict[TrialKey, asyncio.Task[TrialRecord]] = {}
 
     # -- single flight ------------------------------------------------------------------------------------------------
@@ -78,7 +82,7 @@ class Engine:
 
     async def close(self, *, stop_runners: bool) -> None:
         """Cancel what is in flight; stop the runners, or leave them to be adopted."""
-        tasks = [*self._records.values(), *self._outputs.values()]
+        tasks = [*self._records.values(), *self._outputs.values(), *self._reruns.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -123,6 +127,7 @@ class Engine:
                 }
             )
             if result.status == "done":
+                await self._rerun(key)
                 task = self.task(key.task)
                 record = await self._grader.grade(key, base, task, inputs)
             else:
@@ -150,6 +155,20 @@ class Engine:
         if task is None:
             raise ConfigError(f"unknown task {name!r}; `mlrbench tasks` lists all")
         return task.with_text(self.settings.tasks)
+
+    async def _rerun(self, key: TrialKey) -> None:
+        """Run the experiment of `key`'s chain again where that was asked for; its audit, and its paper's, read what came of it."""
+        experiment = key.at("experiment")
+        own = key.stage == "experiment" or (key.stage in ("paper", "end2end") and self.sources.own)
+        if not own or not rerun_chosen(self.settings, experiment):
+            return
+        if experiment not in self._reruns:
+            self._reruns[experiment] = asyncio.create_task(self._run_again(experiment), name=f"rerun {experiment}")
+        await asyncio.shield(self._reruns[experiment])
+
+    async def _run_again(self, key: TrialKey) -> None:
+        if (await self.output(key)).status == "done":
+            await self._detached.rerun(key, (await self.inputs(key))[0])
 
     # -- inputs and output --------------------------------------------------------------------------------------------
 
@@ -235,6 +254,14 @@ class Engine:
                 "environment": {"left_out": left_out} if left_out else {},
             }
         )
+
+
+def rerun_chosen(settings: Settings, key: TrialKey) -> bool:
+    """Whether --mlr-rerun speaks of this experiment; `sample` draws one in RERUN_ONE_IN by the run's seed and the trial's key."""
+    if settings.rerun != "sample":
+        return settings.rerun == "all"
+    drawn = hashlib.sha256(f"rerun {settings.seed} {key}".encode()).digest()
+    return int.from_bytes(drawn[:8], "big") % RERUN_ONE_IN == 0
 
 
 def fresh_directory(path: Path) -> None:

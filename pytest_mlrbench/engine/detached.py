@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import errors
 from ..errors import BudgetSpent, InfrastructureError, MLRBenchError
+from ..evidence.reruns import ATTEMPTS, RERUN
 from ..hostlocks import HostLock
 from ..keys import TrialKey
 from ..records import StageResult
@@ -24,6 +25,8 @@ from ..settings import Settings
 from .lock import alive
 from .places import Place
 from .resources import Resources
+
+Result = TypeVar("Result")
 
 POLL = 0.1
 """Seconds between looks at a runner (an adopted one is not our child, so its end is not reported to us)."""
@@ -50,8 +53,7 @@ class Detached:
         """The experiment's result. Raises what ended the runner: InfrastructureError, NotDone or ConfigError."""
         self._waiting += 1
         try:
-            expected = await asyncio.to_thread(self._resources.estimates.seconds, key)
-            async with self._place(key, expected) as place, self._resources.runner_permit():
+            async with self._place(key, self._store.trial(key)) as place, self._resources.runner_permit():
                 with self._resources.budget_share(self._waiting) as share:
                     paid = self._paid_before.get(key, self._resources.calls.spent(str(key)).cost)
                     try:
@@ -73,19 +75,43 @@ class Detached:
             self._waiting -= 1
 
     @contextlib.asynccontextmanager
-    async def _place(self, key: TrialKey, expected: float) -> AsyncIterator[Place]:
-        """A slot and GPUs; a runner that an earlier engine left alive has its own."""
-        if alive(read_owner(self._store.trial(key))):
+    async def _place(self, key: TrialKey, home: Path) -> AsyncIterator[Place]:
+        """A slot and GPUs for a process in `home`; one that an earlier engine left alive there has its own."""
+        if alive(read_owner(home)):
             yield Place()
             return
+        expected = await asyncio.to_thread(self._resources.estimates.seconds, key)
         async with self._resources.places.place(str(key), expected) as place:
             yield place
 
+    async def rerun(self, key: TrialKey, inputs: dict[str, Path]) -> None:
+        """See to it that `rerun.json` of a done experiment is there. Raises what ended the rerunner."""
+        home = self._store.trial(key) / ATTEMPTS
+        done = home.parent / RERUN
+        if await asyncio.to_thread(done.exists):
+            return
+        async with self._place(key, home) as place:
+            await asyncio.to_thread(home.mkdir, exist_ok=True)
+            await self._carried("rerunner", home, lambda: done.exists() or None, key, inputs, None, place)
+
     async def _run(self, key: TrialKey, inputs: dict[str, Path], share: float | None, place: Place) -> StageResult:
         trial = self._store.trial(key)
+        return await self._carried("runner", trial, lambda: self._store.stage_result(key), key, inputs, share, place)
+
+    async def _carried(
+        self,
+        module: str,
+        trial: Path,
+        look: Callable[[], Result | None],
+        key: TrialKey,
+        inputs: dict[str, Path],
+        share: float | None,
+        place: Place,
+    ) -> Result:
+        """What `look` finds once a process of `module` has done its work in `trial`: a new one, or one that lives already."""
         status = TAKEN
         for _ in range(3):
-            result = await asyncio.to_thread(self._store.stage_result, key)
+            result = await asyncio.to_thread(look)
             if result is not None:
                 return result
             owner = read_owner(trial)
@@ -95,15 +121,17 @@ class Detached:
                 if (trial / "runner-error.json").exists():
                     break
                 continue  # it left its result, or was killed and is started anew
-            status = await self._start(trial, key, inputs, share, place)
+            status = await self._start(module, trial, key, inputs, share, place)
             if status != TAKEN:
                 break
-        result = await asyncio.to_thread(self._store.stage_result, key)
+        result = await asyncio.to_thread(look)
         if result is None:
             raise _failure(trial, status)
         return result
 
-    async def _start(self, trial: Path, key: TrialKey, inputs: dict[str, Path], share: float | None, place: Place) -> int:
+    async def _start(
+        self, module: str, trial: Path, key: TrialKey, inputs: dict[str, Path], share: float | None, place: Place
+    ) -> int:
         spec = {
             "settings": self._settings.model_dump(mode="json"),
             "key": str(key),
@@ -119,7 +147,7 @@ class Detached:
             # A session of its own: neither the terminal's Ctrl-C nor its hang-up reaches the experiment.
             # Not asyncio's subprocess: its transport kills the child when the engine's loop closes.
             process = subprocess.Popen(  # noqa: ASYNC220
-                [sys.executable, "-P", "-m", "pytest_mlrbench.engine.runner", str(trial)],
+                [sys.executable, "-P", "-m", f"pytest_mlrbench.engine.{module}", str(trial)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -146,9 +174,10 @@ def read_owner(trial: Path) -> dict[str, Any]:
 
 
 def live_runners(store: RunStore) -> list[tuple[TrialKey, dict[str, Any]]]:
-    """Trial and `runner.json` of every runner of this run that still runs on this host."""
+    """Trial and `runner.json` of every runner and rerunner of this run that still runs on this host."""
     keys = store.keys()
-    owners = [(key, read_owner(store.trial(key))) for key in keys if key.stage == "experiment"]
+    experiments = [(key, store.trial(key)) for key in keys if key.stage == "experiment"]
+    owners = [(key, read_owner(home)) for key, trial in experiments for home in (trial, trial / ATTEMPTS)]
     return [(key, owner) for key, owner in owners if owner and alive(owner)]
 
 
@@ -179,14 +208,17 @@ def _failure(trial: Path, status: int) -> Exception:
         tail = (trial / "runner.log").read_text(encoding="utf-8", errors="replace")[-800:].strip()
     except OSError:
         tail = ""
+    name = trial.parent.name if trial.name == ATTEMPTS else trial.name
     how = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    who = "rerunner" if trial.name == ATTEMPTS else "runner"
     return InfrastructureError(
-        f"the runner of {trial.name} was {how}; run again with the same --mlr-run= to redo it" + (f"\n{tail}" if tail else "")
+        f"the {who} of {name} was {how}; run again with the same --mlr-run= to redo it" + (f"\n{tail}" if tail else "")
     )
 
 
 def clear_attempt(trial: Path) -> None:
     """Remove what a cut attempt left: its evidence would contradict the next attempt's."""
-    for name in ("work", "evidence", ".staging"):
+    for name in ("work", "evidence", ".staging", ATTEMPTS):
         shutil.rmtree(trial / name, ignore_errors=True)
-    (trial / "evidence.jsonl").unlink(missing_ok=True)
+    for name in ("evidence.jsonl", RERUN):
+        (trial / name).unlink(missing_ok=True)

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..evidence.reruns import RERUN
 from ..judging.form import form_protocol
 from ..keys import STAGES as STAGE_NAMES
 from ..keys import TrialKey
@@ -18,7 +19,7 @@ from ..stages.prompts import prompt_digest, prompt_names
 from ..stages.rubric import load_rubric
 from ..stages.stage import STAGES
 from ..tasks.catalogue import load_tasks, task_digest
-from .core import FINISHED
+from .core import FINISHED, rerun_chosen
 from .grading import form_judges, form_rubric
 from .sources import Sources
 
@@ -78,6 +79,8 @@ class Plan:
     """Stage -> trials whose output has to be made, inputs that were not selected included."""
     grade: Counter[str]
     """Stage -> trials to be judged and audited."""
+    rerun: int = 0
+    """Experiments that --mlr-rerun chose and that have not been run again."""
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -102,8 +105,11 @@ def make_plan(settings: Settings, store: RunStore, sources: Sources, keys: Seque
     for key in todo:
         need(key)
     make = Counter(key.stage for key in outputs if key.stage != "end2end")
-    plan = Plan(keys, len(keys) - len(todo), make, grade)
-    return Plan(keys, plan.done, make, grade, _lines(settings, plan, before))
+    stages = ("experiment", "paper", "end2end") if sources.own else ("experiment",)
+    chains = {key.at("experiment") for key in todo if key.stage in stages}
+    again = sum(rerun_chosen(settings, key) and not (store.trial(key) / RERUN).exists() for key in chains)
+    plan = Plan(keys, len(keys) - len(todo), make, grade, again)
+    return replace(plan, lines=_lines(settings, plan, before))
 
 
 def _finished(store: RunStore, key: TrialKey) -> bool:
@@ -127,6 +133,10 @@ def _lines(settings: Settings, plan: Plan, before: Spent) -> list[str]:
         f"mlrbench: model {settings.model}, agent {settings.agent}, coder {settings.coder}, sandbox {settings.sandbox}, "
         f"mode {settings.mode}, texts {'ours' if not settings.tasks else settings.tasks}; run {settings.run}",
     ]
+    if again := plan.rerun:
+        hours = again * settings.stage_timeout("experiment") / 3600
+        few = f"{again} experiment{'s' * (again != 1)}"
+        lines.append(f"mlrbench: to run again (--mlr-rerun={settings.rerun}): {few}, {hours:.1f} h of sandbox time at most")
     calls, cost, unknown = expected(settings, plan)
     budget = "no budget limit" if settings.budget is None else f"budget {usd(settings.budget)}, {usd(before.cost)} spent before"
     if calls[1] == 0:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from ..results.calls import CallLog
 from ..results.store import RunStore, file_digests, write_atomic
 from ..sandboxes import open_sandbox
 from ..sandboxes.base import Limits, SandboxSpec
+from ..sandboxes.common import machine
 from ..sandboxes.export import export_workspace
 from ..settings import Settings
 from ..stages.stage import missing_outputs
@@ -110,7 +112,7 @@ class Runner:
                 "spent": models.spent,
                 "not_shown": context.not_shown,
                 "files": file_digests(self.store.output(self.key)),
-                "environment": {**environment, "left_out": left_out},
+                "environment": {**environment, "machine": machine(), "left_out": left_out},
             }
         )
         self.store.write_stage_result(self.key, result)
@@ -149,15 +151,15 @@ def _claim(trial: Path) -> bool:
     return False
 
 
-async def _main(trial: Path) -> int:
+async def _main(trial: Path, work: Callable[[Path], Awaitable[object]], name: str) -> int:
     task = asyncio.current_task()
     assert task is not None
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(signum, task.cancel)
     try:
-        await Runner(trial).run()
+        await work(trial)
     except asyncio.CancelledError:
-        _tell(trial, NotDone("the experiment was stopped"))
+        _tell(trial, NotDone(f"{name} was stopped"))
         return 1
     except MLRBenchError as error:
         _tell(trial, error)
@@ -178,13 +180,18 @@ def _tell(trial: Path, error: MLRBenchError) -> None:
 
 
 def main() -> None:
+    main_of(lambda trial: Runner(trial).run(), "the experiment")
+
+
+def main_of(work: Callable[[Path], Awaitable[object]], name: str) -> None:
+    """Do `work` in the folder on the command line, as its one live owner; ends the process."""
     trial = Path(sys.argv[1])
     spec = json.loads((trial / "runner-spec.json").read_text(encoding="utf-8"))
     sys.path.extend(entry for entry in spec["path"] if entry not in sys.path)
     if not _claim(trial):
         sys.exit(TAKEN)
     try:
-        sys.exit(asyncio.run(_main(trial)))
+        sys.exit(asyncio.run(_main(trial, work, name)))
     finally:
         (trial / "runner.json").unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import signal
 import stat
 import time
@@ -136,6 +137,16 @@ def environment(limits: Limits) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"), threads),
     }
+
+
+def machine() -> str:
+    """The processor, as the kernel names it: results to the last digit may depend on it (vector widths, order of sums)."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.lower().startswith(("model name", "cpu part", "cpu model")))
+    return next(names, "") or platform.machine()
 
 
 def used_bytes(folder: Path, enough: int, max_entries: int = 200_000) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_mlrbench.engine.core import rerun_chosen
 from pytest_mlrbench.engine.planning import expected, make_plan, provenance
 from pytest_mlrbench.engine.sources import Sources
 from pytest_mlrbench.errors import ConfigError, NotDone
@@ -158,3 +159,27 @@ class TestDraw:
     def test_a_pool_with_end2end_mode_is_refused(self, tmp_path):
         with pytest.raises(ConfigError, match="--mlr-inputs belongs to --mlr-mode=stepwise"):
             Sources(settings(tmp_path / "run", inputs=tuple(self.pool(tmp_path, 1)), mode="end2end"))
+
+
+def test_experiments_to_run_again_are_counted_with_their_hours_until_they_are(tmp_path):
+    chosen = settings(tmp_path, rerun="all", timeout={"experiment": 7200.0})
+    keys = (TrialKey(TASK, "experiment"), TrialKey(TASK, "paper"), TrialKey("iclr2025_dl4c", "idea"))
+    plan = plan_of(chosen, *keys)
+    assert plan.rerun == 1
+    assert "mlrbench: to run again (--mlr-rerun=all): 1 experiment, 2.0 h of sandbox time at most" in plan.lines
+    trial = RunStore(tmp_path).trial(keys[0])
+    trial.mkdir(parents=True)
+    (trial / "rerun.json").write_text("{}")
+    assert plan_of(chosen, *keys).rerun == 0
+    assert plan_of(settings(tmp_path), *keys).rerun == 0
+
+
+def test_a_sample_is_one_in_ten_the_same_every_time_and_another_for_another_seed(tmp_path):
+    keys = [TrialKey(f"task{number}", "experiment") for number in range(2000)]
+
+    def drawn(seed: int) -> list[TrialKey]:
+        chosen = settings(tmp_path, rerun="sample", seed=seed)
+        return [key for key in keys if rerun_chosen(chosen, key)]
+
+    assert drawn(0) == drawn(0) != drawn(1)
+    assert 150 < len(drawn(0)) < 250  # binomial(2000, 0.1): 200, SD 13.4

@@ -23,6 +23,7 @@ from . import (
     outputs,
     prose,
     provenance,
+    rerun,
     seeds,
     timing,
     work,
@@ -33,6 +34,7 @@ from .subject import Subject, subject_of_trial
 CHECKS: tuple[Check, ...] = (
     claims.CHECK,
     contradiction.CHECK,
+    rerun.CHECK,
     numbers.CHECK,
     provenance.CHECK,
     failure.CHECK,

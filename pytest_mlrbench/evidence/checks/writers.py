@@ -13,6 +13,8 @@ from .subject import Subject
 SOURCE_SUFFIXES = frozenset(
     (".py", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".ipynb", ".js", ".c", ".cpp", ".rb", ".pl")
 )
+WITHOUT_PROGRAM = "shell command without a program"
+"""`Writing.means` of what changed while only commands like `head a > b` or `sleep 60` ran."""
 How = Literal["typed", "program", "copied", "unknown"]
 
 
@@ -126,7 +128,7 @@ def _attribute(event: Event, reading: Reading, path: str, after: str | None, by_
         return Writing(path, "program", event, reading.programs[-1], after)
     if reading.edits:
         return Writing(path, "typed", event, "edited in place by a shell command", after)
-    return Writing(path, "copied" if reading.copies else "typed", event, "shell command without a program", after)
+    return Writing(path, "copied" if reading.copies else "typed", event, WITHOUT_PROGRAM, after)
 
 
 def plain(text: str) -> str:
