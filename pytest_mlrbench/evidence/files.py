@@ -1,4 +1,4 @@
-"""Bounded reading of folders that nobody vouches for: the walk over files, and content at head and tail; links are never followed."""
+"""Bounded reading of folders that nobody vouches for: the walk over files, content at head and tail; no link is followed."""
 
 import os
 import stat

@@ -76,10 +76,8 @@ def hunks(body: str) -> list[tuple[str, str, bool]]:
 
 def after_patch(command: str) -> str:
     """What a command does beside the patch that it holds: the lines after the patch and its heredoc's end."""
-    last = None
-    for last in PATCH_END.finditer(command):
-        pass
-    rest = command[last.end() :].lstrip("\"' \n") if last is not None else ""
+    ends = [match.end() for match in PATCH_END.finditer(command)]
+    rest = command[ends[-1] :].lstrip("\"' \n") if ends else ""
     words = rest.split(maxsplit=1)
     if words and re.fullmatch(r"[A-Z_]{1,20}[)\"']*", words[0]):
         rest = words[1] if len(words) > 1 else ""

@@ -29,12 +29,11 @@ TIMES = ("timestamp", "time", "created_at", "ts", "event.timestamp", "startTime"
 
 def read_actions(text: str) -> list[Action]:
     """The tool calls of a log with their outputs, in order; empty for any other text."""
-    readings = documents(text)
     best: list[Action] = []
-    for records in readings:
+    for records in documents(text):
         found = _Reader().read(records)
         best = found if len(found) > len(best) else best
-    return best if best or readings else transcript(text)
+    return best or transcript(text)
 
 
 @dataclass

@@ -87,7 +87,7 @@ def find_log(root: Path, results: Path | None = None) -> CoderLog | None:
         if all(_shared(other, one) < SAME_RUN for one in chosen):
             chosen.append(other)
     chosen.sort(key=lambda one: (next((a.time for a in one.actions if a.time), 0.0), one.name))
-    unread += [f"the middle of {one.name}" for one in chosen if not one.whole]
+    unread += [f"a part of {one.name}: it is longer than {LIMIT >> 20} MB" for one in chosen if not one.whole]
     events, texts = _events(chosen, root)
     return CoderLog(found[0].name, events, texts, frozenset(names), tuple(unread))
 

@@ -16,12 +16,27 @@ SHOWN_LINES = 20
 MAX_COMMAND_LINES = 3000
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 STAMP = re.compile(r"^\[(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?)\] ?")
-ENDS = re.compile(r"^(?P<command>.*?)(?: (?P<good>succeeded)| exited (?P<code>-?\d+)) in (?P<took>[\d.]+ ?m?s|\d+m ?\d+s)\b:?\s*$", re.DOTALL)
+ENDS = re.compile(
+    r"^(?P<command>.*?)(?: (?P<good>succeeded)| exited (?P<code>-?\d+)) in (?P<took>[\d.]+ ?m?s|\d+m ?\d+s)\b:?\s*$", re.DOTALL
+)
 END_LINE = re.compile(r"(?: succeeded| exited -?\d+) in [\d.]+[^\n]{0,12}s:?\s*$")
 IN_FOLDER = re.compile(r" in (/[^\n]*?)$")
 PATCHED = re.compile(r"^apply_patch\([^)\n]*\) exited (-?\d+) in ")
 FILE = re.compile(r"^(?P<verb>[AMD]) (?P<path>[^\s].*?)(?: -> (?P<moved>.+))?$")
-MARKS = frozenset(("exec", "codex", "thinking", "user", "tokens used", "file update", "file update:", "Plan update", "turn diff:", "task interrupted"))
+MARKS = frozenset(
+    (
+        "exec",
+        "codex",
+        "thinking",
+        "user",
+        "tokens used",
+        "file update",
+        "file update:",
+        "Plan update",
+        "turn diff:",
+        "task interrupted",
+    )
+)
 QUIET = re.compile(r"^command\.stdout(?: \((?:code: (-?\d+))?[^)\n]*\))?$")
 LOOKS = re.compile(r"(?m)^(?:\[[\dT:.Z-]{19,}\] )?exec(?: \S|$)|^command\.stdout(?: \(|$)")
 
@@ -131,7 +146,11 @@ def _marked(lines: list[str]) -> Iterator[Action]:
 
 
 def _is_mark(line: str) -> bool:
-    return line in MARKS or PATCHED.match(line) is not None or line.startswith(("ERROR: ", "mcp: ", "tool ", "apply_patch auto_approved"))
+    return (
+        line in MARKS
+        or PATCHED.match(line) is not None
+        or line.startswith(("ERROR: ", "mcp: ", "tool ", "apply_patch auto_approved"))
+    )
 
 
 def _command(text: str) -> tuple[str, str]:
@@ -173,7 +192,9 @@ def _quiet(lines: list[str]) -> Iterator[Action]:
         if told:
             after = _until(lines, end + 1, lambda line: line.startswith("$ ") or QUIET.match(line) is not None)
             # What the model said follows on lines of its own; the result is one line of JSON, or text.
-            result = lines[end + 1] if lines[end + 1 : end + 2] and lines[end + 1].startswith("{") else "\n".join(lines[end + 1 : after])
+            result = (
+                lines[end + 1] if lines[end + 1 : end + 2] and lines[end + 1].startswith("{") else "\n".join(lines[end + 1 : after])
+            )
             attach({"output": result, **({"exit_code": int(told[1])} if told[1] else {})}, made)
             position = after
         yield from made
