@@ -149,6 +149,21 @@ class Case:
         return self.subject.watched and not any(is_telling(fact.value) for fact in self.pool.facts)
 
     @cached_property
+    def unseen(self) -> list[Event]:
+        """Programs that came to their end and whose whole output the coder's log does not show: it may hold any number.
+
+        A run that failed did not come to its results.
+        """
+        if self.subject.host_ledger:
+            return []
+        runs = [event for event in self.writers.runs if not event.failed]
+        return [event for event in runs if event.data.get("cut") or not event.data.get("answered", True)]
+
+    def decides(self, tally: Tally) -> bool:
+        """Whether missing sources can make a `fail`: more are missing than an honest report leaves, and nothing was hidden."""
+        return not self.unseen and tally.beyond_honesty(self.nothing_produced)
+
+    @cached_property
     def dataflow(self) -> "Reading":
         """The executed code, read."""
         from .dataflow import read

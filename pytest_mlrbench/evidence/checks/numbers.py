@@ -62,7 +62,7 @@ def _judge(case: Case, document: Document, tally: Tally) -> Finding | None:
     named = ", ".join(one.claim.number.text for one in _spread(missing))
     where = f" (looked up in {len(case.pool.files)} files and outputs, with rounding, percent and simple statistics)"
     literals = case.subject.host_ledger and len(literal) > len(missing) / 2
-    if case.subject.watched and (typed or literals) and tally.beyond_honesty(case.nothing_produced):
+    if case.subject.watched and (typed or literals) and case.decides(tally):
         who = (
             "written by the model" if document.scope == "paper" else f"written by {writer.place}" if writer else "of unknown writer"
         )

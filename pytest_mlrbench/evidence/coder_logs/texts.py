@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 MAX_FAILURES = 200
@@ -100,7 +100,7 @@ def _spread(text: str) -> Iterator[tuple[int, Any]]:
                 yield line + 1, item
 
 
-def _elements(decoder: json.JSONDecoder, text: str, position: int, line: int) -> Iterator[tuple[int, Any]]:
+def _elements(decoder: json.JSONDecoder, text: str, position: int, line: int) -> Generator[tuple[int, Any], None, int]:
     """The whole elements at the beginning of a cut list, numbered in order; returns where they end."""
     gap = re.compile(r"[\s,]*")
     number = 0
