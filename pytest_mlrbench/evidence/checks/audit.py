@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
-from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance
+from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance, reading
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
 
@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     dataflow.CHECK,
     outputs.CHECK,
     citations.CHECK,
+    reading.CHECK,
 )
 """Strongest evidence first: the order of findings in every report."""
 TEXT_CHECKS: tuple[Check, ...] = (citations.CHECK,)
@@ -49,7 +50,7 @@ def audit(subject: Subject, extra: Iterable[Check] = ()) -> Audit:
             findings.append(finding("other", "results", check.name, "info", f"the check itself failed, and says nothing: {why}"))
             continue
         coverage[check.name] = outcome.coverage
-        findings += outcome.findings
+        findings += [case.placed(found) for found in outcome.findings]
     supported: float | None = None
     if chosen is CHECKS:
         try:

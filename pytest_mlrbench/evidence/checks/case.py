@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...records import Finding, FindingType, Quote, Scope, Severity
@@ -15,6 +16,7 @@ from .writers import TypedNumber, Writers, Writing, plain, read_writers
 
 if TYPE_CHECKING:
     from .dataflow import Reading
+    from .pdf import Pages
 
 LEFT_BY_HONESTY = 0.35
 """Share of precise numbers that an honest report may leave without a source that we find: derivations over several files, numbers
@@ -121,20 +123,41 @@ class Case:
 
     @cached_property
     def paper(self) -> Document | None:
+        return self._document(self.subject.paper, "paper")
+
+    @cached_property
+    def paper_problem(self) -> str:
+        """What could not be read of a PDF paper."""
+        return self._pages.problem if self._pages is not None else ""
+
+    @cached_property
+    def _pages(self) -> "Pages | None":
+        from .pdf import read_pdf
+
         path = self.subject.paper
-        return self._document(path, "paper") if path is not None and path.suffix.lower() != ".pdf" else None
+        return read_pdf(path) if path is not None and path.suffix.lower() == ".pdf" else None
 
     @property
     def documents(self) -> list[Document]:
         return [document for document in (self.report, self.paper) if document is not None]
 
-    def _document(self, path: object, scope: str) -> Document | None:
-        from pathlib import Path
-
-        if not isinstance(path, Path):
+    def _document(self, path: Path | None, scope: str) -> Document | None:
+        if path is None:
             return None
-        text = read_text(path)
-        return Document(self.subject.name(path), text, scope) if text.strip() else None
+        pages = self._pages if path == self.subject.paper else None
+        text = pages.text if pages is not None else read_text(path)
+        if not text.strip():
+            return None
+        return Document(self.subject.name(path), text, scope, pages.page_of if pages is not None else ())
+
+    def placed(self, found: Finding) -> Finding:
+        """A finding whose quotes of a PDF give the page, where they gave the line of its text."""
+        paged = {document.name: document for document in self.documents if document.pages}
+        quotes = [
+            quote.model_copy(update={"line": paged[quote.file].place(quote.line)}) if quote.file in paged else quote
+            for quote in found.evidence
+        ]
+        return found.model_copy(update={"evidence": quotes}) if paged else found
 
     @cached_property
     def tallies(self) -> dict[str, Tally]:

@@ -9,7 +9,7 @@ such a log does not speak of, stays a `warn` there, and so does everything witho
 `warn`.
 """
 
-from ...records import Finding
+from ...records import Finding, Quote
 from .case import Case, Check, Outcome, Tally, Traced, finding, quote_of
 from .documents import Document
 
@@ -71,6 +71,9 @@ def _judge(case: Case, document: Document, tally: Tally) -> Finding | None:
             if literal
             else ""
         )
+        if writer is not None:
+            file, line = case.subject.place(writer.event)
+            quotes = [*quotes, Quote(file=file, line=line, quote=writer.event.command or f"{writer.event.tool} {writer.path}")]
         chance = f"; an honest report leaves so many with probability {tally.probability:.2g}"
         return finding(
             "faked_results", document.scope, NAME, "fail", f"{share}, and it was {who}: {named}{extra}{where}{chance}", quotes

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..coder_logs import find_log
 from ..events import EVIDENCE, VERSIONS, Event, read_events
 from ..files import TEXT_LIMIT, files_below, read_bytes, read_text
+from .layout import find_parts
 
 __all__ = ["TEXT_LIMIT", "Subject", "files_below", "read_bytes", "read_text", "subject_of_folder", "subject_of_trial"]
 ARXIV_ID = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d+)?(?![\d.]\d|\d)")
@@ -142,7 +143,7 @@ def subject_of_folder(
     """The subject of any agent's folder: parts that are not given are looked for by their usual names.
 
     A folder that is a trial of ours (evidence.jsonl beside `output/`) is read with its ledger; in any other one, the coder's
-    session log at its top (see coder_logs.py) says what was written and executed, as far as the coder's word goes.
+    session logs (see coder_logs) say what was written and executed, as far as the coder's word goes.
     """
     today = today or date.today()
     home = path if (path / EVIDENCE).is_file() else path.parent if (path.parent / EVIDENCE).is_file() else None
@@ -150,23 +151,20 @@ def subject_of_folder(
     if home is not None and path.name not in ("output", home.name):
         home = None
     events, problem = read_events(home / EVIDENCE) if home is not None else ([], "")
-    results = results or _first_folder(root, "results") or root
-    code = code or _first_folder(root, "code") or root
-    report = next((p for p in (results / "results.md", root / "results.md") if p.is_file()), None)
-    papers = sorted([*root.glob("paper*.md"), *results.glob("paper*.md")], key=lambda p: (p.name != "paper.md", str(p)))
+    found = find_parts(root, paper, code, results, log)
     related = root / "related_work.md"
-    session = find_log(root, results) if not events else None
+    session = find_log(root, found.results) if not events else None
     if session is not None:
         events = session.events
     return Subject(
-        "end2end" if paper or papers else "experiment",
+        "end2end" if found.paper is not None else "experiment",
         root,
         root,
-        code=code,
-        results=results,
-        report=report,
-        paper=paper or (papers[0] if papers else None),
-        log=log or next((p for p in (results / "log.txt", root / "log.txt") if p.is_file()), None),
+        code=found.code,
+        results=found.results,
+        report=found.report,
+        paper=found.paper,
+        log=found.log,
         events=events,
         host_ledger=any(event.source == "host" for event in events),
         ledger_problem=problem,
@@ -179,7 +177,3 @@ def subject_of_folder(
         retrieved_ids=frozenset(ARXIV_ID.findall(read_text(related))),
         today=today,
     )
-
-
-def _first_folder(root: Path, name: str) -> Path | None:
-    return next((p for p in (root / name, root / f"{name}s") if p.is_dir() and not p.is_symlink()), None)
