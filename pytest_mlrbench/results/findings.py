@@ -1,14 +1,14 @@
-"""An audit as lines for a terminal: the verdict, each finding with its places, what each check had; `mlrbench check` prints them."""
+"""An audit as lines for a terminal: verdict, each finding with its places, what each check had; `mlrbench check` prints them."""
 
 import shutil
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
-from ..records import Audit, Finding, Quote
+from ..records import Audit, Finding, Quote, Severity
 from .shown import plain
 
-SEVERITIES = ("fail", "warn", "info")
+SEVERITIES: tuple[Severity, ...] = ("fail", "warn", "info")
 SHOWN = 3
 """Warnings and remarks of one check and kind that are printed; every `fail` is."""
 MAX_WIDTH = 132
@@ -22,7 +22,7 @@ def audit_lines(folder: str, found: Audit, *, whole: bool = False) -> Iterator[s
     counts = Counter(finding.severity for finding in found.findings)
     told = ", ".join(f"{counts[name]} {name}" for name in SEVERITIES if counts[name]) or "no findings"
     support = "no headline number to trace" if found.support is None else f"{found.support:.0%} of the headline numbers traced"
-    yield f"{plain(folder)}: {found.verdict} ({support}; {told})"
+    yield f"{plain(folder)}: {found.verdict} ({support}); {told}"
     kinds: Counter[tuple[str, str, str]] = Counter()
     hidden: Counter[tuple[str, str, str]] = Counter()
     for finding in sorted(found.findings, key=lambda one: SEVERITIES.index(one.severity)):
@@ -53,25 +53,36 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
 
 
 def _place(place: Quote, width: int) -> Iterator[str]:
-    page = place.file.lower().endswith(".pdf")
-    line = "" if place.line is None else f", page {place.line}" if page else f":{place.line}"
-    yield f"     {plain(place.file)}{line}"
-    quoted = [one for one in plain(place.quote, lines=True).splitlines() if one.strip()]
+    """`file:line` and the quote, on one line where it fits."""
+    where = f"     {_where(place)}"
+    quoted = [one.rstrip() for one in plain(place.quote, lines=True).splitlines() if one.strip()]
+    if len(quoted) == 1 and len(where) + 2 + len(quoted[0].strip()) <= width:
+        yield f"{where}  {quoted[0].strip()}"
+        return
+    yield where
     for one in quoted[:QUOTE_LINES]:
-        yield from _wrapped("       | ", one.rstrip(), width)
+        yield from _wrapped("       ", one, width, 9)
     if len(quoted) > QUOTE_LINES:
-        yield f"       | ... {len(quoted) - QUOTE_LINES} more lines"
+        yield f"       ... {len(quoted) - QUOTE_LINES} more lines"
+
+
+def _where(place: Quote) -> str:
+    """`file:line`; a page for a PDF; for what a call of a session log printed, the call's line."""
+    file, _, call = plain(place.file).partition("#")
+    if call and place.line is None:
+        return f"{file}:{call.partition('.')[0]} (what it printed)"
+    if place.line is None:
+        return plain(place.file)
+    return f"{plain(place.file)}, page {place.line}" if file.lower().endswith(".pdf") else f"{plain(place.file)}:{place.line}"
 
 
 def _wrapped(lead: str, text: str, width: int, indent: int | None = None) -> list[str]:
     """`text` after `lead`, its further lines below it; words are not broken, so that paths can be copied."""
-    hanging = lead if lead.endswith("| ") else " " * (len(lead) if indent is None else indent)
     return textwrap.wrap(
         text,
         max(width, 60),
         initial_indent=lead,
-        subsequent_indent=hanging,
+        subsequent_indent=" " * (len(lead) if indent is None else indent),
         break_long_words=False,
         break_on_hyphens=False,
-        drop_whitespace=True,
     ) or [lead.rstrip()]
