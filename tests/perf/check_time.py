@@ -37,7 +37,9 @@ def junk(root: Path, files: int) -> Path:
     with (root / "weights.bin").open("wb") as binary:
         binary.truncate(1600 * 2**20)
     with (root / "session2.jsonl").open("w") as log:
-        record = json.dumps({"type": "tool_use", "name": "Bash", "input": {"command": "python run.py"}, "output": "x" * 1000}) + "\n"
+        record = (
+            json.dumps({"type": "tool_use", "name": "Bash", "input": {"command": "python run.py"}, "output": "x" * 1000}) + "\n"
+        )
         for _ in range(100):
             log.write(record * 1000)
     many = root / "data" / "samples"

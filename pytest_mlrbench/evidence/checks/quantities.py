@@ -37,6 +37,8 @@ UNITS = {
 }
 """Unit -> factors to the units that programs print in: seconds, milliseconds, bytes, plain counts."""
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+SUPERSCRIPT = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]")
+DIGIT = re.compile(r"\d")
 RAISED = re.compile(r"(10)([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})")
 CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?")
 
@@ -77,9 +79,9 @@ def numbers_in(text: str, line: int = 0) -> list[Number]:
     >>> [(n.value, n.ulp, n.percent) for n in numbers_in("accuracy 91.25% ± 0.3, loss -1.5e-3 at 12:30:05")]
     [(91.25, 0.01, True), (0.3, 0.1, False), (-0.0015, 0.0001, False)]
     """
-    if not any(char.isdigit() for char in text):
+    if DIGIT.search(text) is None:
         return []
-    if "⁻" in text or any(char in text for char in "⁰¹²³⁴⁵⁶⁷⁸⁹"):
+    if not text.isascii() and SUPERSCRIPT.search(text):
         text = RAISED.sub(lambda match: f"{match[1]}^{match[2].translate(SUPERSCRIPTS)}", text)
     if "\\pm" in text:
         text = text.replace("\\pm", "  ±")

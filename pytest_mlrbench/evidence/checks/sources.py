@@ -207,10 +207,12 @@ def is_telling(value: float) -> bool:
 def _printed(subject: Subject, writers: Writers, pool: Pool) -> None:
     """What programs printed, as a coder's log shows it; a line that had been typed into a document is no output of a program."""
     budget = BYTES
+    seen: set[str] = set()
     for event in writers.runs:
         text = subject.output_text(event) if event.output else ""
-        if event.output and text and budget > 0:
+        if event.output and text and budget > 0 and text not in seen and len(pool.facts) < MAX_FACTS:
             budget -= len(text)
+            seen.add(text)
             kept = ["" if line.strip() in writers.typed_lines else line for line in text.splitlines()]
             pool.add(facts_of(event.output, "\n".join(kept))[0])
             pool.files.add(event.output)

@@ -12,7 +12,8 @@ from .calls import actions_of, call_of
 from .texts import documents
 from .transcript import transcript
 
-MAX_CALLS = 20_000
+MAX_CALLS = 6_000
+"""Calls of one log that are read: a session of a day has a few hundred."""
 MAX_PARTS = 5000
 """Dictionaries looked at in one record."""
 IDS = ("tool_use_id", "tool_call_id", "call_id", "tool_id", "id")
@@ -49,12 +50,14 @@ class _Reader:
 
     def read(self, records: Iterable[tuple[int, Any]]) -> list[Action]:
         for number, record in records:
+            if len(self.actions) >= MAX_CALLS:
+                break
             stamp = time_of(record)
             for part in _dicts(record):
                 call = call_of(part)
-                if call is not None and len(self.actions) < MAX_CALLS:
+                if call is not None:
                     self._call(part, call, number, time_of(part) or stamp)
-                elif call is None:
+                else:
                     self._result(part)
         return [action for action in self.actions if not action.declined]
 

@@ -14,9 +14,9 @@ from .actions import Action
 from .reading import read_actions
 from .transcript import LOOKS
 
-LIMIT = 48 * 2**20
+LIMIT = 32 * 2**20
 """Bytes of one log that are read, half at its head and half at its tail."""
-TOTAL = 64 * 2**20
+TOTAL = 48 * 2**20
 """Bytes of all logs of a folder that are read."""
 SNIFFED = 300
 """Files of a folder that are looked into for tool calls, the upper folders first."""
