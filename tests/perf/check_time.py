@@ -1,7 +1,7 @@
 """Time of `mlrbench check` a folder on one core: `make perf FOLDERS="a b"`, or run it with folders; it asserts nothing.
 
 Each folder is checked by the command itself, start-up included. A folder of junk of about 2 GB is made beside them (`--no-junk`
-leaves it out): a huge log, an endless one-line JSON, a binary of 1.6 GB, 100,000 files and folders 300 deep round a small honest run.
+leaves it out): a huge log, an endless one-line JSON, a binary of 1.6 GB, 100,000 files, folders 300 deep, and a small run in it.
 """
 
 import argparse
