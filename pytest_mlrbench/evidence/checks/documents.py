@@ -86,6 +86,7 @@ class Document:
         header: tuple[str, ...] = ()
         rows: list[Row] = []
         cells: list[str] = []
+        line = 0
         for position, token in enumerate(tokens):
             if token.type == "heading_open" and token.map:
                 titles.append((token.map[0], tokens[position + 1].content))
@@ -96,13 +97,14 @@ class Document:
                 header, rows = (), []
             elif token.type == "tr_open":
                 cells = []
+                line = token.map[0] + 1 if token.map else 0
             elif token.type in ("th_open", "td_open"):
                 cells.append(tokens[position + 1].content.strip())
             elif token.type == "tr_close":
                 if not header:
                     header = tuple(cells)
                 else:
-                    rows.append(Row(tuple(cells), self._line(tokens, position)))
+                    rows.append(Row(tuple(cells), line))
             elif token.type == "table_close" and rows:
                 self.tables.append(Table(header, tuple(rows), titles[-1][1] if titles else ""))
                 self._table_lines.update(row.line for row in rows)
@@ -115,14 +117,6 @@ class Document:
             found = tuple(Row(cells, first) for cells, first, _ in raw.rows)
             self.tables.append(Table(raw.header, found, self.section(raw.line)))
             self._table_lines.update(line for _, first, last in raw.rows for line in range(first, last + 1))
-
-    @staticmethod
-    def _line(tokens: list, position: int) -> int:  # type: ignore[type-arg]
-        """Line of the row that closes at `position`: markdown-it gives lines to the opening token."""
-        for token in reversed(tokens[:position]):
-            if token.type == "tr_open":
-                return int(token.map[0]) + 1 if token.map else 0
-        return 0
 
     def section(self, line: int) -> str:
         """Title of the section that `line` (1-based) stands in."""

@@ -1,12 +1,13 @@
 """One tool call of a session log and what it did to files; every reader of logs makes these."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 BEGIN_PATCH = "*** Begin Patch"
 PATCH_END = re.compile(r"(?m)^\*\*\* End Patch[ \t]*$")
-CUT = re.compile(r"(?i)(?:\.{3}|…|[\[<(])[^\n]{0,60}\b(?:truncated|omitted)\b|output (?:is |was )?too (?:large|long)")
+CUT = re.compile(r"(?i)\b(?:truncated|omitted)\b|output (?:is |was )?too (?:large|long)")
 """How coders say in an output that they show only a part of it."""
 
 
@@ -42,8 +43,14 @@ class Action:
 
 
 def is_cut(output: str) -> bool:
-    """Whether an output says of itself that a part is left out."""
-    return any(word in output for word in ("runcated", "mitted", "too l")) and CUT.search(output) is not None
+    """Whether an output says of itself that a part is left out: `[... 300 lines truncated]`, `output too large`."""
+    if not any(word in output for word in ("runcated", "mitted", "too l")):
+        return False
+    for match in itertools.islice(CUT.finditer(output), 100):
+        before = output[max(0, match.start() - 60) : match.start()].rpartition("\n")[2]
+        if match[0].lower().startswith("output") or re.search(r"\.{3}|[…\[<(]", before):
+            return True
+    return False
 
 
 def patches(text: str, tool: str, record: int) -> Iterator[Action]:
