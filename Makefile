@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint perf clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo   run the offline benchmark end to end (no keys, no Docker, no GPU)"
 	@echo "make test   the project's tests (Docker tests are skipped with the reason where there is no Docker)"
 	@echo "make lint   ruff, mypy --strict, import-linter"
+	@echo "make perf   time of mlrbench check: FOLDERS=\"a b\" and a folder with 2 GB of junk, on one core"
 	@echo "make clean  remove the environment and what the other targets made"
 
 $(VENV)/bin/python:
@@ -40,6 +41,9 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+perf: $(VENV)/.test
+	$(BIN)/python tests/perf/check_time.py $(FOLDERS)
 
 clean:
 	rm -rf $(VENV) mlr-runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from .errors import ConfigError, MLRBenchError
 
 if TYPE_CHECKING:
-    from .records import Audit
     from .results.store import RunStore
 
 EXIT_ERROR = 2
@@ -104,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="look references up in arXiv, OpenAlex and Crossref; without it nothing is sent anywhere",
     )
     check.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    check.add_argument("--all", action="store_true", help="every warning and remark, not the first three of a kind")
     check.epilog = f"{check.epilog}\nexit status: 0 verified, 3 unverified, 1 hallucinated, 2 not usable"
 
     watch = command("watch", _watch, "One line a second on a run that goes on.", "mlrbench watch mlr-runs/a")
@@ -248,6 +248,7 @@ TASK_ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def _check(options: argparse.Namespace) -> int:
     from .evidence.checks import audit, subject_of_folder
+    from .evidence.checks.layout import nothing_usable
 
     if not options.folder.is_dir():
         raise ConfigError(f"{options.folder} is not a folder: give the one that holds the agent's code, results and paper")
@@ -255,30 +256,20 @@ def _check(options: argparse.Namespace) -> int:
     for name, path in parts.items():
         if path is not None and not path.exists():
             raise ConfigError(f"--{name}={path}: there is no such {'folder' if name in ('code', 'results') else 'file'}")
-    if not any(path.is_file() for path in options.folder.rglob("*")) and not any(parts.values()):
-        raise ConfigError(f"{options.folder} holds no file: there is nothing to check")
+    if why := nothing_usable(options.folder, parts.values()):
+        raise ConfigError(
+            f"{options.folder}: there is nothing to check: {why}; where the parts lie elsewhere, give --paper, --code, "
+            "--results or --log"
+        )
     subject = subject_of_folder(options.folder, parts["paper"], parts["code"], parts["results"], parts["log"])
     found = audit(replace(subject, online=options.online))
     if options.format == "json":
         print(json.dumps({"path": str(options.folder), **found.model_dump(mode="json")}, indent=1, ensure_ascii=False))
     else:
-        _print_audit(options.folder, found)
+        from .results.findings import audit_lines
+
+        print("\n".join(audit_lines(str(options.folder), found, whole=options.all)))
     return EXIT_VERDICT[found.verdict]
-
-
-def _print_audit(folder: Path, found: "Audit") -> None:
-    from .results.shown import plain
-
-    support = "no headline number to trace" if found.support is None else f"{found.support:.0%} of the headline numbers traced"
-    print(f"{plain(str(folder))}: {found.verdict} ({support})")
-    for finding in sorted(found.findings, key=lambda one: ("fail", "warn", "info").index(one.severity)):
-        print(f"\n{finding.severity.upper()} {finding.type} [{finding.check}, {finding.scope}]: {plain(finding.message)}")
-        for place in finding.evidence:
-            line = f":{place.line}" if place.line is not None else ""
-            print(f"  {plain(place.file)}{line}: {plain(place.quote)}")
-    print("\nchecks:")
-    for check, told in found.coverage.items():
-        print(f"  {check}: {plain(told)}")
 
 
 def _watch(options: argparse.Namespace) -> int:

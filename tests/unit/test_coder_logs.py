@@ -240,3 +240,20 @@ def test_renaming_the_agent_in_the_log_changes_nothing(tmp_path: Path) -> None:
     after = audit(subject_of_folder(root, today=TODAY))
     assert [(f.check, f.severity) for f in fails(after)] == [(f.check, f.severity) for f in fails(before)]
     assert before.verdict == after.verdict == "hallucinated"
+
+
+@pytest.mark.parametrize("hidden", ["... [812 lines truncated] ...\nsaved\n", None])
+def test_numbers_missing_from_outputs_that_the_log_does_not_show_whole_are_no_fail(tmp_path: Path, hidden: str | None) -> None:
+    root = folder(tmp_path, REPORT, "saved\n")
+    assert fails(audit(subject_of_folder(root, today=TODAY)), "numbers")
+    records = json.loads((root / "session.json").read_text())
+    for record in list(records):
+        for part in record["content"]:
+            if part.get("tool_use_id") == "1" and hidden is not None:
+                part["content"] = hidden
+            elif part.get("tool_use_id") == "1":
+                records.remove(record)
+    (root / "session.json").write_text(json.dumps(records))
+    result = audit(subject_of_folder(root, today=TODAY))
+    assert fails(result, "numbers") == fails(result, "provenance") == []
+    assert [f.severity for f in result.findings if f.check == "numbers"] == ["warn"]

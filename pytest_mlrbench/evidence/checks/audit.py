@@ -23,6 +23,7 @@ from . import (
     outputs,
     prose,
     provenance,
+    reading,
     rerun,
     seeds,
     timing,
@@ -49,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     arithmetic.CHECK,
     prose.CHECK,
     degenerate.CHECK,
+    reading.CHECK,
 )
 """Strongest evidence first: the order of findings in every report."""
 TEXT_CHECKS: tuple[Check, ...] = (citations.CHECK,)
@@ -76,7 +78,7 @@ def audit(subject: Subject, extra: Iterable[Check] = ()) -> Audit:
             findings.append(finding("other", "results", check.name, "info", f"the check itself failed, and says nothing: {why}"))
             continue
         coverage[check.name] = outcome.coverage
-        findings += outcome.findings
+        findings += [case.placed(found) for found in outcome.findings]
     supported: float | None = None
     if chosen is CHECKS:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...records import Finding, FindingType, Quote, Scope, Severity
@@ -16,6 +17,7 @@ from .writers import TypedNumber, Writers, Writing, plain, read_writers
 if TYPE_CHECKING:
     from .dataflow import Reading
     from .passages import Passage
+    from .pdf import Pages
     from .spoken import Spoken
 
 LEFT_BY_HONESTY = 0.35
@@ -123,20 +125,41 @@ class Case:
 
     @cached_property
     def paper(self) -> Document | None:
+        return self._document(self.subject.paper, "paper")
+
+    @cached_property
+    def paper_problem(self) -> str:
+        """What could not be read of a PDF paper."""
+        return self._pages.problem if self._pages is not None else ""
+
+    @cached_property
+    def _pages(self) -> "Pages | None":
+        from .pdf import read_pdf
+
         path = self.subject.paper
-        return self._document(path, "paper") if path is not None and path.suffix.lower() != ".pdf" else None
+        return read_pdf(path) if path is not None and path.suffix.lower() == ".pdf" else None
 
     @property
     def documents(self) -> list[Document]:
         return [document for document in (self.report, self.paper) if document is not None]
 
-    def _document(self, path: object, scope: str) -> Document | None:
-        from pathlib import Path
-
-        if not isinstance(path, Path):
+    def _document(self, path: Path | None, scope: str) -> Document | None:
+        if path is None:
             return None
-        text = read_text(path)
-        return Document(self.subject.name(path), text, scope) if text.strip() else None
+        pages = self._pages if path == self.subject.paper else None
+        text = pages.text if pages is not None else read_text(path)
+        if not text.strip():
+            return None
+        return Document(self.subject.name(path), text, scope, pages.page_of if pages is not None else ())
+
+    def placed(self, found: Finding) -> Finding:
+        """A finding whose quotes of a PDF give the page, where they gave the line of its text."""
+        paged = {document.name: document for document in self.documents if document.pages}
+        quotes = [
+            quote.model_copy(update={"line": paged[quote.file].place(quote.line)}) if quote.file in paged else quote
+            for quote in found.evidence
+        ]
+        return found.model_copy(update={"evidence": quotes}) if paged else found
 
     @cached_property
     def tallies(self) -> dict[str, Tally]:
@@ -149,6 +172,21 @@ class Case:
         from .sources import is_telling
 
         return self.subject.watched and not any(is_telling(fact.value) for fact in self.pool.facts)
+
+    @cached_property
+    def unseen(self) -> list[Event]:
+        """Programs that came to their end and whose whole output the coder's log does not show: it may hold any number.
+
+        A run that failed did not come to its results.
+        """
+        if self.subject.host_ledger:
+            return []
+        runs = [event for event in self.writers.runs if not event.failed]
+        return [event for event in runs if event.data.get("cut") or not event.data.get("answered", True)]
+
+    def decides(self, tally: Tally) -> bool:
+        """Whether missing sources can make a `fail`: more are missing than an honest report leaves, and nothing was hidden."""
+        return not self.unseen and tally.beyond_honesty(self.nothing_produced)
 
     @cached_property
     def dataflow(self) -> "Reading":

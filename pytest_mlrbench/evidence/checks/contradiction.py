@@ -131,20 +131,29 @@ def _match(cell: Cell, candidates: list[Fact]) -> None:
     row_names = {words(label) for label in cell.labels}
     column = words(cell.column)
     core = column - NEUTRAL or column
+    # Rows without labels give thousands of facts of the same names: each combination is looked at once.
+    known: dict[tuple[tuple[str, ...], str], frozenset[str] | None] = {}
     for fact in candidates:
-        rest = [name for name in fact.names if words(name) not in row_names]
-        of_column = [name for name in rest if (words(name) - NEUTRAL or words(name)) & core]
-        covered = frozenset().union(*(words(name) for name in of_column))
-        if not of_column or not core <= covered | words(fact.how):
-            continue
-        left = frozenset().union(*(words(name) - core for name in rest)) if rest else frozenset()
-        spread = fact.how in SPREADS or bool(left & SPREAD_NAMES)
-        if spread and cell.position == 0 and not core & (SPREAD_NAMES | {"sd"}):
-            continue
-        if cell.position == 1 and not spread:
-            continue
-        template = (fact.file, left, fact.how, cell.position)
-        cell.facts.setdefault(template, []).append(fact)
+        key = (fact.names, fact.how)
+        if key not in known:
+            known[key] = _left_over(cell, fact, row_names, core)
+        left = known[key]
+        if left is not None:
+            cell.facts.setdefault((fact.file, left, fact.how, cell.position), []).append(fact)
+
+
+def _left_over(cell: Cell, fact: Fact, row_names: set[frozenset[str]], core: frozenset[str]) -> frozenset[str] | None:
+    """Words of the fact's names that neither row nor column takes; None when the fact is not of the cell's column."""
+    rest = [name for name in fact.names if words(name) not in row_names]
+    of_column = [name for name in rest if (words(name) - NEUTRAL or words(name)) & core]
+    covered = frozenset().union(*(words(name) for name in of_column))
+    if not of_column or not core <= covered | words(fact.how):
+        return None
+    left = frozenset().union(*(words(name) - core for name in rest)) if rest else frozenset()
+    spread = fact.how in SPREADS or bool(left & SPREAD_NAMES)
+    if spread and cell.position == 0 and not core & (SPREAD_NAMES | {"sd"}):
+        return None
+    return left if spread or cell.position == 0 else None
 
 
 def _judge(case: Case, document: Document, cells: list[Cell]) -> list[Finding]:

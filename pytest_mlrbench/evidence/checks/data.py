@@ -1,4 +1,4 @@
-"""What programs left in JSON, CSV and text: every number with its names, and the means, spreads and extremes of its groups."""
+"""What programs left in data files and text: every number with its names, and the means, spreads and extremes of its groups."""
 
 import csv
 import io
@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .arrays import MAX_VALUES, series_of
 from .documents import Document
-from .quantities import numbers_in
+from .quantities import Number, numbers_in
 
 MAX_LEAVES = 50_000
 """Numbers read from one file."""
@@ -20,7 +21,16 @@ MAX_FACTS = 20_000
 """Aggregates made from one file."""
 MAX_GROUPING = 4
 """Columns that rows are grouped by."""
-RESULT_SUFFIXES = frozenset((".json", ".jsonl", ".csv", ".tsv", ".txt", ".log", ".md", ".ipynb", ".out"))
+MAX_VISITED = 500_000
+"""Values of one document that are looked at, those without numbers included (YAML may repeat one value without end)."""
+MAX_LINE = 100_000
+"""Characters of one line of free text that are read."""
+REPEATED = 50
+"""A printed line that comes back in other numbers so often at most is a result by seed or fold, not a step of training."""
+TEXT_SUFFIXES = frozenset((".txt", ".log", ".out", ".err"))
+RESULT_SUFFIXES = TEXT_SUFFIXES | frozenset(
+    (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".md", ".ipynb", ".yaml", ".yml", ".toml", ".html", ".tex")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +54,66 @@ class Fact:
 def facts_of(name: str, text: str) -> tuple[list[Fact], bool]:
     """Facts of one file and whether they carry names (False for logs and other free text). Unreadable content gives none."""
     suffix = name[name.rfind(".") :].lower()
-    if suffix in (".json", ".ipynb"):
-        try:
-            return _json_facts(name, json.loads(text)), True
-        except (ValueError, RecursionError):
-            return _text_facts(name, text), False
-    if suffix == ".jsonl":
+    if suffix == ".ipynb":
+        printed, tables = notebook_outputs(text)
+        return _text_facts(name, printed) + _table_facts(name, tables), bool(tables)
+    if suffix in (".json", ".yaml", ".yml", ".toml"):
+        root = _document(suffix, text)
+        return (_json_facts(name, root), True) if root is not None else (_text_facts(name, text), False)
+    if suffix in (".jsonl", ".ndjson"):
         return _records_facts(name, list(_json_lines(text)), ()), True
     if suffix in (".csv", ".tsv"):
         return _csv_facts(name, text, "\t" if suffix == ".tsv" else ","), True
-    if suffix == ".md":
-        return _table_facts(name, text) + _text_facts(name, text), True
+    if suffix in (".md", ".html", ".tex"):
+        return _table_facts(name, text) + _text_facts(name, re.sub(r"<[^<>]{0,300}>", " ", text)), True
     return _text_facts(name, text), False
+
+
+def array_facts(name: str, content: bytes) -> list[Fact]:
+    """Facts of a binary file (see arrays.py). Raises arrays.Unreadable with the reason."""
+    facts: list[Fact] = []
+    for names, values in series_of(name[name.rfind(".") :].lower(), content):
+        finite = [value for value in values if math.isfinite(value)]
+        if len(finite) <= MAX_VALUES:
+            facts += [Fact(value, name, names, "value") for value in finite[: MAX_LEAVES - len(facts)]]
+        if len(facts) < MAX_LEAVES:
+            facts += statistics_of(name, names, finite)
+    return facts
+
+
+def _document(suffix: str, text: str) -> Any:
+    """The document's root; None when it cannot be read."""
+    import tomllib
+
+    import yaml
+
+    try:
+        if suffix == ".json":
+            return json.loads(text)
+        if suffix == ".toml":
+            return tomllib.loads(text)
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if len(text) < 2**20 else None  # noqa: S506
+    except (ValueError, RecursionError, yaml.YAMLError, TypeError, AttributeError):
+        return None
+
+
+def notebook_outputs(text: str) -> tuple[str, str]:
+    """What the cells of a notebook printed, and the HTML tables among it; what was typed into the cells is not read."""
+    try:
+        cells = json.loads(text)["cells"]
+        outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return "", ""
+    printed: list[str] = []
+    tables: list[str] = []
+    for output in outputs:
+        data = output.get("data") if isinstance(output, dict) else None
+        shown = data if isinstance(data, dict) else {}
+        for value in (output.get("text") if isinstance(output, dict) else None, shown.get("text/plain")):
+            printed.append("".join(map(str, value)) if isinstance(value, list) else str(value or ""))
+        html = shown.get("text/html")
+        tables.append("".join(map(str, html)) if isinstance(html, list) else str(html or ""))
+    return "\n".join(printed), "\n\n".join(one for one in tables if "<table" in one)
 
 
 def _json_lines(text: str) -> Iterator[dict[str, Any]]:
@@ -72,8 +130,10 @@ def _json_facts(name: str, root: Any) -> list[Fact]:
     facts: list[Fact] = []
     leaves: list[tuple[tuple[str, ...], float]] = []
     pending: list[tuple[tuple[str, ...], Any]] = [((), root)]
-    while pending and len(leaves) < MAX_LEAVES:
+    visited = 0
+    while pending and len(leaves) < MAX_LEAVES and len(facts) < MAX_LEAVES and visited < MAX_VISITED:
         path, value = pending.pop()
+        visited += 1
         if isinstance(value, dict):
             pending.extend((((*path, str(key))), item) for key, item in reversed(value.items()))
         elif isinstance(value, list):
@@ -84,7 +144,7 @@ def _json_facts(name: str, root: Any) -> list[Fact]:
                 pending.extend((path, item) for item in records if any(isinstance(v, (dict, list)) for v in item.values()))
             elif numbers:
                 facts += [Fact(number, name, path, "value") for number in numbers[:MAX_LEAVES]]
-                facts += _statistics(name, path, numbers)
+                facts += statistics_of(name, path, numbers)
             pending.extend(((*path, str(index)), item) for index, item in enumerate(value) if isinstance(item, list))
         elif _is_number(value):
             leaves.append((path, float(value)))
@@ -103,7 +163,7 @@ def _sibling_facts(name: str, leaves: list[tuple[tuple[str, ...], float]]) -> li
     facts: list[Fact] = []
     for (_, rest), values in groups.items():
         if len(values) > 1:
-            facts += _statistics(name, rest, values)
+            facts += statistics_of(name, rest, values)
         if len(facts) > MAX_FACTS:
             break
     return facts
@@ -164,7 +224,7 @@ def _records_facts(name: str, records: list[dict[str, Any]], path: tuple[str, ..
                 for column in metrics:
                     if len(members) > 1 and column not in by and made < MAX_FACTS:
                         numbers = [float(member[column]) for member in members if _is_number(member.get(column))]
-                        new = _statistics(name, (*path, *values, column), numbers)
+                        new = statistics_of(name, (*path, *values, column), numbers)
                         made += len(new)
                         facts += new
     return facts
@@ -188,7 +248,8 @@ def _label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _statistics(name: str, names: tuple[str, ...], values: list[float]) -> list[Fact]:
+def statistics_of(name: str, names: tuple[str, ...], values: list[float]) -> list[Fact]:
+    """Mean, median, spreads and extremes of two numbers or more; none of fewer."""
     if len(values) < 2:
         return []
     mean = math.fsum(values) / len(values)
@@ -212,11 +273,21 @@ def _statistics(name: str, names: tuple[str, ...], values: list[float]) -> list[
 
 
 def _text_facts(name: str, text: str) -> list[Fact]:
+    """Numbers of free text, and statistics of a printed line that comes back with other numbers: a result of each seed."""
     facts: list[Fact] = []
+    repeated: dict[str, list[list[Number]]] = {}
     for index, line in enumerate(text.splitlines(), 1):
-        facts += [Fact(number.value, name, (), "value", index) for number in numbers_in(line)]
         if len(facts) > MAX_LEAVES:
-            break
+            return facts
+        numbers = numbers_in(line[:MAX_LINE])
+        facts += [Fact(number.value, name, (), "value", index) for number in numbers]
+        if 0 < len(numbers) <= 12 and len(line) < 300:
+            repeated.setdefault(re.sub(r"[-+]?\d[\d.,eE+-]*|\s+", "#", line), []).append(numbers)
+    for lines in repeated.values():
+        if 2 <= len(lines) <= REPEATED and len({len(line) for line in lines}) == 1:
+            for column in zip(*lines, strict=True):
+                if any(number.decimals >= 2 for number in column):
+                    facts += statistics_of(name, (), [number.value for number in column])
     return facts
 
 

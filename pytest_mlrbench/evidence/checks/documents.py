@@ -1,4 +1,4 @@
-"""Markdown reports and papers taken apart: tables with their lines, sections, and the numbers each part claims."""
+"""Reports and papers (Markdown, LaTeX, text of a PDF) taken apart: tables with their lines, sections, the numbers they claim."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,15 +6,20 @@ from functools import cached_property
 
 from markdown_it import MarkdownIt
 
+from . import htmltables, latex
 from .quantities import Number, numbers_in
 
 HEADLINE = re.compile(r"\b(abstract|conclusions?|concluding|summary|key (results|findings)|main results)\b", re.IGNORECASE)
 REFERENCES = re.compile(r"^\W*(\d+\W*)?(references|bibliography)\b", re.IGNORECASE)
 NOT_CLAIMS = re.compile(
-    r"!?\[[^\]]*\]\([^)]*\)|`[^`]*`|https?://\S+|(?:arxiv|doi)[:\s]\s*\S+|\b10\.\d{4,9}/\S+|\[\d+(?:\s*[,–-]\s*\d+)*\]"
+    r"!?\[[^\]]*\]\([^)]*\)|`[^`]*`|</?[a-zA-Z][^<>]{0,300}>|https?://\S+|(?:arxiv|doi)[:\s]\s*\S+|\b10\.\d{4,9}/\S+|\[\d+(?:\s*[,–-]\s*\d+)*\]"
     r"|\b(?:section|sec\.|table|tables|figure|fig\.|eq\.|equation|appendix|chapter|python|cuda|version|v)\s*~?\(?[A-Z]?\d+(?:\.\d+)*",
     re.IGNORECASE,
 )
+
+
+MAX_LINE = 20_000
+"""Characters of one line that are read for claims."""
 
 
 @dataclass(frozen=True)
@@ -51,27 +56,37 @@ class Claim:
 
 @dataclass
 class Document:
-    """One Markdown text, parsed once."""
+    """One text, parsed once: LaTeX when its name ends in .tex, Markdown (with HTML tables) otherwise."""
 
     name: str
     """As findings name the file."""
     text: str
     scope: str
     """`results` or `paper`."""
+    pages: tuple[int, ...] = ()
+    """Page of each line, for the text of a PDF: what a finding then gives as line."""
     tables: list[Table] = field(init=False, default_factory=list)
     _section_of: dict[int, str] = field(init=False, default_factory=dict)
     _ignored: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.lines = self.text.splitlines()
+        self.is_latex = self.name.lower().endswith(".tex")
+        self._readable = latex.readable(self.text) if self.is_latex else self.lines
+        self._table_lines: set[int] = set()
         self._parse()
 
+    def place(self, line: int | None) -> int | None:
+        """The line, or the page where the text is a PDF's, by which a reader finds a line of `text`."""
+        return self.pages[line - 1] if self.pages and line is not None and 0 < line <= len(self.pages) else line
+
     def _parse(self) -> None:
-        tokens = MarkdownIt("commonmark").enable("table").parse(self.text)
+        tokens = MarkdownIt("commonmark").enable("table").parse("\n".join(self._readable))
         titles: list[tuple[int, str]] = []
         header: tuple[str, ...] = ()
         rows: list[Row] = []
         cells: list[str] = []
+        line = 0
         for position, token in enumerate(tokens):
             if token.type == "heading_open" and token.map:
                 titles.append((token.map[0], tokens[position + 1].content))
@@ -82,28 +97,26 @@ class Document:
                 header, rows = (), []
             elif token.type == "tr_open":
                 cells = []
+                line = token.map[0] + 1 if token.map else 0
             elif token.type in ("th_open", "td_open"):
                 cells.append(tokens[position + 1].content.strip())
             elif token.type == "tr_close":
                 if not header:
                     header = tuple(cells)
                 else:
-                    rows.append(Row(tuple(cells), self._line(tokens, position)))
+                    rows.append(Row(tuple(cells), line))
             elif token.type == "table_close" and rows:
                 self.tables.append(Table(header, tuple(rows), titles[-1][1] if titles else ""))
+                self._table_lines.update(row.line for row in rows)
         current = ""
         starts = dict(titles)
         for index in range(len(self.lines)):
             current = starts.get(index, current)
             self._section_of[index + 1] = current
-
-    @staticmethod
-    def _line(tokens: list, position: int) -> int:  # type: ignore[type-arg]
-        """Line of the row that closes at `position`: markdown-it gives lines to the opening token."""
-        for token in reversed(tokens[:position]):
-            if token.type == "tr_open":
-                return int(token.map[0]) + 1 if token.map else 0
-        return 0
+        for raw in latex.tables(self.text) if self.is_latex else htmltables.tables(self.text):
+            found = tuple(Row(cells, first) for cells, first, _ in raw.rows)
+            self.tables.append(Table(raw.header, found, self.section(raw.line)))
+            self._table_lines.update(line for _, first, last in raw.rows for line in range(first, last + 1))
 
     def section(self, line: int) -> str:
         """Title of the section that `line` (1-based) stands in."""
@@ -112,16 +125,15 @@ class Document:
     @cached_property
     def claims(self) -> list[Claim]:
         """Every telling number outside code, references, links and numbering, in reading order."""
-        table_lines = {row.line for table in self.tables for row in table.rows}
         found = []
         in_references = False
-        for index, raw in enumerate(self.lines, 1):
+        for index, (raw, readable) in enumerate(zip(self.lines, self._readable, strict=True), 1):
             if self._section_of.get(index - 1, "") != self.section(index) or index == 1:
                 in_references = bool(REFERENCES.match(self.section(index)))
             if in_references or index in self._ignored:
                 continue
-            masked = NOT_CLAIMS.sub(lambda match: " " * len(match.group()), raw)
-            in_table = index in table_lines
+            masked = NOT_CLAIMS.sub(lambda match: " " * len(match.group()), readable[:MAX_LINE])
+            in_table = index in self._table_lines
             headline = in_table or bool(HEADLINE.search(self.section(index)))
             found += [
                 Claim(number, index, raw.strip()[:300], headline, in_table)

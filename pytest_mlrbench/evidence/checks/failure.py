@@ -29,7 +29,7 @@ def run(case: Case) -> Outcome:
         if not before:
             continue
         tally = case.tallies[name] if name in case.tallies else typed_tally(case, path, name)
-        if not tally.missing or not tally.beyond_honesty(case.nothing_produced):
+        if not tally.missing or not case.decides(tally):
             continue
         last = before[-1]
         message = (

@@ -65,7 +65,7 @@ def _judge(case: Case, path: Path, name: str, writing: Writing | None) -> Findin
     tally = typed_tally(case, path, name)
     missing = tally.missing
     what = "log" if path.suffix.lower() == ".log" or "log" in path.stem.lower() else "results file"
-    if missing and tally.beyond_honesty(case.nothing_produced):
+    if missing and case.decides(tally):
         named = ", ".join(one.claim.number.text for one in missing[:5])
         message = (
             f"the {what} {name} was typed ({writing.place}), and {len(missing)} of its {len(tally.informative)} informative "

@@ -4,10 +4,13 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .data import RESULT_SUFFIXES, Fact, facts_of
+from .arrays import ARRAY_SUFFIXES, MAX_BYTES, Unreadable
+from .data import RESULT_SUFFIXES, Fact, array_facts, facts_of
 from .documents import Claim
+from .gathered import gathered
 from .quantities import Number
 from .subject import TEXT_LIMIT, Subject, files_below, read_bytes, read_text
 from .writers import Writers, plain
@@ -16,8 +19,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BYTES = 48 * 2**20
+BYTES = 24 * 2**20
 """Bytes of outputs read for one audit; result folders come first, so that junk cannot push them out."""
+MAX_FACTS = 250_000
+"""Numbers of one audit, statistics included."""
+TOP_SUFFIXES = frozenset(
+    (".csv", ".tsv", ".log", ".out", ".err", ".npy", ".npz", ".parquet", ".feather", ".pkl", ".pickle", ".ipynb")
+)
+"""Files at the top of a folder without a ledger that a program left, not the harness."""
 PRESET_SHARE = 0.6
 """A file or output in which this share of the telling numbers (three at least) had been typed before is no measurement."""
 SCALES = (1.0, 100.0, 0.01)
@@ -34,6 +43,8 @@ class Pool:
     """Files whose numbers carry names (JSON, CSV, printed tables)."""
     constants: int = 0
     """Numbers that a program wrote but that had been typed before."""
+    unread: list[str] = field(default_factory=list)
+    """Files that were not read, or not whole, with the reason."""
     presets: dict[str, list[float]] = field(default_factory=dict)
     """Files most of whose numbers stood as literals in code or documents before the program wrote them."""
     _sorted: Any = None
@@ -52,14 +63,16 @@ class Pool:
             self._sorted = values[self._order]
         return self._sorted  # type: ignore[no-any-return]
 
-    def hits(self, values: "Sequence[float] | NDArray[np.float64]", ulp: float) -> "NDArray[np.bool_]":
-        """For each value, whether a number of the pool rounds to it (sign ignored, share or percent)."""
+    def hits(
+        self, values: "Sequence[float] | NDArray[np.float64]", ulp: float, units: tuple[float, ...] = ()
+    ) -> "NDArray[np.bool_]":
+        """For each value, whether a number of the pool rounds to it (sign ignored, share or percent, or in other `units`)."""
         import numpy as np
 
         pool = self._values()
         wanted = np.abs(np.asarray(values, dtype=np.float64))
         found = np.zeros(len(wanted), dtype=bool)
-        for scale in SCALES:
+        for scale in (*SCALES, *units):
             slack = ulp * 0.5 * (1 + 1e-6) + 1e-12 * wanted
             low = np.searchsorted(pool, (wanted - slack) * scale, side="left")
             high = np.searchsorted(pool, (wanted + slack) * scale, side="right")
@@ -73,7 +86,7 @@ class Pool:
         pool = self._values()
         best: Fact | None = None
         value = abs(number.value)
-        for scale in SCALES:
+        for scale in (*SCALES, *number.units):
             slack = number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * value
             low, high = np.searchsorted(pool, [(value - slack) * scale, (value + slack) * scale])
             for index in range(int(low), min(int(high) + 1, len(pool))):
@@ -100,7 +113,7 @@ class Pool:
         if number.ulp > 0:
             moved = np.round(moved / number.ulp) * number.ulp
         moved = np.unique(moved[np.abs(moved - number.value) > 1.5 * number.ulp])
-        return float(np.mean(self.hits(moved, number.ulp))) if len(moved) else 1.0
+        return float(np.mean(self.hits(moved, number.ulp, number.units))) if len(moved) else 1.0
 
 
 def program_pool(subject: Subject, writers: Writers, exclude: str | None = None) -> Pool:
@@ -115,6 +128,7 @@ def program_pool(subject: Subject, writers: Writers, exclude: str | None = None)
     if not subject.host_ledger:
         _plain_pool(subject, writers, pool, exclude)
         _printed(subject, writers, pool)
+        pool.add(gathered(pool.facts))
         return pool
     budget = BYTES
     seen: set[str] = set()
@@ -123,6 +137,12 @@ def program_pool(subject: Subject, writers: Writers, exclude: str | None = None)
             continue
         kept = subject.version(writing.after)
         final = subject.experiment / writing.path
+        if _suffix(writing.path) in ARRAY_SUFFIXES and budget > 0:
+            array = _as_recorded(kept or final, writing.after)
+            budget -= len(array)
+            seen.add(writing.after)
+            _add(pool, writers, writing.path, (_array_facts(pool, writing.path, array), True), writing.event.seq)
+            continue
         if kept is None and writers.last.get(writing.path) is writing and _suffix(writing.path) in RESULT_SUFFIXES:
             content = read_bytes(final)
             whole = content is not None and (len(content) > TEXT_LIMIT or hashlib.sha256(content).hexdigest() == writing.after)
@@ -132,18 +152,35 @@ def program_pool(subject: Subject, writers: Writers, exclude: str | None = None)
         if text and budget > 0:
             budget -= len(text)
             seen.add(writing.after)
-            _add(pool, writers, writing.path, text, writing.event.seq)
+            _add(pool, writers, writing.path, facts_of(writing.path, text), writing.event.seq)
     for event in writers.runs:
         if event.output and subject.trial_dir is not None and budget > 0:
             text = read_text(subject.trial_dir / event.output)
             lines = ["" if line.strip() in writers.typed_lines else line for line in text.splitlines()]
             budget -= len(text)
-            _add(pool, writers, event.output, "\n".join(lines), event.seq)
+            _add(pool, writers, event.output, facts_of(event.output, "\n".join(lines)), event.seq)
+    pool.add(gathered(pool.facts))
     return pool
 
 
-def _add(pool: Pool, writers: Writers, name: str, text: str, seq: int) -> None:
-    facts, named = facts_of(name, text)
+def _as_recorded(path: Path, digest: str) -> bytes:
+    """A file's content if it is still the one of this digest."""
+    content = read_bytes(path, MAX_BYTES) or b""
+    return content if hashlib.sha256(content).hexdigest() == digest else b""
+
+
+def _array_facts(pool: Pool, name: str, content: bytes) -> list[Fact]:
+    """Numbers of a binary file; one that cannot be read is named."""
+    try:
+        return array_facts(name, content) if content else []
+    except Unreadable as error:
+        pool.unread.append(f"{name}: {error}")
+        return []
+
+
+def _add(pool: Pool, writers: Writers, name: str, read: tuple[list[Fact], bool], seq: int) -> None:
+    """What of a file's facts the event `seq` computed."""
+    facts, named = read
     telling = {fact.value for fact in facts if fact.how == "value" and is_telling(fact.value)}
     literals = {value for value in telling if writers.typed_before(value, seq, settings=True) is not None}
     # Two-digit literals in code are settings, unless most of what a program wrote stands in its code: then it computed nothing.
@@ -170,10 +207,12 @@ def is_telling(value: float) -> bool:
 def _printed(subject: Subject, writers: Writers, pool: Pool) -> None:
     """What programs printed, as a coder's log shows it; a line that had been typed into a document is no output of a program."""
     budget = BYTES
+    seen: set[str] = set()
     for event in writers.runs:
         text = subject.output_text(event) if event.output else ""
-        if event.output and text and budget > 0:
+        if event.output and text and budget > 0 and text not in seen and len(pool.facts) < MAX_FACTS:
             budget -= len(text)
+            seen.add(text)
             kept = ["" if line.strip() in writers.typed_lines else line for line in text.splitlines()]
             pool.add(facts_of(event.output, "\n".join(kept))[0])
             pool.files.add(event.output)
@@ -188,18 +227,36 @@ def _plain_pool(subject: Subject, writers: Writers, pool: Pool, exclude: str | N
     if root is None:
         return
     results = subject.results
-    files = [path for path in files_below(root) if _suffix(path.name) in RESULT_SUFFIXES - {".md", ".ipynb"}]
-    files.sort(key=lambda path: (results is None or not path.is_relative_to(results), str(path)))
+    readable = (RESULT_SUFFIXES | ARRAY_SUFFIXES) - {".md", ".html", ".tex"}
+    files = [path for path in files_below(root) if _suffix(path.name) in readable]
+    files.sort(key=lambda path: (results is None or not path.is_relative_to(results), len(path.parts), str(path)))
     budget = BYTES
     for path in files:
         top = path.parent == root and results != root
         name = subject.name(path)
-        if name == exclude or (top and _suffix(path.name) not in (".csv", ".tsv", ".log") and path != subject.log):
+        suffix = _suffix(name)
+        if name == exclude or name in subject.logs or (top and suffix not in TOP_SUFFIXES and path != subject.log):
             continue
-        if path.name == "claims.json" or budget <= 0:
+        if path.name == "claims.json":
+            continue
+        if budget <= 0 or len(pool.facts) >= MAX_FACTS:
+            pool.unread.append(f"{name}: enough other data was read before")
+            continue
+        if suffix in ARRAY_SUFFIXES:
+            size = path.stat().st_size
+            if size > MAX_BYTES:
+                pool.unread.append(f"{name}: it has {size >> 20} MB")
+                continue
+            budget -= size
+            facts = _array_facts(pool, name, read_bytes(path, MAX_BYTES) or b"")
+            pool.add(facts)
+            pool.files |= {name} if facts else set()
+            pool.named_files |= {name} if facts else set()
             continue
         text = read_text(path)
         budget -= len(text)
+        if len(text) >= TEXT_LIMIT:
+            pool.unread.append(f"{name}: read at its head and tail only")
         if writers.contents and plain(text) in writers.contents:
             continue
         facts, named = facts_of(name, text)

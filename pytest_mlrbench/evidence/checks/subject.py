@@ -1,20 +1,17 @@
 """What the checks look at: one output folder with its ledger, made from a trial or from any agent's folder; read with bounds."""
 
-import os
 import re
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from ..coder_logs import find_log
 from ..events import EVIDENCE, VERSIONS, Event, read_events
+from ..files import TEXT_LIMIT, files_below, read_bytes, read_text
+from .layout import find_parts
 
-TEXT_LIMIT = 8 * 2**20
-"""Bytes of one text that are read; a longer one is read at its head and tail."""
-MAX_FILES = 20_000
-SKIPPED_FOLDERS = frozenset({".git", ".venv", "venv", "site-packages", "node_modules", "__pycache__", ".ipynb_checkpoints"})
+__all__ = ["TEXT_LIMIT", "Subject", "files_below", "read_bytes", "read_text", "subject_of_folder", "subject_of_trial"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,10 @@ class Subject:
     """The coder's own session log that `events` were read from, when there is no ledger."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """What that log shows: written contents by digest, outputs by the events' `output`."""
+    logs: frozenset[str] = frozenset()
+    """Every session log of the coder in the folder, as findings name it: the agent's word, never a source of numbers."""
+    unread: tuple[str, ...] = ()
+    """What of the folder was not read, for a person."""
     trial_dir: Path | None = None
     """The experiment's trial directory, with captured outputs and file versions."""
     proposal: str = ""
@@ -63,7 +64,9 @@ class Subject:
 
     def place(self, event: Event) -> tuple[str, int]:
         """File and line by which a reader finds an event."""
-        return (self.log_name, int(event.data.get("record", event.seq))) if event.source == "sandbox" else (EVIDENCE, event.seq)
+        if event.source != "sandbox":
+            return EVIDENCE, event.seq
+        return str(event.data.get("log") or self.log_name), int(event.data.get("record", event.seq))
 
     def version_text(self, digest: str | None) -> str | None:
         """The text of the version with this digest, kept by the ledger or shown by the coder's log."""
@@ -141,7 +144,7 @@ def subject_of_folder(
     """The subject of any agent's folder: parts that are not given are looked for by their usual names.
 
     A folder that is a trial of ours (evidence.jsonl beside `output/`) is read with its ledger; in any other one, the coder's
-    session log at its top (see coder_logs.py) says what was written and executed, as far as the coder's word goes.
+    session logs (see coder_logs) say what was written and executed, as far as the coder's word goes.
     """
     today = today or date.today()
     home = path if (path / EVIDENCE).is_file() else path.parent if (path.parent / EVIDENCE).is_file() else None
@@ -149,79 +152,29 @@ def subject_of_folder(
     if home is not None and path.name not in ("output", home.name):
         home = None
     events, problem = read_events(home / EVIDENCE) if home is not None else ([], "")
-    results = results or _first_folder(root, "results") or root
-    code = code or _first_folder(root, "code") or root
-    report = next((p for p in (results / "results.md", root / "results.md") if p.is_file()), None)
-    papers = sorted([*root.glob("paper*.md"), *results.glob("paper*.md")], key=lambda p: (p.name != "paper.md", str(p)))
+    found = find_parts(root, paper, code, results, log)
     related = root / "related_work.md"
-    session = find_log(root) if not events else None
+    session = find_log(root, found.results) if not events else None
     if session is not None:
         events = session.events
     return Subject(
-        "end2end" if paper or papers else "experiment",
+        "end2end" if found.paper is not None else "experiment",
         root,
         root,
-        code=code,
-        results=results,
-        report=report,
-        paper=paper or (papers[0] if papers else None),
-        log=log or next((p for p in (results / "log.txt", root / "log.txt") if p.is_file()), None),
+        code=found.code,
+        results=found.results,
+        report=found.report,
+        paper=found.paper,
+        log=found.log,
         events=events,
         host_ledger=any(event.source == "host" for event in events),
         ledger_problem=problem,
         log_name=session.name if session is not None else "",
         texts=session.texts if session is not None else {},
+        logs=session.names if session is not None else frozenset(),
+        unread=session.unread if session is not None else (),
         trial_dir=home,
         proposal=read_text(root / "proposal.md"),
         literature=root if related.is_file() else None,
         today=today,
     )
-
-
-def _first_folder(root: Path, name: str) -> Path | None:
-    return next((p for p in (root / name, root / f"{name}s") if p.is_dir() and not p.is_symlink()), None)
-
-
-def read_bytes(path: Path, limit: int = TEXT_LIMIT) -> bytes | None:
-    """Content of a regular file, its head and tail when longer than `limit`; None for anything else, links included."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        try:
-            if status.st_size <= limit:
-                return file.read(limit)
-            head = file.read(limit // 2)
-            file.seek(-(limit // 2), os.SEEK_END)
-            return head + b"\n" + file.read(limit // 2)
-        except OSError:
-            return None
-
-
-def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:
-    """As `read_bytes`, decoded with replacement; empty for what cannot be read."""
-    content = read_bytes(path, limit)
-    return content.decode("utf-8", "replace") if content else ""
-
-
-def files_below(root: Path) -> Iterator[Path]:
-    """Regular files below `root`, in a fixed order, following no link, MAX_FILES at most."""
-    count = 0
-    pending = [root]
-    while pending and count < MAX_FILES:
-        folder = pending.pop()
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError:
-            continue
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name not in SKIPPED_FOLDERS:
-                    pending.append(Path(entry.path))
-            elif entry.is_file(follow_symlinks=False):
-                count += 1
-                yield Path(entry.path)

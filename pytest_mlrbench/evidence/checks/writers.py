@@ -32,7 +32,8 @@ class Writing:
 
     @property
     def place(self) -> str:
-        return f"event {self.event.seq} ({self.means})"
+        log, record = self.event.data.get("log"), self.event.data.get("record")
+        return f"{log}:{record} ({self.means})" if log else f"event {self.event.seq} ({self.means})"
 
 
 @dataclass(frozen=True)
