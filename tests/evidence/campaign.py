@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ def carry_out(studies: Sequence[Study], options: argparse.Namespace, done: Calla
             folder = root / study.name
             ready = folder / "ready"
             if not ready.is_file():
+                shutil.rmtree(folder, ignore_errors=True)
                 execute(study, folder, options.sandbox, image)
                 ready.touch()
             one = Told(study, audited(study, folder))
