@@ -107,7 +107,11 @@ class Expressions(Access):
             simulated = (a.simulated or not a.computed) and (b.simulated or not b.computed)
             self.consume(a, draws=not simulated)
             self.consume(b, draws=not simulated)
-            return met() if simulated else outside()
+            if simulated:
+                return met()
+            # A plain number beside it leaves a value that may be generated on another path what it is.
+            alone = a if not (b.computed or b.draws) else b if not (a.computed or a.draws) else None
+            return outside(alone.alt if alone is not None else frozenset())
         if a.draws & b.draws or (isinstance(op, ast.Sub) and _truth(a, b)):
             return met()
         if a.draws or b.draws:
@@ -125,12 +129,14 @@ class Expressions(Access):
         if isinstance(op, (ast.Mult, ast.Div)) and (a.centred or b.centred) and not (a.draws and b.draws):
             # Noise made wider or narrower.
             wide, width = (a, b) if a.centred else (b, a)
-            return Num(cut(wide.roots | spread(width)), False, wide.by_name, py, centred=True)
+            return Num(cut(wide.roots | spread(width)), False, wide.by_name, py, centred=True, bent=max(a.bent, b.bent))
         if isinstance(op, (ast.Div, ast.FloorDiv)) and a.draws and isinstance(b.py, int) and abs(b.py) >= 10:
             # Divided by a count: that sets no place, it only makes a mean.
-            return Num(a.roots, False, a.by_name, py)
+            return Num(a.roots, False, a.by_name, py, bent=a.bent)
         centred = a.centred and b.centred
-        return Num(cut(a.roots | b.roots), False, a.by_name or b.by_name, py, centred=centred)
+        # `1 / (1 + exp(-x))` runs along with x: a sigmoid is no integrand.
+        bent = max(a.bent, b.bent) if a.draws or not isinstance(op, ast.Div) else 0
+        return Num(cut(a.roots | b.roots), False, a.by_name or b.by_name, py, centred=centred, bent=bent)
 
     def _texted(self, op: ast.operator, a: Num, b: Num) -> Num:
         """Texts put together."""

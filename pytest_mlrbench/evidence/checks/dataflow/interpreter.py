@@ -8,7 +8,24 @@ from typing import Any
 
 from .calling import Calling
 from .scope import Scope
-from .values import MAX_ITEMS, UNKNOWN, Cls, DictVal, Ext, Func, Inst, ListVal, Module, Num, elements, join, merge, outside, scalar
+from .values import (
+    MAX_ITEMS,
+    UNKNOWN,
+    Cls,
+    DictVal,
+    Ext,
+    Func,
+    Inst,
+    ListVal,
+    Module,
+    Num,
+    Root,
+    elements,
+    join,
+    merge,
+    outside,
+    scalar,
+)
 
 MAX_STEPS = 60_000
 """Syntax nodes visited for one execution (about 0.4 s); what is beyond is not read, and the coverage says so."""
@@ -245,6 +262,7 @@ class Interpreter(Calling):
         """What a number is after a branch about which nothing is known: a choice by a measured value measures."""
         found = join(old, new)
         control = merge(self.controls)
+        alt = found.alt if isinstance(found, Num) else frozenset[Root]()
         if isinstance(found, Num) and isinstance(old, Num) and isinstance(new, Num) and (old != new or old.py is UNKNOWN):
             # A name chose among numbers only where their literals differ; the same draws summed up in two ways are no preset.
             named = control.by_name and _literals(old) != _literals(new)
@@ -255,7 +273,10 @@ class Interpreter(Calling):
             computed = found.computed or control.computed or mixed
             found = Num(found.roots | control.roots, computed, found.by_name or named, UNKNOWN, computed and simulated)
             if computed:
+                found.alt = frozenset[Root]() if control.computed else alt
                 found.roots = frozenset()
+        elif control.by_name and isinstance(found, (ListVal, DictVal)):
+            return join(old, new, by_name=True)
         elif isinstance(found, ListVal) and control.computed and isinstance(old, ListVal) and scalar(found).draws:
             return ListVal([Num(computed=True, simulated=control.simulated)], False)
         return found
@@ -385,6 +406,8 @@ class Interpreter(Calling):
         if not isinstance(value, (Num, ListVal)):
             return
         whole = scalar(value)
+        if whole.computed and whole.alt and not text:
+            self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, Num(whole.alt, by_name=True), True, text))
         if isinstance(value, ListVal) and not any(isinstance(item, (Num, ListVal)) for item in value.items):
             return
         if whole.computed:

@@ -19,6 +19,7 @@ from .values import (
     Root,
     elements,
     merge,
+    met,
     outside,
     scalar,
     spread,
@@ -181,11 +182,38 @@ class Library(Functions):
         if not all(isinstance(v, (Num, ListVal, DictVal)) for v in values):
             return outside()
         whole = merge((scalar(v) for v in values), concrete=False)
+        if last in known.AVERAGING and whole.bent == 2 and not whole.computed and not _few(args):
+            # The mean of many payoffs, each a cut-off curve of a draw: an integral by Monte Carlo, which no setting tells.
+            return met()
+        if last in known.KINKED and whole.bent:
+            whole.bent = 2
+        elif last in known.BENDING and whole.draws:
+            whole.bent = max(1, whole.bent)
         if last in known.PASSING or name in ("builtins.float", "builtins.int", "builtins.str", "builtins.bool", "builtins.divmod"):
             return whole
         if name.startswith("builtins."):
             return outside()
         return outside() if whole.draws or whole.computed else whole
+
+    def call_builtins_max(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """The largest; of things without a number of their own, chosen by a drawn or measured key, it is a measured choice."""
+        last = "max"
+        if "key" in kwargs and len(args) == 1:
+            members, _ = self.members(args[0])
+            if members and all(isinstance(m, Num) and not m.roots and not m.computed for m in members):
+                keys = [self.apply(kwargs["key"], [member], {}, node, scope) for member in members[: known.KEYED]]
+                found = merge((scalar(key) for key in keys if isinstance(key, (Num, ListVal, DictVal))), concrete=False)
+                if found.computed or found.draws:
+                    return met() if found.simulated or not found.computed else outside()
+        folded = self._fold(f"builtins.{last}", last, args)
+        return folded if folded is not None else self._numeric(f"builtins.{last}", last, args, kwargs, node, scope)
+
+    def call_builtins_min(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """As `max`, but that known numbers give the smallest."""
+        if "key" in kwargs:
+            return self.call_builtins_max(args, kwargs, node, scope)
+        folded = self._fold("builtins.min", "min", args)
+        return folded if folded is not None else self._numeric("builtins.min", "min", args, kwargs, node, scope)
 
     def _foreign(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """A call of a library of which nothing is known: what goes in is an input, what comes out is not claimed about."""
@@ -256,3 +284,8 @@ class Library(Functions):
                 if isinstance(value, (Num, ListVal, DictVal)):
                     self.consume(value)
         return outside()
+
+
+def _few(args: list[Any]) -> bool:
+    """Whether a function gets a known list of few members: a mean over five seeds is no integral."""
+    return len(args) == 1 and isinstance(args[0], ListVal) and args[0].exact

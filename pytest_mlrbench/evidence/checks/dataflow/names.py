@@ -97,6 +97,11 @@ REPORTING = (
     "polars",
     "pprint",
     "textwrap",
+    "sqlite3.",
+    "h5py.",
+    "struct.",
+    "openpyxl",
+    "zarr.",
 )
 """Libraries that show, store or test numbers: what goes into them does not become an input of a measurement."""
 _WRITING = """
@@ -104,7 +109,7 @@ write writelines write_text writerow writerows info debug warning error critical
 errorbar hist imshow boxplot text annotate axhline axvline fill_between add_scalar add_row append extend put to_csv to_json
 to_markdown dump dumps set_ylim set_xlim set_title set_xlabel set_ylabel savefig add update set_description set_postfix legend
 join format step record echo loglog semilogy semilogx violinplot heatmap lineplot barplot pie stem table matshow contourf
-plot_surface title suptitle xticks yticks
+plot_surface title suptitle xticks yticks execute executemany set_xticklabels create_dataset savez append_row
 """
 WRITING = frozenset(_WRITING.split())
 """Methods of unknown objects (files, loggers, axes) that show or store."""
@@ -117,6 +122,11 @@ SAME = frozenset(_SAME.split())
 """Calls that give back what they got."""
 
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tanh", "floor", "ceil", "log2", "log10", "log1p")
+BENDING = frozenset(("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "pow", "power"))
+"""Curved functions: of a drawn number they make one whose mean is not where the draw's settings put it."""
+KINKED = frozenset(("max", "min", "maximum", "minimum", "clip", "where", "heaviside", "relu"))
+"""Functions that cut a curved number off, as a payoff does."""
+AVERAGING = frozenset(("sum", "mean", "fmean", "average", "std", "var", "stdev", "pstdev", "median", "percentile", "quantile", "fsum", "nanmean"))
 FOLDED: dict[str, Any] = {
     "builtins.abs": abs,
     "builtins.round": round,
@@ -149,6 +159,8 @@ REDUCED: dict[str, Any] = {
     "len": len,
 }
 """Functions of known lists that are worked out."""
+KEYED = 12
+"""Members whose key is worked out."""
 _TEXTUAL = """
 lower upper strip replace startswith endswith title capitalize lstrip rstrip split splitlines format decode encode
 """
