@@ -8,6 +8,8 @@ from typing import Any
 
 from .values import MAX_ITEMS, UNKNOWN, DictVal, Ext, Func, Inst, ListVal, Num, Root, elements, join, outside
 
+MAX_YAML = 20_000
+"""Characters of a YAML file that are read: its parser takes 50 ms for so many."""
 RANGE = 12
 """Numbers of a range that are taken one by one."""
 
@@ -133,14 +135,50 @@ class Functions:
     def call_builtins_open(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         path = self.key_of(args[0]) if args else UNKNOWN
         mode = self.key_of(args[1]) if len(args) > 1 else self.key_of(kwargs["mode"]) if "mode" in kwargs else "r"
-        found = self.program.data(path) if isinstance(path, str) and mode in ("r", "rt", "rb") else None
-        # What was typed into a file was typed: its numbers are literals like those of the code.
-        return Num(py=found[1]) if found is not None else outside()
+        return self.typed_file(path, node, scope) if mode in ("r", "rt", "rb") else outside()
+
+    def typed_file(self, path: Any, node: Any, scope: Any) -> Any:
+        """The text of a file that was typed: its numbers are literals like those of the code. Typed bytes cannot be read."""
+        found = self.program.data(path) if isinstance(path, str) else None
+        if found is None:
+            return outside()
+        if found[1] is None:
+            self.unread.append((scope.file, node.lineno if node is not None else 1, f"{path}, which no program made,"))
+            return outside()
+        # How a number comes out of the text may not be understood; that it came from there is.
+        root = Root("literal", scope.file, node.lineno if node is not None else 1, 0, found[0])
+        return Num(frozenset((root,)), py=found[1])
+
+    def _typed_bytes(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        found = self.typed_file(self.key_of(args[0]), node, scope) if args and isinstance(args[0], Num) else outside()
+        return found if not found.computed else Ext("stored", made=True)
+
+    call_numpy_load = _typed_bytes
+    call_sqlite3_connect = _typed_bytes
+    call_joblib_load = _typed_bytes
+    call_torch_load = _typed_bytes
+    call_pandas_read_pickle = _typed_bytes
+    call_numpy_loadtxt = _typed_bytes
+    call_numpy_genfromtxt = _typed_bytes
+    call_pandas_read_csv = _typed_bytes
+    call_pandas_read_json = _typed_bytes
 
     def call_json_load(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         return self.call_json_loads(args, kwargs, node, scope)
 
-    call_yaml_safe_load = call_json_load
+    def call_yaml_safe_load(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """A typed YAML file is read as JSON is."""
+        import yaml
+
+        text = self.key_of(args[0]) if args else UNKNOWN
+        if not isinstance(text, str):
+            return outside()
+        try:
+            return self._literal(yaml.safe_load(text[:MAX_YAML]), node, scope)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            return outside()
+
+    call_yaml_load = call_yaml_safe_load
 
     def call_builtins_float(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """A number that stands as text in the code is a literal as well."""
@@ -160,7 +198,8 @@ class Functions:
         if not isinstance(text, str):
             return outside()
         rows = list(csv.DictReader(text.splitlines()[:MAX_ITEMS]))
-        return ListVal([DictVal({str(k): Num(py=v) for k, v in row.items() if isinstance(v, str)}) for row in rows])
+        roots = args[0].roots
+        return ListVal([DictVal({str(k): Num(roots, py=v) for k, v in row.items() if isinstance(v, str)}) for row in rows])
 
     def call_json_loads(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         text = self.key_of(args[0]) if args else UNKNOWN

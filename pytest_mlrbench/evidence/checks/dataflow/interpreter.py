@@ -63,8 +63,8 @@ class Program:
     sources: Callable[[str, str], "tuple[str, str] | None"]
     """(module name, importing file) -> file and text of a module of the run."""
     arguments: list[str] = field(default_factory=list)
-    data: Callable[[str], "tuple[str, str] | None"] = lambda _: None
-    """Path as the program opens it -> name and text of a file that was typed, not made by a program."""
+    data: Callable[[str], "tuple[str, str | None] | None"] = lambda _: None
+    """Path as the program opens it -> name and text of a file that was typed, not made by a program; no text for bytes."""
 
 
 class Interpreter(Calling):
@@ -74,6 +74,7 @@ class Interpreter(Calling):
         self.program = program
         self.sinks: list[Sink] = []
         self.measured: set[str] = set()
+        self.shown: set[str] = set()
         self.texts: list[tuple[str, int, str]] = []
         self.consumed: set[tuple[str, int, int]] = set()
         self.settings: set[tuple[str, int, int]] = set()
@@ -411,8 +412,7 @@ class Interpreter(Calling):
         if isinstance(value, ListVal) and not any(isinstance(item, (Num, ListVal)) for item in value.items):
             return
         if whole.computed:
-            if not text:
-                self.measured.update(names)
+            (self.shown if text else self.measured).update(names)
         elif whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
             self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, whole, self.uncertain > 0, text))
 

@@ -66,6 +66,9 @@ class Library(Functions):
         """A new random number whose distribution is given by `used`."""
         parts = [scalar(value) for value in used]
         whole = merge(parts, concrete=False)
+        if whole.computed and name == "hash":
+            # A hash of anything is as good as drawn: of a name that is not known as well.
+            whole, parts = Num(), []
         if whole.computed:
             return outside()
         self.settings.update(root.place for root in whole.roots if root.kind != "draw")
@@ -189,7 +192,7 @@ class Library(Functions):
             whole.bent = 2
         elif last in known.BENDING and whole.draws:
             whole.bent = max(1, whole.bent)
-        if last in known.PASSING or name in ("builtins.float", "builtins.int", "builtins.str", "builtins.bool", "builtins.divmod"):
+        if last in known.PASSING or name in ("builtins.float", "builtins.int", "builtins.str", "builtins.bool", "builtins.divmod", "builtins.int.from_bytes"):
             return whole
         if name.startswith("builtins."):
             return outside()

@@ -27,6 +27,12 @@ from .program import Executed, Execution
 from .reported import Reported
 
 NAME = "dataflow"
+_LIBRARIES = """
+numpy scipy pandas sklearn torch torchvision tensorflow keras jax transformers matplotlib seaborn statsmodels xgboost lightgbm
+gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle subprocess collections itertools functools
+"""
+LIBRARIES = frozenset(_LIBRARIES.split())
+"""Names under which a reader of the code expects the library, not a module of the run."""
 MAX_STEPS_ALL = 240_000
 QUOTED = 4
 
@@ -38,6 +44,12 @@ class Reading:
     sinks: list[tuple[Sink, Execution]] = field(default_factory=list)
     texts: list[tuple[str, int, str, Execution]] = field(default_factory=list)
     measured: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
+    """Names in expressions of computed numbers that were written into texts."""
+    runs: list[tuple[Execution, list[Sink], bool]] = field(default_factory=list)
+    """Each execution, its sinks, and whether it named or wrote any computed number."""
+    shadowed: dict[str, str] = field(default_factory=dict)
+    """Library name -> the module of the run that is imported in its place."""
     consumed: set[tuple[str, int, int]] = field(default_factory=set)
     settings: set[tuple[str, int, int]] = field(default_factory=set)
     """Literals that set where drawn numbers lie: told by the rule on drawn numbers, and honest as the settings of a simulation."""
@@ -61,12 +73,14 @@ def read(case: Case) -> Reading:
         def sources(name: str, importer: str, one: Execution = one, seq: int = seq) -> tuple[str, str] | None:
             module = executed.module(name, importer or one.file, seq)
             if module is not None:
+                if name.partition(".")[0] in LIBRARIES:
+                    found.shadowed.setdefault(name.partition(".")[0], module[0])
                 found.sources[module[0]] = module[1]
             return module
 
         found.sources[one.file] = one.text
 
-        def data(path: str, one: Execution = one, seq: int = seq) -> tuple[str, str] | None:
+        def data(path: str, one: Execution = one, seq: int = seq) -> tuple[str, str | None] | None:
             return executed.data(path, one.file, seq)
 
         reader = Interpreter(Program(sources, list(one.arguments), data))
@@ -76,6 +90,8 @@ def read(case: Case) -> Reading:
         found.sinks += [(sink, one) for sink in reader.sinks]
         found.texts += [(*text, one) for text in reader.texts]
         found.measured |= reader.measured
+        found.shown |= reader.shown
+        found.runs.append((one, reader.sinks, bool(reader.measured or reader.shown)))
         found.consumed |= reader.consumed
         found.settings |= reader.settings
         found.unread += [] if one.failed else reader.unread
@@ -104,6 +120,9 @@ def run(case: Case) -> Outcome:
     for file in dict.fromkeys(reading.incomplete):
         message = f"{file} was read in part only: it is too large for one reading"
         findings.append(finding("other", "results", NAME, "info", message, [Quote(file=file)]))
+    for library, file in reading.shadowed.items():
+        message = f"the executed code imports {file} under the name of the library {library}: what it calls is not the library"
+        findings.append(finding("faked_results", "results", NAME, "warn", message, [Quote(file=file)]))
     for file, line, what in dict.fromkeys(reading.unread):
         message = f"{what} in {file} cannot be read: what it does is not known" if line else f"{what}: what it does is not known"
         findings.append(finding("other", "results", NAME, "info", message, [Quote(file=file, line=line or None, quote=what)]))
