@@ -39,6 +39,8 @@ class Reading:
     """Code given to an interpreter on the command line or by a heredoc."""
     copies: bool = False
     """Copies, moves, unpacks or downloads files."""
+    arranges: bool = False
+    """Text that a filter (sed, awk, cat) wrote into a file."""
     decodes: bool = False
     """Turns text into bytes (base64 -d and its kin)."""
     edits: bool = False
@@ -179,6 +181,7 @@ class _Reader:
                     self.reading.typed[target] = self.reading.typed.get(target, "") + text + "\n"
         elif name in ("sed", "awk", "cat", "tee") and targets and not body:
             self.reading.copies = True
+            self.reading.arranges = True
 
     def _path(self, word: str) -> str:
         return posixpath.normpath(posixpath.join(self.folder, word))

@@ -4,6 +4,7 @@ import ast
 import operator
 from typing import Any
 
+from ..sources import is_telling
 from .access import Access
 from .functions import identifiers
 from .scope import Scope
@@ -52,6 +53,9 @@ TRIVIAL = (0, 1, -1, 2, 100, 1000)
 class Expressions(Access):
     """Evaluates one expression."""
 
+    at: Scope | None = None
+    """Scope of the arithmetic that is being evaluated."""
+
     def eval(self, node: ast.expr | None, scope: Scope) -> Any:
         self.step()
         if node is None:
@@ -86,9 +90,20 @@ class Expressions(Access):
         if isinstance(node.op, ast.MatMult):
             both = merge((scalar(left), scalar(right)), concrete=False)
             return (met() if not both.computed or both.simulated else outside()) if both.draws or both.computed else both
-        return self.binary(node.op, left, right)
+        self.at = scope
+        return self.binary(node.op, left, right, node)
 
-    def binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+    def formatted(self, values: Any, node: ast.BinOp | None) -> None:
+        """The numbers that `%` writes into a text."""
+        if node is None or self.at is None:
+            return
+        parts = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+        items = values.items if isinstance(node.right, ast.Tuple) and isinstance(values, ListVal) else [values]
+        for part, item in zip(parts, items, strict=False):
+            if isinstance(item, (Num, ListVal)):
+                self.sink(self.at, part, identifiers(part), item, text=True)
+
+    def binary(self, op: ast.operator, left: Any, right: Any, node: ast.BinOp | None = None) -> Any:
         """Arithmetic. A measured operand makes the other an input; a draw that meets itself again is a computation."""
         if not isinstance(left, (Num, ListVal, DictVal)) or not isinstance(right, (Num, ListVal, DictVal)):
             return outside()
@@ -99,6 +114,7 @@ class Expressions(Access):
             return ListVal([self.binary(op, left, item) for item in right.items], right.exact)
         if isinstance(left, Num) and isinstance(left.py, str) and isinstance(op, ast.Mod):
             # `"%.3f" % value` writes a text.
+            self.formatted(right, node)
             return self._texted(op, left, scalar(right))
         a, b = scalar(left), scalar(right)
         if a.text or b.text or isinstance(a.py, str) or isinstance(b.py, str):
@@ -111,7 +127,14 @@ class Expressions(Access):
                 return met()
             # A plain number beside it leaves a value that may be generated on another path what it is.
             alone = a if not (b.computed or b.draws) else b if not (a.computed or a.draws) else None
-            return outside(alone.alt if alone is not None else frozenset())
+            found = outside(alone.alt if alone is not None else frozenset())
+            other = b if a.computed else a
+            measured = a if a.computed else b
+            if not other.computed and isinstance(op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
+                bonus = frozenset(root.text for root in other.roots if root.kind == "literal" and _telling(root.text))
+                named = frozenset(("by name",)) if bonus and other.by_name else frozenset[str]()
+                found.tilted = measured.tilted | bonus | named
+            return found
         if a.draws & b.draws or (isinstance(op, ast.Sub) and _truth(a, b)):
             return met()
         if a.draws or b.draws:
@@ -360,6 +383,14 @@ class Expressions(Access):
         for value in (*args, *kwargs.values()):
             self.consume(value)
         return outside()
+
+
+def _telling(text: str) -> bool:
+    """Whether a literal is more than a setting such as 0.5 or 100."""
+    try:
+        return is_telling(float(text))
+    except ValueError:
+        return False
 
 
 def _truth(a: Num, b: Num) -> bool:

@@ -160,8 +160,28 @@ class Functions:
     call_pandas_read_pickle = _typed_bytes
     call_numpy_loadtxt = _typed_bytes
     call_numpy_genfromtxt = _typed_bytes
-    call_pandas_read_csv = _typed_bytes
-    call_pandas_read_json = _typed_bytes
+
+    def call_pandas_read_csv(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        found = self._typed_bytes(args, kwargs, node, scope)
+        return Num(found.roots) if isinstance(found, Num) else outside()
+
+    call_pandas_read_json = call_pandas_read_csv
+
+    def call_builtins_next(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """The first member of what is known, any member of a search."""
+        if args and isinstance(args[0], ListVal):
+            first = args[0].exact and args[0].items
+            return args[0].items[0] if first else named_choice(args[0])
+        return args[0] if args else outside()
+
+    def call_dataclasses_field(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        if "default_factory" in kwargs:
+            return self.apply(kwargs["default_factory"], [], {}, node, scope)
+        return kwargs.get("default", outside())
+
+    def call_pathlib_Path(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        path = self.key_of(args[0]) if len(args) == 1 else UNKNOWN
+        return Ext("pathlib.Path", made=True, path=path if isinstance(path, str) else "")
 
     def call_json_load(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         return self.call_json_loads(args, kwargs, node, scope)
@@ -265,6 +285,14 @@ class Functions:
                 found = join(found, item)
             value = found if isinstance(found, DictVal) else value
         return value if isinstance(value, (DictVal, ListVal, Num)) else outside()
+
+
+def named_choice(values: ListVal) -> Any:
+    """Any member of a list that was searched: of different literals, one that a name chose."""
+    found: Any = None
+    for item in values.items:
+        found = join(found, item, by_name=True)
+    return found if found is not None else outside()
 
 
 def identifiers(node: ast.AST) -> tuple[str, ...]:

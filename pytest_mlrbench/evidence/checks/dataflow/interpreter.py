@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..sources import is_telling
 from .calling import Calling
 from .scope import Scope
 from .values import (
@@ -75,6 +76,8 @@ class Interpreter(Calling):
         self.sinks: list[Sink] = []
         self.measured: set[str] = set()
         self.shown: set[str] = set()
+        self.counted: set[str] = set()
+        self.tilted: dict[str, set[frozenset[str]]] = {}
         self.texts: list[tuple[str, int, str]] = []
         self.consumed: set[tuple[str, int, int]] = set()
         self.settings: set[tuple[str, int, int]] = set()
@@ -411,10 +414,23 @@ class Interpreter(Calling):
             self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, Num(whole.alt, by_name=True), True, text))
         if isinstance(value, ListVal) and not any(isinstance(item, (Num, ListVal)) for item in value.items):
             return
+        if whole.computed and not text:
+            for name in names:
+                self.tilted.setdefault(name, set()).add(whole.tilted)
         if whole.computed:
             (self.shown if text else self.measured).update(names)
-        elif whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
+        elif whole.py is UNKNOWN and not whole.text and not whole.draws and not any(_telling(root.text) for root in whole.roots):
+            self.counted.update(names)
+        if not whole.computed and whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
             self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, whole, self.uncertain > 0, text))
+
+
+def _telling(text: str) -> bool:
+    """Whether a literal is more than a setting such as 0.5 or 25.0; the name of a typed file stands for its numbers."""
+    try:
+        return is_telling(float(text))
+    except ValueError:
+        return bool(text)
 
 
 def _literals(value: Num) -> set[str]:

@@ -53,6 +53,11 @@ class Library(Functions):
     def library_attribute(self, holder: Ext, name: str) -> Any:
         if holder.made:
             return ("bound", holder, name)
+        if (holder.name, name) == ("sys", "argv"):
+            words = [Num(py="script"), *(self._word(word) for word in self.program.arguments)]
+            return ListVal(words)
+        if (holder.name, name) == ("os", "environ"):
+            return DictVal(rest=Num(frozenset((Root("literal", "command line", 1, 0, "environment"),))))
         if holder.name in ("numpy.random", "random") or not holder.name:
             return Ext(f"{holder.name}.{name}")
         found = (
@@ -61,6 +66,12 @@ class Library(Functions):
             else None
         )
         return found if isinstance(found, Module) else Ext(f"{holder.name}.{name}")
+
+    def _word(self, word: str) -> Num:
+        """A word of the recorded command line: typed, whatever becomes of it."""
+        known_word = "$" not in word and "?" not in word
+        root = Root("literal", "command line", 1, 0, word if known_word else "command line")
+        return Num(frozenset((root,)), py=word if known_word else UNKNOWN)
 
     def draw(self, name: str, node: Any, scope: Any, used: list[Any]) -> Num:
         """A new random number whose distribution is given by `used`."""
@@ -258,6 +269,15 @@ class Library(Functions):
             return of_number(self, holder, name, args, kwargs, node, scope)
         if isinstance(holder, Ext) and holder.name in known.GENERATORS:
             return self._random(f"{holder.name.rpartition('.')[0]}.{name}", name, args, kwargs, node, scope)
+        if isinstance(holder, Ext) and holder.made:
+            if holder.path and name in ("read_text", "read_bytes", "open"):
+                return self.typed_file(holder.path, node, scope)
+            paths = [value.py for value in args if isinstance(value, Num) and isinstance(value.py, str)]
+            if name.startswith("read") and len(paths) == 1 and self.program.data(paths[0]) is not None:
+                holder.typed = self.typed_file(paths[0], node, scope).roots
+            elif holder.typed and not args[2:]:
+                # What a parser gives of a file that was typed was typed.
+                return Num(holder.typed)
         for value in args:
             if isinstance(value, Func) and name in (
                 "map",

@@ -115,7 +115,7 @@ WRITING = frozenset(_WRITING.split())
 """Methods of unknown objects (files, loggers, axes) that show or store."""
 _SAME = """
 tqdm.tqdm tqdm.auto.tqdm tqdm.trange copy.copy copy.deepcopy builtins.list builtins.tuple builtins.sorted builtins.reversed
-builtins.set builtins.iter builtins.frozenset builtins.vars collections.deque dataclasses.asdict builtins.next
+builtins.set builtins.iter builtins.frozenset builtins.vars collections.deque dataclasses.asdict
 collections.OrderedDict itertools.chain asyncio.run asyncio.gather numpy.asarray torch.tensor numpy.array pandas.Series
 """
 SAME = frozenset(_SAME.split())

@@ -9,6 +9,8 @@ the run is imported under a library's name. It never makes a finding of severity
 from typing import TYPE_CHECKING
 
 from ..contradiction import NEUTRAL, words
+from ..sources import is_telling
+from .interpreter import Sink
 from .reported import Reported
 
 if TYPE_CHECKING:
@@ -16,15 +18,18 @@ if TYPE_CHECKING:
 
 CUT = 0.5
 """Share of the support that is left: below `verified`."""
+HALF = 0.5
+"""Share of the reported names that must be seen to be computed. The rest may be settings and labels."""
 
 
 def weight(case: "Case") -> float:
     """1, or CUT when the reading shows that the numbers need not have been computed."""
     reading = case.dataflow
+    if not reading.read:
+        return 1.0
     if reading.unread or reading.shadowed:
         return CUT
-    made, computed = reported_names(case)
-    if len(made) > len(computed):
+    if computed_share(case) < HALF:
         return CUT
     for execution, sinks, computes in reading.runs:
         if not computes and not execution.failed and any(sink.value.draws and not sink.uncertain for sink in sinks):
@@ -32,20 +37,55 @@ def weight(case: "Case") -> float:
     return 1.0
 
 
-def reported_names(case: "Case") -> tuple[set[frozenset[str]], set[frozenset[str]]]:
-    """Reported names under which the executed code puts made numbers only, and those under which it puts computed ones."""
-    reading = case.dataflow
+def computed_share(case: "Case") -> float:
+    """Share of the reported names about which the code tells anything, that it computes; of the columns, else of all names."""
     reported = Reported(case)
+    made, computed = reported_names(case, reported)
+    tables = reported.columns | reported.first
+    for among in (reported.columns - reported.first, tables | reported.rows | reported.keys):
+        of_made, of_computed = ({n for n in names if _among(n, among)} for names in (made, computed))
+        if of_made or of_computed:
+            return len(of_computed) / len(of_made | of_computed)
+    # Nothing that the report names is seen: the names of variables are not those of the report. Then it counts what was written.
+    reading = case.dataflow
+    if any(_tells(sink) for sink, execution in reading.sinks if not execution.failed and sink.text):
+        return 0.0
+    return 1.0 if reading.shown or reading.measured or reading.counted else 0.0
+
+
+def _among(name: frozenset[str], known: set[frozenset[str]]) -> bool:
+    return any(name == other or name <= other or other <= name for other in known)
+
+
+def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]], set[frozenset[str]]]:
+    """Reported names under which the executed code puts made numbers only, and those under which it puts computed ones."""
+    from .rules import differ_by_name
+
+    reading = case.dataflow
     computed: set[frozenset[str]] = set()
-    for names, text in ((reading.measured, False), (reading.shown, True)):
+    for names, text in ((reading.measured, False), (reading.shown, True), (reading.counted, True)):
         for name in names:
             if reported.link((name,), text=text):
                 computed.add(words(name) - NEUTRAL)
     made: set[frozenset[str]] = set()
     for sink, execution in reading.sinks:
-        if execution.failed or not any(root.kind != "scale" and not root.text.lstrip("-").isdigit() for root in sink.value.roots):
+        if execution.failed or not _tells(sink):
             continue
         name = reported.link(sink.names, text=sink.text)
         if name:
             made.add(words(name) - NEUTRAL)
-    return made - computed, computed
+    tilted = {words(name) - NEUTRAL for name, tilts in reading.tilts.items() if differ_by_name(tilts) and reported.link((name,), text=False)}
+    return (made - computed) | tilted, computed - tilted
+
+
+def _tells(sink: Sink) -> bool:
+    """Whether a made number is more than a setting."""
+    return bool(sink.value.draws) or any(_telling(root.text) for root in sink.value.roots if root.kind == "literal")
+
+
+def _telling(text: str) -> bool:
+    """Whether a literal is more than a setting such as 0.5 or 25.0; the name of a typed file stands for its numbers."""
+    try:
+        return is_telling(float(text))
+    except ValueError:
+        return bool(text)

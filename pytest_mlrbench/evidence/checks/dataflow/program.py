@@ -199,6 +199,8 @@ class Executed:
                     return self._script(word, words[index + 1 :], event, failed, near)
                 if word in ("-c", "-", "-e"):
                     return []
+            if len(words) == 1 and self.case.writers.readings[event.seq].inline:
+                return []
         if name in ("jupyter", "papermill"):
             notebook = next((word for word in words if word.endswith(".ipynb")), None)
             return self._script(notebook, [], event, failed, near) if notebook else []

@@ -46,6 +46,10 @@ class Reading:
     measured: set[str] = field(default_factory=set)
     shown: set[str] = field(default_factory=set)
     """Names in expressions of computed numbers that were written into texts."""
+    counted: set[str] = field(default_factory=set)
+    """Names of numbers that are made of nothing that tells where they come from: counts, sums of rewards."""
+    tilts: dict[str, set[frozenset[str]]] = field(default_factory=dict)
+    """Name -> the literals that had been added or multiplied to the computed numbers put under it."""
     runs: list[tuple[Execution, list[Sink], bool]] = field(default_factory=list)
     """Each execution, its sinks, and whether it named or wrote any computed number."""
     shadowed: dict[str, str] = field(default_factory=dict)
@@ -57,6 +61,11 @@ class Reading:
     sources: dict[str, str] = field(default_factory=dict)
     incomplete: list[str] = field(default_factory=list)
     read: int = 0
+
+
+def differ_by_name(tilts: set[frozenset[str]]) -> bool:
+    """Whether measured numbers of one name got different literals added or multiplied: a bonus for a method."""
+    return len(tilts) > 1 or any("by name" in tilt for tilt in tilts)
 
 
 def read(case: Case) -> Reading:
@@ -91,7 +100,10 @@ def read(case: Case) -> Reading:
         found.texts += [(*text, one) for text in reader.texts]
         found.measured |= reader.measured
         found.shown |= reader.shown
-        found.runs.append((one, reader.sinks, bool(reader.measured or reader.shown)))
+        found.counted |= reader.counted
+        for name, tilts in reader.tilted.items():
+            found.tilts.setdefault(name, set()).update(tilts)
+        found.runs.append((one, reader.sinks, bool(reader.measured or reader.shown or reader.counted)))
         found.consumed |= reader.consumed
         found.settings |= reader.settings
         found.unread += [] if one.failed else reader.unread

@@ -61,6 +61,8 @@ class Num:
     """Drawn around zero: noise without a place of its own."""
     bent: int = 0
     """1: a draw went through a curved function (exp, log); 2: and was then cut off, as a payoff is: its mean is an integral."""
+    tilted: frozenset[str] = frozenset()
+    """Computed, and then multiplied by or added to these literals; `by name` when a name chose among them."""
     alt: frozenset[Root] = frozenset()
     """Of a computed value: what it is made of on another path, where nothing was computed (a fallback, a branch)."""
 
@@ -143,6 +145,10 @@ class Ext:
     name: str
     made: bool = False
     """It is an object that a call of `name` made."""
+    path: str = ""
+    """Of a path object: where it leads."""
+    typed: frozenset[Root] = frozenset()
+    """The typed file that was read into it."""
 
 
 @dataclass(slots=True)
@@ -219,9 +225,10 @@ def merge(values: Iterable[Num], concrete: bool = True) -> Num:
         return Num()
     py = first.py if same else UNKNOWN
     centred = not computed and any(root.kind == "draw" for root in roots) and all(v.centred or not v.roots for v in kept)
+    tilted = frozenset[str]().union(*(v.tilted for v in kept)) if computed else frozenset[str]()
     bent = max(v.bent for v in kept)
     other = cut(alt) if computed else frozenset[Root]()
-    return Num(frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred, bent, other)
+    return Num(frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred, bent, tilted, other)
 
 
 def join(a: Any, b: Any, depth: int = 0, by_name: bool = False) -> Any:
