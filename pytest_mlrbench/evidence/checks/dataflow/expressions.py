@@ -107,15 +107,15 @@ class Expressions(Access):
         """Arithmetic. A measured operand makes the other an input; a draw that meets itself again is a computation."""
         if not isinstance(left, (Num, ListVal, DictVal)) or not isinstance(right, (Num, ListVal, DictVal)):
             return outside()
+        if isinstance(left, Num) and isinstance(left.py, str) and isinstance(op, ast.Mod):
+            # `"%.3f" % value` writes a text.
+            self.formatted(right, node)
+            return self._texted(op, left, scalar(right))
         if isinstance(left, ListVal) and left.items and isinstance(right, Num) and not right.computed:
             # An array: each of its members by itself.
             return ListVal([self.binary(op, item, right) for item in left.items], left.exact)
         if isinstance(right, ListVal) and right.items and isinstance(left, Num) and not left.computed and not left.text:
             return ListVal([self.binary(op, left, item) for item in right.items], right.exact)
-        if isinstance(left, Num) and isinstance(left.py, str) and isinstance(op, ast.Mod):
-            # `"%.3f" % value` writes a text.
-            self.formatted(right, node)
-            return self._texted(op, left, scalar(right))
         a, b = scalar(left), scalar(right)
         if a.text or b.text or isinstance(a.py, str) or isinstance(b.py, str):
             return self._texted(op, a, b)

@@ -3,7 +3,7 @@
 import ast
 import csv
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .values import MAX_ITEMS, UNKNOWN, DictVal, Ext, Func, Inst, ListVal, Num, Root, elements, join, outside
@@ -34,6 +34,8 @@ class Functions:
     children: list[tuple[str, str, int]]
     controls: list[Num]
     passes: int
+    plots: list[Any]
+    relays: bool
     inexact: int
     uncertain: int
     instance: int
@@ -141,6 +143,7 @@ class Functions:
         """The text of a file that was typed: its numbers are literals like those of the code. Typed bytes cannot be read."""
         found = self.program.data(path) if isinstance(path, str) else None
         if found is None:
+            self.relays |= isinstance(path, str) and self.program.made(path)
             return outside()
         if found[1] is None:
             self.unread.append((scope.file, node.lineno if node is not None else 1, f"{path}, which no program made,"))
@@ -211,7 +214,9 @@ class Functions:
             root = Root("literal", scope.file, node.lineno, node.col_offset, text.strip())
             return Num(frozenset((root, *args[0].roots)), py=value)
         found = self._fold("builtins.float", "float", args)
-        return found if found is not None else self._numeric("builtins.float", "float", args, kwargs, node, scope)
+        found = found if found is not None else self._numeric("builtins.float", "float", args, kwargs, node, scope)
+        # What was a text is a number from here on.
+        return replace(found, text=False) if isinstance(found, Num) and found.text else found
 
     def call_csv_DictReader(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         text = self.key_of(args[0]) if args else UNKNOWN

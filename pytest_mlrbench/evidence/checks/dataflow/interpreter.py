@@ -8,6 +8,7 @@ from typing import Any
 
 from ..sources import is_telling
 from .calling import Calling
+from .figures import Plotted
 from .scope import Scope
 from .values import (
     MAX_ITEMS,
@@ -66,6 +67,8 @@ class Program:
     arguments: list[str] = field(default_factory=list)
     data: Callable[[str], "tuple[str, str | None] | None"] = lambda _: None
     """Path as the program opens it -> name and text of a file that was typed, not made by a program; no text for bytes."""
+    made: Callable[[str], bool] = lambda _: False
+    """Whether a program of the run wrote the file that it opens there."""
 
 
 class Interpreter(Calling):
@@ -77,6 +80,8 @@ class Interpreter(Calling):
         self.measured: set[str] = set()
         self.shown: set[str] = set()
         self.counted: set[str] = set()
+        self.plots: list[Plotted] = []
+        self.relays = False
         self.tilted: dict[str, set[frozenset[str]]] = {}
         self.texts: list[tuple[str, int, str]] = []
         self.consumed: set[tuple[str, int, int]] = set()

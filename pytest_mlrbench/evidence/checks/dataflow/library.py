@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 from . import names as known
+from .figures import Plotted
 from .functions import Functions, Parser, identifiers
 from .values import (
     UNKNOWN,
@@ -239,11 +240,20 @@ class Library(Functions):
             self._child(args[0], node, scope)
         if name.startswith(("ctypes.", "cffi.", "marshal.", "dill.")) and node is not None:
             self.unread.append((scope.file, node.lineno, name))
+        if last in known.PLOTTING and node is not None:
+            self._plotted(args, node, scope)
         if not name.startswith(known.REPORTING):
             for value in (*args, *kwargs.values()):
                 if isinstance(value, (Num, ListVal, DictVal)):
                     self.consume(value)
         return Ext(name, made=True) if last[:1].isupper() or last == "getLogger" else outside()
+
+    def _plotted(self, args: list[Any], node: Any, scope: Any) -> None:
+        for value in args:
+            if isinstance(value, (Num, ListVal)):
+                whole = scalar(value)
+                if whole.roots or whole.computed:
+                    self.plots.append(Plotted(scope.file, node.lineno, whole))
 
     def _child(self, command: Any, node: Any, scope: Any) -> None:
         parts = [self.key_of(item) for item in command.items] if isinstance(command, ListVal) else [self.key_of(command)]
@@ -292,6 +302,8 @@ class Library(Functions):
                 given = [elements(a) if name not in ("submit", "apply", "run") else a for a in args if a is not value]
                 result = self.call(value, given, kwargs)
                 return ListVal([result], False) if "map" in name else result
+        if name in known.PLOTTING and node is not None:
+            self._plotted(args, node, scope)
         shows = name in known.WRITING or (isinstance(holder, Ext) and holder.name.startswith(known.REPORTING))
         for value, part in zip(args, node.args if node is not None else [], strict=False):
             if not isinstance(value, (Num, ListVal, DictVal)):

@@ -113,6 +113,12 @@ plot_surface title suptitle xticks yticks execute executemany set_xticklabels cr
 """
 WRITING = frozenset(_WRITING.split())
 """Methods of unknown objects (files, loggers, axes) that show or store."""
+_PLOTTING = """
+plot bar barh scatter errorbar hist fill_between boxplot violinplot loglog semilogy semilogx lineplot barplot stem pie step
+histplot scatterplot heatmap imshow
+"""
+PLOTTING = frozenset(_PLOTTING.split())
+"""Calls that put numbers into a figure."""
 _SAME = """
 tqdm.tqdm tqdm.auto.tqdm tqdm.trange copy.copy copy.deepcopy builtins.list builtins.tuple builtins.sorted builtins.reversed
 builtins.set builtins.iter builtins.frozenset builtins.vars collections.deque dataclasses.asdict

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..contradiction import NEUTRAL, words
 from ..sources import is_telling
+from .figures import PICTURES
 from .interpreter import Sink
 from .reported import Reported
 
@@ -27,7 +28,7 @@ def weight(case: "Case") -> float:
     reading = case.dataflow
     if not reading.read:
         return 1.0
-    if reading.unread or reading.shadowed:
+    if reading.unread or reading.shadowed or _typed_figure(case):
         return CUT
     if computed_share(case) < HALF:
         return CUT
@@ -35,6 +36,11 @@ def weight(case: "Case") -> float:
         if not computes and not execution.failed and any(sink.value.draws and not sink.uncertain for sink in sinks):
             return CUT
     return 1.0
+
+
+def _typed_figure(case: "Case") -> bool:
+    """Whether a picture among the results was typed: as text, or as base64 that a command decoded."""
+    return any(w.how == "typed" and path.lower().endswith(PICTURES) for path, w in case.writers.last.items())
 
 
 def computed_share(case: "Case") -> float:
@@ -50,7 +56,8 @@ def computed_share(case: "Case") -> float:
     reading = case.dataflow
     if any(_tells(sink) for sink, execution in reading.sinks if not execution.failed and sink.text):
         return 0.0
-    return 1.0 if reading.shown or reading.measured or reading.counted else 0.0
+    alone = [computes for execution, _, computes in reading.runs if execution.file not in reading.relays]
+    return 1.0 if any(alone) else 0.0
 
 
 def _among(name: frozenset[str], known: set[frozenset[str]]) -> bool:
@@ -88,4 +95,4 @@ def _telling(text: str) -> bool:
     try:
         return is_telling(float(text))
     except ValueError:
-        return bool(text)
+        return text not in ("", "environment", "command line")

@@ -129,6 +129,12 @@ class Executed:
                 return (path, reading.typed[path])
         return None
 
+    def made(self, path: str, script: str, seq: int) -> bool:
+        """Whether a program of this run wrote the file before event `seq`."""
+        wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(path))
+        places = (wanted, posixpath.join(posixpath.dirname(script), wanted))
+        return any(w.path in places and w.how == "program" and w.event.seq <= seq for w in self.case.writers.all)
+
     def module(self, name: str, importer: str, seq: int) -> tuple[str, str] | None:
         """File and text of the module `name` that `importer` imports, when it is of this run."""
         dots = len(name) - len(name.lstrip("."))

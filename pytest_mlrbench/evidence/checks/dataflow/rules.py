@@ -22,6 +22,7 @@ from ..contradiction import NEUTRAL, words
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
 from .earlier import Earlier
+from .figures import Plotted, invented
 from .interpreter import Interpreter, Program, Sink
 from .program import Executed, Execution
 from .reported import Reported
@@ -48,6 +49,10 @@ class Reading:
     """Names in expressions of computed numbers that were written into texts."""
     counted: set[str] = field(default_factory=set)
     """Names of numbers that are made of nothing that tells where they come from: counts, sums of rewards."""
+    relays: set[str] = field(default_factory=set)
+    """Scripts that read what another program of the run had written."""
+    plots: list[tuple[Execution, list[Plotted]]] = field(default_factory=list)
+    """Each execution that plots, and what."""
     tilts: dict[str, set[frozenset[str]]] = field(default_factory=dict)
     """Name -> the literals that had been added or multiplied to the computed numbers put under it."""
     runs: list[tuple[Execution, list[Sink], bool]] = field(default_factory=list)
@@ -92,7 +97,10 @@ def read(case: Case) -> Reading:
         def data(path: str, one: Execution = one, seq: int = seq) -> tuple[str, str | None] | None:
             return executed.data(path, one.file, seq)
 
-        reader = Interpreter(Program(sources, list(one.arguments), data))
+        def made(path: str, one: Execution = one, seq: int = seq) -> bool:
+            return executed.made(path, one.file, seq)
+
+        reader = Interpreter(Program(sources, list(one.arguments), data, made))
         reader.run(one.file, one.text)
         steps += reader.steps
         found.read += 1
@@ -104,6 +112,9 @@ def read(case: Case) -> Reading:
         for name, tilts in reader.tilted.items():
             found.tilts.setdefault(name, set()).update(tilts)
         found.runs.append((one, reader.sinks, bool(reader.measured or reader.shown or reader.counted)))
+        found.relays |= {one.file} if reader.relays else set()
+        if reader.plots:
+            found.plots.append((one, reader.plots))
         found.consumed |= reader.consumed
         found.settings |= reader.settings
         found.unread += [] if one.failed else reader.unread
@@ -129,6 +140,7 @@ def run(case: Case) -> Outcome:
         return Outcome(coverage="no evidence: no Python program that was executed can be read")
     reported = Reported(case)
     findings = [*_rows(case, reading, reported), *_drawn(case, reading, reported), *_worked_out(case, reading, reported)]
+    findings += invented(case, reading, NAME)
     for file in dict.fromkeys(reading.incomplete):
         message = f"{file} was read in part only: it is too large for one reading"
         findings.append(finding("other", "results", NAME, "info", message, [Quote(file=file)]))
