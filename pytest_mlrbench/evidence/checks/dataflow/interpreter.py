@@ -424,14 +424,14 @@ class Interpreter(Calling):
                 self.tilted.setdefault(name, set()).add(whole.tilted)
         if whole.computed:
             (self.shown if text else self.measured).update(names)
-        elif whole.py is UNKNOWN and not whole.text and not whole.draws and not any(_telling(root.text) for root in whole.roots):
+        elif whole.py is UNKNOWN and not whole.text and not whole.draws and not any(_origin(root.text) for root in whole.roots):
             self.counted.update(names)
         if not whole.computed and whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
             self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, whole, self.uncertain > 0, text))
 
 
-def _telling(text: str) -> bool:
-    """Whether a literal is more than a setting such as 0.5 or 25.0; the name of a typed file stands for its numbers."""
+def _origin(text: str) -> bool:
+    """Whether a literal is more than a setting such as 0.5 or 25.0; a typed file's name or `environment` stands for its numbers."""
     try:
         return is_telling(float(text))
     except ValueError:

@@ -32,8 +32,8 @@ def weight(case: "Case") -> float:
         return CUT
     if computed_share(case) < HALF:
         return CUT
-    for execution, sinks, computes in reading.runs:
-        if not computes and not execution.failed and any(sink.value.draws and not sink.uncertain for sink in sinks):
+    for run in reading.runs:
+        if not run.computes and not run.execution.failed and any(sink.value.draws and not sink.uncertain for sink in run.sinks):
             return CUT
     return 1.0
 
@@ -56,8 +56,7 @@ def computed_share(case: "Case") -> float:
     reading = case.dataflow
     if any(_tells(sink) for sink, execution in reading.sinks if not execution.failed and sink.text):
         return 0.0
-    alone = [computes for execution, _, computes in reading.runs if execution.file not in reading.relays]
-    return 1.0 if any(alone) else 0.0
+    return 1.0 if any(run.computes for run in reading.runs if run.execution.file not in reading.relays) else 0.0
 
 
 def _among(name: frozenset[str], known: set[frozenset[str]]) -> bool:

@@ -24,6 +24,7 @@ from ..sources import is_telling
 from .earlier import Earlier
 from .figures import Plotted, invented
 from .interpreter import Interpreter, Program, Sink
+from .made import scripts
 from .program import Executed, Execution
 from .reported import Reported
 
@@ -36,6 +37,23 @@ LIBRARIES = frozenset(_LIBRARIES.split())
 """Names under which a reader of the code expects the library, not a module of the run."""
 MAX_STEPS_ALL = 240_000
 QUOTED = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one execution put out."""
+
+    execution: Execution
+    sinks: list[Sink]
+    measured: set[str]
+    shown: set[str]
+    counted: set[str]
+    relays: bool
+
+    @property
+    def computes(self) -> bool:
+        """Whether it named or wrote any number that is not made of literals and draws alone."""
+        return bool(self.measured or self.shown or self.counted)
 
 
 @dataclass
@@ -55,8 +73,8 @@ class Reading:
     """Each execution that plots, and what."""
     tilts: dict[str, set[frozenset[str]]] = field(default_factory=dict)
     """Name -> the literals that had been added or multiplied to the computed numbers put under it."""
-    runs: list[tuple[Execution, list[Sink], bool]] = field(default_factory=list)
-    """Each execution, its sinks, and whether it named or wrote any computed number."""
+    runs: list["Run"] = field(default_factory=list)
+    """Each execution by itself."""
     shadowed: dict[str, str] = field(default_factory=dict)
     """Library name -> the module of the run that is imported in its place."""
     consumed: set[tuple[str, int, int]] = field(default_factory=set)
@@ -111,7 +129,7 @@ def read(case: Case) -> Reading:
         found.counted |= reader.counted
         for name, tilts in reader.tilted.items():
             found.tilts.setdefault(name, set()).update(tilts)
-        found.runs.append((one, reader.sinks, bool(reader.measured or reader.shown or reader.counted)))
+        found.runs.append(Run(one, reader.sinks, reader.measured, reader.shown, reader.counted, reader.relays))
         found.relays |= {one.file} if reader.relays else set()
         if reader.plots:
             found.plots.append((one, reader.plots))
@@ -140,6 +158,8 @@ def run(case: Case) -> Outcome:
         return Outcome(coverage="no evidence: no Python program that was executed can be read")
     reported = Reported(case)
     findings = [*_rows(case, reading, reported), *_drawn(case, reading, reported), *_worked_out(case, reading, reported)]
+    if not findings:
+        findings += scripts(case, reading, reported, NAME)
     findings += invented(case, reading, NAME)
     for file in dict.fromkeys(reading.incomplete):
         message = f"{file} was read in part only: it is too large for one reading"
