@@ -424,10 +424,16 @@ class Interpreter(Calling):
                 self.tilted.setdefault(name, set()).add(whole.tilted)
         if whole.computed:
             (self.shown if text else self.measured).update(names)
-        elif whole.py is UNKNOWN and not whole.text and not whole.draws and not any(_origin(root.text) for root in whole.roots):
+        elif whole.py is UNKNOWN and not whole.text and not placed(whole):
             self.counted.update(names)
         if not whole.computed and whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
             self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, whole, self.uncertain > 0, text))
+
+
+def placed(value: Num) -> bool:
+    """Whether literals tell where a made number lies: a fraction beside a draw, a telling literal without one."""
+    literals = [root.text for root in value.roots if root.kind == "literal"]
+    return any(_origin(text) or (value.draws and not text.lstrip("-").isdigit()) for text in literals)
 
 
 def _origin(text: str) -> bool:

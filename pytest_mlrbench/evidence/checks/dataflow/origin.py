@@ -56,7 +56,11 @@ def computed_share(case: "Case") -> float:
     reading = case.dataflow
     if any(_tells(sink) for sink, execution in reading.sinks if not execution.failed and sink.text):
         return 0.0
-    return 1.0 if any(run.computes for run in reading.runs if run.execution.file not in reading.relays) else 0.0
+    if any(run.computes for run in reading.runs if run.execution.file not in reading.relays):
+        return 1.0
+    # Names of the report that got numbers of which nothing bad is seen, such as ratings that start at 1500.
+    plain = (sink for sink, execution in reading.sinks if not execution.failed and not sink.text and not _tells(sink))
+    return 1.0 if any(reported.link(sink.names, text=False) for sink in plain) else 0.0
 
 
 def _among(name: frozenset[str], known: set[frozenset[str]]) -> bool:
@@ -74,8 +78,9 @@ def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]
             if reported.link((name,), text=text):
                 computed.add(words(name) - NEUTRAL)
     made: set[frozenset[str]] = set()
+    used = reading.consumed | reading.settings
     for sink, execution in reading.sinks:
-        if execution.failed or not _tells(sink):
+        if execution.failed or not _tells(sink) or (not sink.value.draws and any(root.place in used for root in sink.value.roots)):
             continue
         name = reported.link(sink.names, text=sink.text)
         if name:
@@ -86,7 +91,8 @@ def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]
 
 def _tells(sink: Sink) -> bool:
     """Whether a made number is more than a setting."""
-    return bool(sink.value.draws) or any(_telling(root.text) for root in sink.value.roots if root.kind == "literal")
+    literals = [root.text for root in sink.value.roots if root.kind == "literal"]
+    return any(_telling(text) or (sink.value.draws and not text.lstrip("-").isdigit()) for text in literals)
 
 
 def _telling(text: str) -> bool:
