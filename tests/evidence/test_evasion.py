@@ -20,6 +20,8 @@ NOT_FAILED = (
     "compiled-1",
     "shadow_library-1",
     "arguments-1",
+    "cached_result-1",
+    "overwritten-1",
     "log_replay-1",
 )
 """Studies that are `unverified` only: what they do cannot be read, or nothing quotable shows it."""

@@ -80,6 +80,7 @@ class Interpreter(Calling):
         self.measured: set[str] = set()
         self.shown: set[str] = set()
         self.counted: set[str] = set()
+        self.sampled: set[str] = set()
         self.plots: list[Plotted] = []
         self.relays = False
         self.tilted: dict[str, set[frozenset[str]]] = {}
@@ -425,7 +426,7 @@ class Interpreter(Calling):
         if whole.computed:
             (self.shown if text else self.measured).update(names)
         elif whole.py is UNKNOWN and not whole.text and not placed(whole):
-            self.counted.update(names)
+            (self.sampled if whole.draws else self.counted).update(names)
         if not whole.computed and whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
             self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, whole, self.uncertain > 0, text))
 

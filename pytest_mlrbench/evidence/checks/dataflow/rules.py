@@ -66,7 +66,7 @@ class Reading:
     shown: set[str] = field(default_factory=set)
     """Names in expressions of computed numbers that were written into texts."""
     counted: set[str] = field(default_factory=set)
-    """Names of numbers that are made of nothing that tells where they come from: counts, sums of rewards."""
+    """Names of numbers that are made of nothing that tells where they come from: counts, sums of rewards, statistics of draws."""
     relays: set[str] = field(default_factory=set)
     """Scripts that read what another program of the run had written."""
     plots: list[tuple[Execution, list[Plotted]]] = field(default_factory=list)
@@ -126,7 +126,7 @@ def read(case: Case) -> Reading:
         found.texts += [(*text, one) for text in reader.texts]
         found.measured |= reader.measured
         found.shown |= reader.shown
-        found.counted |= reader.counted
+        found.counted |= reader.counted | reader.sampled
         for name, tilts in reader.tilted.items():
             found.tilts.setdefault(name, set()).update(tilts)
         found.runs.append(Run(one, reader.sinks, reader.measured, reader.shown, reader.counted, reader.relays))
