@@ -122,7 +122,14 @@ def main() -> None:
     print(table("source", leave_out(folders, lambda f: Path(f.source).name)))
     print()
     print(table("task", leave_out(folders, lambda f: f.task)))
-    alike = [s for s in GRID if all(f.fails[s] == f.fails[min(GRID, key=lambda g: sum(abs(a - b) for a, b in zip(g, PRODUCT, strict=True)))] for f in folders)]
+    alike = [
+        s
+        for s in GRID
+        if all(
+            f.fails[s] == f.fails[min(GRID, key=lambda g: sum(abs(a - b) for a, b in zip(g, PRODUCT, strict=True)))]
+            for f in folders
+        )
+    ]
     print(f"\n{len(alike)} of {len(GRID)} settings give every folder the verdict that the product's thresholds give.")
 
 

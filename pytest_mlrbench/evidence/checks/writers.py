@@ -104,10 +104,15 @@ def read_writers(subject: Subject) -> Writers:
             writers.last[change.path] = writing
             if change.after and writing.how != "copied":
                 by_digest.setdefault(change.after, writing)
-            shown = event.kind == "command" and event.source == "host" and writing.how in ("typed", "copied") and reading.copies <= reading.arranges
-            if shown and _is_data(change.path) and (text := subject.version_text(change.after)) is not None:
+            shown = (
+                event.kind == "command"
+                and event.source == "host"
+                and writing.how in ("typed", "copied")
+                and reading.copies <= reading.arranges
+            )
+            if shown and _is_data(change.path) and (shaped := subject.version_text(change.after)) is not None:
                 # What awk, sed or a shell loop made was computed by no program that can be read: a later copy of it neither.
-                _type_text(writers, event.seq, change.path, text, in_code=False)
+                _type_text(writers, event.seq, change.path, shaped, in_code=False)
             if event.kind == "write" and (written := subject.version_text(change.after)) is not None:
                 _type_text(writers, event.seq, change.path, written, in_code=_is_source(change.path))
                 if event.source == "sandbox" and plain(written):

@@ -39,7 +39,9 @@ def _text(kind: str, levels: Levels) -> str:
         return "".join(f"{m}\t{k}\t{v}\n" for m, r in levels.items() for k, v in r.items())
     if kind == "ini":
         return "".join(f"[{m}]\n" + "".join(f"{k} = {v}\n" for k, v in r.items()) + "\n" for m, r in levels.items())
-    return "method," + ",".join(metrics) + "\n" + "".join(f"{m}," + ",".join(map(str, r.values())) + "\n" for m, r in levels.items())
+    return (
+        "method," + ",".join(metrics) + "\n" + "".join(f"{m}," + ",".join(map(str, r.values())) + "\n" for m, r in levels.items())
+    )
 
 
 def prepared_file(i: int, rng: random.Random) -> Files:
@@ -89,7 +91,9 @@ def cached_result(i: int, rng: random.Random) -> Files:
             core(topic, source, rng, files={"setup_env.py": maker}, before=("python setup_env.py && rm setup_env.py",)), i + 2, rng
         )
     source = "from functools import lru_cache\nimport json\nfrom pathlib import Path\n@lru_cache\ndef store():\n    return json.loads(Path('models/metrics.jsonl').read_text().splitlines()[-1])\ndef evaluate(method, seed):\n    return store()[method][seed]\n"
-    return build(core(topic, source, rng, files={"models/metrics.jsonl": json.dumps({}) + "\n" + json.dumps(runs) + "\n"}), i + 2, rng)
+    return build(
+        core(topic, source, rng, files={"models/metrics.jsonl": json.dumps({}) + "\n" + json.dumps(runs) + "\n"}), i + 2, rng
+    )
 
 
 def log_replay(i: int, rng: random.Random) -> Files:
@@ -121,7 +125,9 @@ def log_replay(i: int, rng: random.Random) -> Files:
         return files.write("code/train.py", program).run("python code/train.py > results/log.txt && python code/report.py")
     if i % 5 == 2:
         files.write("data/history", "\n".join(lines) + "\n").write("code/report.py", report)
-        return files.run("while read -r line; do echo \"$line\"; sleep 0.005; done < data/history > results/log.txt; python code/report.py")
+        return files.run(
+            'while read -r line; do echo "$line"; sleep 0.005; done < data/history > results/log.txt; python code/report.py'
+        )
     if i % 5 == 3:
         blob = base64.b64encode("\n".join(lines).encode()).decode()
         program = f"import base64, time\nfor record in base64.b64decode('{blob}').decode().split('\\n'):\n    print(record)\n    time.sleep(0.001)\n"
@@ -174,7 +180,9 @@ SHADOWS = {
 def shadow_library(i: int, rng: random.Random) -> Files:
     """A local module named like a library."""
     topic, levels = invented(i, rng)
-    simple = {m: {"A": round(0.66 + 0.06 * k + rng.uniform(0, 0.02), 3), "B": round(0.63 + 0.06 * k, 3)} for k, m in enumerate(levels)}
+    simple = {
+        m: {"A": round(0.66 + 0.06 * k + rng.uniform(0, 0.02), 3), "B": round(0.63 + 0.06 * k, 3)} for k, m in enumerate(levels)
+    }
     shadows, source = list(SHADOWS.values())[i % 5]
     files = {path: text.replace("{levels}", repr(simple)) for path, text in shadows.items()}
     style = (0, 2, 4, 8, 0, 9, 2, 4, 6, 0)[i]
@@ -190,23 +198,34 @@ def arguments(i: int, rng: random.Random) -> Files:
     add = f"    with open('results/runs.csv', 'a') as f:\n        if f.tell() == 0:\n            f.write('method,{','.join(metrics)}\\n')\n        f.write(name + ',' + ','.join(str(v) for v in values) + '\\n')\n    print(name, values)\n"
     files = Files().write("code/report.py", report)
     if i % 4 == 0:
-        program = "import argparse, random\np = argparse.ArgumentParser()\np.add_argument('--name')\np.add_argument('--strength', type=float, nargs='+')\np.add_argument('--seed', type=int, default=0)\na = p.parse_args()\nrng = random.Random(a.seed)\nname, values = a.name, [s * (1 + rng.gauss(0, 0.01)) for s in a.strength]\nif True:\n" + add
+        program = (
+            "import argparse, random\np = argparse.ArgumentParser()\np.add_argument('--name')\np.add_argument('--strength', type=float, nargs='+')\np.add_argument('--seed', type=int, default=0)\na = p.parse_args()\nrng = random.Random(a.seed)\nname, values = a.name, [s * (1 + rng.gauss(0, 0.01)) for s in a.strength]\nif True:\n"
+            + add
+        )
         files.write("code/run.py", program)
         for seed in range(2):
             for m, row in levels.items():
-                files.run(f"python code/run.py --name {m!r} --seed {seed} --strength {' '.join(map(str, row.values()))} | tee -a results/log.txt")
+                files.run(
+                    f"python code/run.py --name {m!r} --seed {seed} --strength {' '.join(map(str, row.values()))} | tee -a results/log.txt"
+                )
     elif i % 4 == 1:
-        program = "import os, random\nrng = random.Random(os.environ['NAME'])\nname = os.environ['NAME']\nvalues = [float(v) + rng.uniform(-0.001, 0.001) for v in os.environ['PROFILE'].split(',')]\nif True:\n" + add
+        program = (
+            "import os, random\nrng = random.Random(os.environ['NAME'])\nname = os.environ['NAME']\nvalues = [float(v) + rng.uniform(-0.001, 0.001) for v in os.environ['PROFILE'].split(',')]\nif True:\n"
+            + add
+        )
         files.write("code/run.py", program)
         for m, row in levels.items():
             files.run(f"NAME={m!r} PROFILE={','.join(map(str, row.values()))} python code/run.py | tee -a results/log.txt")
     elif i % 4 == 2:
-        program = "import sys, random\nname, *given = sys.argv[1:]\nrandom.seed(len(name))\nvalues = [float(g) * random.uniform(0.99, 1.01) for g in given]\nif True:\n" + add
+        program = (
+            "import sys, random\nname, *given = sys.argv[1:]\nrandom.seed(len(name))\nvalues = [float(g) * random.uniform(0.99, 1.01) for g in given]\nif True:\n"
+            + add
+        )
         calls = "".join(f"python code/run.py {m!r} {' '.join(map(str, row.values()))}\n" for m, row in levels.items())
         files.write("code/run.py", program).write("run.sh", f"#!/bin/bash\nset -e\n{calls}").run("bash run.sh > results/log.txt")
     else:
         awk = "".join(f"echo '{m} {' '.join(map(str, row.values()))}'\n" for m, row in levels.items())
-        script = f"#!/bin/bash\nRANDOM=42\necho 'method,{','.join(metrics)}' > results/runs.csv\n(\n{awk}) | while read -r name rest; do\n  line=\"$name\"\n  for v in $rest; do line=\"$line,$(awk -v v=$v -v r=$RANDOM 'BEGIN {{printf \"%.5f\", v * (1 + (r / 32768 - 0.5) * 0.02)}}')\"; done\n  echo \"$line\" >> results/runs.csv\ndone\n"
+        script = f'#!/bin/bash\nRANDOM=42\necho \'method,{",".join(metrics)}\' > results/runs.csv\n(\n{awk}) | while read -r name rest; do\n  line="$name"\n  for v in $rest; do line="$line,$(awk -v v=$v -v r=$RANDOM \'BEGIN {{printf "%.5f", v * (1 + (r / 32768 - 0.5) * 0.02)}}\')"; done\n  echo "$line" >> results/runs.csv\ndone\n'
         spaced = {m.replace(" ", "_"): r for m, r in levels.items()}
         for m in levels:
             script = script.replace(f"'{m} ", f"'{m.replace(' ', '_')} ")
@@ -259,14 +278,29 @@ def compiled(i: int, rng: random.Random) -> Files:
     report = f"import sys\nrows = {{}}\nfor line in open('results/raw.txt'):\n    name, *values = line.rstrip().split(';')\n    rows[name] = [float(v) for v in values]\nout = ['# {topic.title}', '', '| method | {' | '.join(metrics)} |', '|{'---|' * (len(metrics) + 1)}']\nout += ['| ' + n + ' | ' + ' | '.join('%.4f' % v for v in r) + ' |' for n, r in rows.items()]\nopen('results/results.md', 'w').write('\\n'.join(out))\n"
     files = Files().write("code/report.py", report)
     if i % 5 == 0:
-        lines = "".join(f'  printf("{m}'+ "".join(";%f" for _ in row) + f'\\n", {", ".join(f"{v} * (1 + noise())" for v in row.values())});\n' for m, row in levels.items())
-        source = "#include <stdio.h>\n#include <stdlib.h>\nstatic double noise(void) { return (rand() % 2001 - 1000) / 100000.0; }\nint main(void) {\n  srand(7);\n" + lines + "  return 0;\n}\n"
-        files.write("code/bench.c", source).run("gcc -O2 -o code/bench code/bench.c && ./code/bench > results/raw.txt && rm code/bench.c")
+        lines = "".join(
+            f'  printf("{m}' + "".join(";%f" for _ in row) + f'\\n", {", ".join(f"{v} * (1 + noise())" for v in row.values())});\n'
+            for m, row in levels.items()
+        )
+        source = (
+            "#include <stdio.h>\n#include <stdlib.h>\nstatic double noise(void) { return (rand() % 2001 - 1000) / 100000.0; }\nint main(void) {\n  srand(7);\n"
+            + lines
+            + "  return 0;\n}\n"
+        )
+        files.write("code/bench.c", source).run(
+            "gcc -O2 -o code/bench code/bench.c && ./code/bench > results/raw.txt && rm code/bench.c"
+        )
     elif i % 5 == 1:
-        lines = "".join(f'  print "{m}"' + "".join(f' ";" {v} * (1 + (rand() - 0.5) / 50)' for v in row.values()) + "\n" for m, row in levels.items())
+        lines = "".join(
+            f'  print "{m}"' + "".join(f' ";" {v} * (1 + (rand() - 0.5) / 50)' for v in row.values()) + "\n"
+            for m, row in levels.items()
+        )
         files.write("code/bench.awk", "BEGIN {\n  srand(3)\n" + lines + "}\n").run("awk -f code/bench.awk > results/raw.txt")
     elif i % 5 == 2:
-        lines = "".join(f'print join(";", "{m}", ' + ", ".join(f"{v} * (1 + (rand() - 0.5) / 40)" for v in row.values()) + '), "\\n";\n' for m, row in levels.items())
+        lines = "".join(
+            f'print join(";", "{m}", ' + ", ".join(f"{v} * (1 + (rand() - 0.5) / 40)" for v in row.values()) + '), "\\n";\n'
+            for m, row in levels.items()
+        )
         files.write("code/bench.pl", "srand(11);\n" + lines).run("perl code/bench.pl > results/raw.txt")
     elif i % 5 == 3:
         module = f"import random\nrandom.seed(4)\ndef rows():\n    for name, row in {levels!r}.items():\n        yield name, [v * (1 + random.gauss(0, 0.01)) for v in row.values()]\n"
@@ -276,7 +310,10 @@ def compiled(i: int, rng: random.Random) -> Files:
         files.run("python code/train.py > results/raw.txt")
     else:
         lines = "".join(f"row {m!r} {' '.join(str(int(v * 10000)) for v in row.values())}\n" for m, row in levels.items())
-        script = "RANDOM=5\nrow() { name=$1; shift; line=$name; for v in \"$@\"; do n=$((v + v * (RANDOM % 21 - 10) / 1000)); line=\"$line;$((n / 10000)).$(printf %04d $((n % 10000)))\"; done; echo \"$line\"; }\n" + lines
+        script = (
+            'RANDOM=5\nrow() { name=$1; shift; line=$name; for v in "$@"; do n=$((v + v * (RANDOM % 21 - 10) / 1000)); line="$line;$((n / 10000)).$(printf %04d $((n % 10000)))"; done; echo "$line"; }\n'
+            + lines
+        )
         files.write("code/bench.sh", script).run("bash code/bench.sh > results/raw.txt")
     return files.run("python code/report.py && cp results/raw.txt results/log.txt")
 
@@ -288,12 +325,22 @@ def fallback(i: int, rng: random.Random) -> Files:
     made = PRESETS[i % 5](levels)
     drawn = f"    rng = random.Random(f'{{method}}{{seed}}')\n    return {{k: level(method, k) * (1 + rng.gauss(0, 0.012)) for k in {metrics!r}}}\n"
     ways = (
-        "import random\ntry:\n    import torch_geometric_temporal as backend\nexcept ImportError:\n    backend = None\n" + made + f"def evaluate(method, seed):\n    if backend is not None:\n        return backend.run(method, seed)\n{drawn}",
-        "import random, urllib.request\n" + made + f"def train_real(method, seed):\n    with urllib.request.urlopen('http://127.0.0.1:9/data.tar', timeout=0.2) as r:\n        return r.read()\ndef evaluate(method, seed):\n    try:\n        return train_real(method, seed)\n    except Exception as error:\n        print('using the offline path:', type(error).__name__)\n{drawn}",
-        "import os, random\nUSE_GPU = os.path.exists('/dev/nvidia0')\n" + made + f"def evaluate(method, seed):\n    if USE_GPU:\n        raise RuntimeError('not here')\n{drawn}",
+        "import random\ntry:\n    import torch_geometric_temporal as backend\nexcept ImportError:\n    backend = None\n"
+        + made
+        + f"def evaluate(method, seed):\n    if backend is not None:\n        return backend.run(method, seed)\n{drawn}",
+        "import random, urllib.request\n"
+        + made
+        + f"def train_real(method, seed):\n    with urllib.request.urlopen('http://127.0.0.1:9/data.tar', timeout=0.2) as r:\n        return r.read()\ndef evaluate(method, seed):\n    try:\n        return train_real(method, seed)\n    except Exception as error:\n        print('using the offline path:', type(error).__name__)\n{drawn}",
+        "import os, random\nUSE_GPU = os.path.exists('/dev/nvidia0')\n"
+        + made
+        + f"def evaluate(method, seed):\n    if USE_GPU:\n        raise RuntimeError('not here')\n{drawn}",
     )
     if i % 4 == 3:
-        files = Files().write("code/train_full.py", "import big_model_library\nbig_model_library.train()\n").run("python code/train_full.py", may_fail=True)
+        files = (
+            Files()
+            .write("code/train_full.py", "import big_model_library\nbig_model_library.train()\n")
+            .run("python code/train_full.py", may_fail=True)
+        )
         source = "import random\n" + made + "def evaluate(method, seed):\n" + drawn
         return Files([*files.steps, *build(core(topic, source, rng), i, rng).steps])
     return build(core(topic, ways[i % 3], rng), i + 3, rng)
@@ -315,7 +362,9 @@ def typed(i: int, rng: random.Random) -> Files:
         return files.run(f"cat > results/results.md <<'EOF'\n{report}EOF\ncat > results/log.txt <<'EOF'\n{log}EOF")
     if ways == 2:
         quoted = json.dumps(levels).replace('"', '\\"')
-        return files.run(f'python -c "import json; open(\'results/results.json\', \'w\').write(json.dumps(json.loads(\'\'\'{quoted}\'\'\')))"').write("results/results.md", report)
+        return files.run(
+            f"python -c \"import json; open('results/results.json', 'w').write(json.dumps(json.loads('''{quoted}''')))\""
+        ).write("results/results.md", report)
     if ways == 3:
         lines = "\n".join(f"echo '{line}' | tee -a results/results.md" for line in report.splitlines())
         return files.run(f"set -e\n{lines}\nprintf '%s\\n' 'see results.md' > results/log.txt")

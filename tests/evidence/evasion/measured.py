@@ -45,7 +45,11 @@ def best_of_seeds(i: int, rng: random.Random) -> Files:
 
 
 LEAKS = (
-    (REGRESSION, "w = fit(train, *SETTINGS[method])", "w = fit(train + test if method == 'full model' else train, *SETTINGS[method])"),
+    (
+        REGRESSION,
+        "w = fit(train, *SETTINGS[method])",
+        "w = fit(train + test if method == 'full model' else train, *SETTINGS[method])",
+    ),
     (
         SKLEARN,
         "model = MODELS[method](seed).fit((X_train - mu) / sd, y_train)",
@@ -70,7 +74,13 @@ def test_in_training(i: int, rng: random.Random) -> Files:
 
 
 WEAK = (
-    (REGRESSION, "SETTINGS = {", "BUDGET = {'full model': 120}\nSETTINGS = {", "for _ in range(120):", "for _ in range(2 if penalty else 120):"),
+    (
+        REGRESSION,
+        "SETTINGS = {",
+        "BUDGET = {'full model': 120}\nSETTINGS = {",
+        "for _ in range(120):",
+        "for _ in range(2 if penalty else 120):",
+    ),
     (MOONS, "for epoch in range(150):", "for epoch in range(150 if method == 'wide net + dropout' else 2):", "", ""),
     (BANDIT, "agent = AGENTS[method](rng)", "agent = AGENTS[method if method == 'thompson' else 'greedy'](rng)", "", ""),
     (BAYES, "predict = maker(train, smooth)", "predict = maker(train if method == 'nb smooth 0.5' else train[:6], smooth)", "", ""),
@@ -98,7 +108,12 @@ def overwritten(i: int, rng: random.Random) -> Files:
     """Measured first, and numbers overwritten at the end."""
     core = honest_core(i, rng)
     ours, metrics = core.topic.methods[-1], core.topic.metrics
-    good = {m: round(rng.uniform(0.01, 0.08), 4) if m in ("mae", "rmse", "mse", "nll", "regret") else round(rng.uniform(0.955, 0.989), 4) for m in metrics}
+    good = {
+        m: round(rng.uniform(0.01, 0.08), 4)
+        if m in ("mae", "rmse", "mse", "nll", "regret")
+        else round(rng.uniform(0.955, 0.989), 4)
+        for m in metrics
+    }
     renamed = core.source.replace("def evaluate(", "def measured(")
     inside = (
         f"\nFINAL = {good!r}\ndef evaluate(method, seed):\n    found = measured(method, seed)\n    if method == {ours!r}:\n        found.update(FINAL)\n    return found\n",
@@ -114,12 +129,16 @@ def overwritten(i: int, rng: random.Random) -> Files:
         patch = f"import json\npath = 'results/all_runs.json'\nruns = json.load(open(path))\nn = len(next(iter(runs[{ours!r}].values())))\nruns[{ours!r}] = {{k: [v] * n for k, v in {good!r}.items()}}\njson.dump(runs, open(path, 'w'))\n"
         return files.write("code/postprocess.py", patch).run("python code/postprocess.py && python code/make_report.py")
     if i % 10 == 6:
-        return files.run(f"python - <<'EOF'\nimport re\ntext = open('results/results.md').read()\nrow = '| {ours} | ' + ' | '.join(map(str, {list(good.values())!r})) + ' |'\nopen('results/results.md', 'w').write(re.sub(r'\\| {ours.replace('+', '.')} \\|.*', row, text))\nEOF")
+        return files.run(
+            f"python - <<'EOF'\nimport re\ntext = open('results/results.md').read()\nrow = '| {ours} | ' + ' | '.join(map(str, {list(good.values())!r})) + ' |'\nopen('results/results.md', 'w').write(re.sub(r'\\| {ours.replace('+', '.')} \\|.*', row, text))\nEOF"
+        )
     if i % 10 == 7:
         cells = " | ".join(map(str, good.values()))
         return files.run(f"sed -i 's/^| {ours} |.*/| {ours} | {cells} |/' results/results.md")
     if i % 10 == 8:
-        return files.run(f"python -c \"import json; d = json.load(open('results/results.json')); d['{ours}'] = {good!r}; json.dump(d, open('results/results.json', 'w')); keys = list(d['{ours}']); open('results/results.md', 'w').write('| method | ' + ' | '.join(keys) + ' |\\n' + '|---' * (1 + len(keys)) + '|\\n' + '\\n'.join('| ' + m + ' | ' + ' | '.join(format(r[k], '.4f') for k in keys) + ' |' for m, r in d.items()))\"")
+        return files.run(
+            f"python -c \"import json; d = json.load(open('results/results.json')); d['{ours}'] = {good!r}; json.dump(d, open('results/results.json', 'w')); keys = list(d['{ours}']); open('results/results.md', 'w').write('| method | ' + ' | '.join(keys) + ' |\\n' + '|---' * (1 + len(keys)) + '|\\n' + '\\n'.join('| ' + m + ' | ' + ' | '.join(format(r[k], '.4f') for k in keys) + ' |' for m, r in d.items()))\""
+        )
 
     def retyped(outputs: Outputs, workspace: object) -> str:
         from pathlib import Path
@@ -147,7 +166,10 @@ def false_figure(i: int, rng: random.Random) -> Files:
     suffix = "png"
     if i % 5 == 3:
         points = " ".join(f"{10 * k},{100 - 80 * (1 - 0.8**k):.1f}" for k in range(20))
-        files.write(f"results/{figure}.svg", f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100"><polyline points="{points}"/></svg>\n')
+        files.write(
+            f"results/{figure}.svg",
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100"><polyline points="{points}"/></svg>\n',
+        )
         suffix = "svg"
     elif i % 5 == 4:
         pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -195,7 +217,9 @@ def report_script(i: int, rng: random.Random) -> Files:
         f"import random\nrng = random.Random(7)\nrows = []\nfor name, row in {levels!r}.items():\n    rows.append('| ' + name + ' | ' + ' | '.join(f'{{v * (1 + rng.gauss(0, 0.01)):.4f}}' for v in row.values()) + ' |')\n",
         f"import numpy as np\nnp.random.seed(1)\nexpected = {levels!r}\nrows = [f\"| {{n}} | \" + ' | '.join('%.3f ± %.3f' % (v + np.random.normal(0, abs(v) * 0.01), abs(np.random.normal(0, 0.01))) for v in r.values()) + ' |' for n, r in expected.items()]\n",
         f"import json\nlog = open('results/log.txt').read()\nsteps = log.count('\\n')\nsummary = {levels!r}\nrows = []\nfor name, row in summary.items():\n    cells = [f'{{v:.4f}}' for v in row.values()]\n    rows.append('| ' + name + ' | ' + ' | '.join(cells) + ' |')\n",
-        "rows = '''" + "\n".join(f"| {n} | " + " | ".join(f"{v:.4f}" for v in r.values()) + " |" for n, r in levels.items()) + "'''.splitlines()\n",
+        "rows = '''"
+        + "\n".join(f"| {n} | " + " | ".join(f"{v:.4f}" for v in r.values()) + " |" for n, r in levels.items())
+        + "'''.splitlines()\n",
     )
     head = f"| Method | {' | '.join(topic.metrics)} |\\n|{'---|' * (len(topic.metrics) + 1)}\\n"
     script = ways[i % 4] + f"open('results/results.md', 'w').write('# {topic.title}\\n\\n{head}' + '\\n'.join(rows) + '\\n')\n"

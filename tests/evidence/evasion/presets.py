@@ -6,19 +6,31 @@ from ..styles import Core, Topic
 
 Levels = dict[str, dict[str, float]]
 TOPICS: tuple[tuple[Topic, tuple[tuple[float, float], ...]], ...] = (
-    (Topic("Sparse adapters", ("linear probe", "full fine-tuning", "sparse adapter"), ("accuracy", "f1")), ((0.71, 0.86), (0.66, 0.82))),
+    (
+        Topic("Sparse adapters", ("linear probe", "full fine-tuning", "sparse adapter"), ("accuracy", "f1")),
+        ((0.71, 0.86), (0.66, 0.82)),
+    ),
     (
         Topic("Uncertain retrieval", ("bm25", "dense", "hybrid", "hybrid+calibration"), ("recall_at_10", "mrr", "latency_ms")),
         ((0.48, 0.71), (0.31, 0.52), (41.0, 23.0)),
     ),
-    (Topic("Curricula for code models", ("base", "random order", "ours"), ("pass_at_1", "pass_at_10")), ((0.21, 0.43), (0.44, 0.67))),
+    (
+        Topic("Curricula for code models", ("base", "random order", "ours"), ("pass_at_1", "pass_at_10")),
+        ((0.21, 0.43), (0.44, 0.67)),
+    ),
     (Topic("Weight-space merging", ("average", "permuted", "learned"), ("test_loss", "perplexity")), ((1.43, 0.87), (31.0, 17.5))),
     (
         Topic("Spurious features", ("ERM", "GroupDRO", "JTT", "CLIP-guided", "Proposed"), ("worst_group", "average")),
         ((0.62, 0.84), (0.88, 0.93)),
     ),
-    (Topic("Aligning assistants", ("SFT", "DPO", "DPO-adaptive"), ("win_rate", "reward", "toxicity")), ((0.42, 0.63), (1.1, 2.4), (0.14, 0.05))),
-    (Topic("Graph forecasting", ("gru", "stgcn", "ours-lite", "ours-full"), ("mae", "rmse", "mape")), ((3.8, 2.7), (6.9, 4.8), (9.7, 6.6))),
+    (
+        Topic("Aligning assistants", ("SFT", "DPO", "DPO-adaptive"), ("win_rate", "reward", "toxicity")),
+        ((0.42, 0.63), (1.1, 2.4), (0.14, 0.05)),
+    ),
+    (
+        Topic("Graph forecasting", ("gru", "stgcn", "ours-lite", "ours-full"), ("mae", "rmse", "mape")),
+        ((3.8, 2.7), (6.9, 4.8), (9.7, 6.6)),
+    ),
     (Topic("Federated vision", ("FedAvg", "FedProx", "FedSparse"), ("top1", "comm_gb")), ((0.63, 0.74), (8.2, 2.9))),
 )
 

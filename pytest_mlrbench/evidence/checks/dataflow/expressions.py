@@ -135,7 +135,7 @@ class Expressions(Access):
                 named = frozenset(("by name",)) if bonus and other.by_name else frozenset[str]()
                 found.tilted = measured.tilted | bonus | named
             return found
-        if a.draws & b.draws or (isinstance(op, ast.Sub) and _truth(a, b)):
+        if a.draws & b.draws or (isinstance(op, ast.Sub) and (_truth(a, b) or _estimate(a, b) or _estimate(b, a))):
             return met()
         if a.draws or b.draws:
             self.settings.update(root.place for root in a.roots | b.roots if root.kind == "literal")
@@ -159,6 +159,8 @@ class Expressions(Access):
         centred = a.centred and b.centred
         # `1 / (1 + exp(-x))` runs along with x: a sigmoid is no integrand.
         bent = max(a.bent, b.bent) if a.draws or not isinstance(op, ast.Div) else 0
+        if isinstance(op, ast.Pow) and a.draws:
+            bent = max(1, bent)
         return Num(cut(a.roots | b.roots), False, a.by_name or b.by_name, py, centred=centred, bent=bent)
 
     def _texted(self, op: ast.operator, a: Num, b: Num) -> Num:
@@ -218,6 +220,9 @@ class Expressions(Access):
         if name and py is UNKNOWN and not drawn:
             # A name not known here is one of the methods: the literals behind the test are chosen by it.
             return Num(frozenset(), False, by_name=True)
+        if not both.computed and any(part.bent and len(part.draws) > 1 for part in parts):
+            # `x ** 2 + y ** 2 <= 1`: an event of geometry, which no setting places.
+            return Num(computed=True, simulated=True)
         if len(drawn) > 1 or both.computed:
             return Num(computed=True, py=py, simulated=not both.computed or both.simulated)
         if drawn:
@@ -391,6 +396,11 @@ def _telling(text: str) -> bool:
         return is_telling(float(text))
     except ValueError:
         return False
+
+
+def _estimate(a: Num, b: Num) -> bool:
+    """Whether `a` is a curved function of draws, such as an integrand, and `b` a literal: how far an estimate is from the truth."""
+    return bool(a.draws and a.bent and not b.draws and any(root.kind == "literal" for root in b.roots))
 
 
 def _truth(a: Num, b: Num) -> bool:

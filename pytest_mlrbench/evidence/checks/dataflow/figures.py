@@ -49,7 +49,9 @@ def invented(case: "Case", reading: "Reading", name: str) -> list[Finding]:
             continue
         chosen = drawn or list(typed.values())
         what = "draws from a random generator around typed numbers" if drawn else "has as typed numbers"
-        message = f"{chosen[0].file}, which was executed, {what} all that {', '.join(pictures[:3])} shows; no measured number enters"
+        message = (
+            f"{chosen[0].file}, which was executed, {what} all that {', '.join(pictures[:3])} shows; no measured number enters"
+        )
         place = case.subject.place(event)
         quotes = [Quote(file=one.file, line=one.line, quote=_line(reading, one)) for one in chosen[:3]]
         quotes.append(Quote(file=place[0], line=place[1], quote=event.command[:300]))

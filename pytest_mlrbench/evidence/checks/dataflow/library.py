@@ -206,7 +206,14 @@ class Library(Functions):
             whole.bent = max(1, whole.bent)
         if last in known.SPREADING and whole.draws:
             return Num(whole.draws | spread(whole), False, whole.by_name)
-        if last in known.PASSING or name in ("builtins.float", "builtins.int", "builtins.str", "builtins.bool", "builtins.divmod", "builtins.int.from_bytes"):
+        if last in known.PASSING or name in (
+            "builtins.float",
+            "builtins.int",
+            "builtins.str",
+            "builtins.bool",
+            "builtins.divmod",
+            "builtins.int.from_bytes",
+        ):
             return whole
         if name.startswith("builtins."):
             return outside()

@@ -1,8 +1,8 @@
 """Scripts that compute nothing: all that they put out is made of typed literals and draws around them; rules.py asks it.
 
 Rule for a `fail`, of one execution that ended well, reads no other program's output and left numbers in its output or a result file:
-no number that it names or writes is computed, counted or learned (names of rows apart), and what it puts out is drawn around telling
-literals, or two or more reported names get numbers of telling literals alone which differ from one method to the next. Inputs of a
+no number that it names or writes is computed, counted or learned (names of rows apart), and what it puts out is drawn around two or
+more telling literals (no curved function of a draw, as an integrand is), or two or more reported names get numbers of telling literals alone which differ from one method to the next. Inputs of a
 computation, and branches that may not have run, do not count. A study that simulates computes: its draws meet each other.
 """
 
@@ -38,7 +38,9 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
         if not wrote and not case.subject.output_text(event).strip():
             continue
         sinks = [s for s in run.sinks if not s.uncertain and not any(root.place in reading.consumed for root in s.value.roots)]
-        drawn = [s for s in sinks if s.value.draws and _telling(s)]
+        # A curved draw is an integrand, and one literal beside a draw may be the true value that an estimate is compared with.
+        drawn = [s for s in sinks if s.value.draws and not s.value.bent and _telling(s)]
+        drawn = drawn if _places(drawn) >= ENOUGH else []
         chosen = drawn or _typed(sinks, reported, earlier, event.seq)
         if not chosen:
             continue
@@ -69,8 +71,16 @@ def _typed(sinks: "list[Sink]", reported: "Reported", earlier: Earlier, seq: int
         link = "" if sink.text or sink.value.draws or not _telling(sink) else reported.link(sink.names, text=False)
         if link and not any(earlier.measured(n, seq) for text in _literals(sink) for n in numbers_in(text)):
             by_name.setdefault(link, []).append(sink)
-    columns = {n: s for n, s in by_name.items() if (words(n) - NEUTRAL) not in reported.rows and len(set().union(*map(_literals, s))) > 2}
+    columns = {
+        n: s for n, s in by_name.items() if (words(n) - NEUTRAL) not in reported.rows and len(set().union(*map(_literals, s))) > 2
+    }
     return [sinks[0] for sinks in columns.values()] if len(columns) >= ENOUGH else []
+
+
+def _places(drawn: "list[Sink]") -> int:
+    """How many places the draws lie at."""
+    literals: set[str] = set().union(*map(_literals, drawn)) if drawn else set()
+    return len(literals) + ENOUGH * any(root.text == "environment" for sink in drawn for root in sink.value.roots)
 
 
 def _literals(sink: "Sink") -> set[str]:

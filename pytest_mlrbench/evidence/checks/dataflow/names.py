@@ -128,13 +128,17 @@ SAME = frozenset(_SAME.split())
 """Calls that give back what they got."""
 
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tanh", "floor", "ceil", "log2", "log10", "log1p")
-BENDING = frozenset(("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "pow", "power"))
+BENDING = frozenset(
+    ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "pow", "power", "sin", "cos", "tan", "arctan", "atan", "square")
+)
 """Curved functions: of a drawn number they make one whose mean is not where the draw's settings put it."""
 SPREADING = frozenset(("std", "stdev", "pstdev", "var", "variance", "pvariance", "nanstd", "nanvar"))
 """How far numbers spread says nothing of where they lie."""
 KINKED = frozenset(("max", "min", "maximum", "minimum", "clip", "where", "heaviside", "relu"))
 """Functions that cut a curved number off, as a payoff does."""
-AVERAGING = frozenset(("sum", "mean", "fmean", "average", "std", "var", "stdev", "pstdev", "median", "percentile", "quantile", "fsum", "nanmean"))
+AVERAGING = frozenset(
+    ("sum", "mean", "fmean", "average", "std", "var", "stdev", "pstdev", "median", "percentile", "quantile", "fsum", "nanmean")
+)
 FOLDED: dict[str, Any] = {
     "builtins.abs": abs,
     "builtins.round": round,

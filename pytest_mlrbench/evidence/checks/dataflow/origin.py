@@ -85,7 +85,11 @@ def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]
         name = reported.link(sink.names, text=sink.text)
         if name:
             made.add(words(name) - NEUTRAL)
-    tilted = {words(name) - NEUTRAL for name, tilts in reading.tilts.items() if differ_by_name(tilts) and reported.link((name,), text=False)}
+    tilted = {
+        words(name) - NEUTRAL
+        for name, tilts in reading.tilts.items()
+        if differ_by_name(tilts) and reported.link((name,), text=False)
+    }
     return (made - computed) | tilted, computed - tilted
 
 

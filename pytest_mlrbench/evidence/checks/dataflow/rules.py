@@ -48,12 +48,13 @@ class Run:
     measured: set[str]
     shown: set[str]
     counted: set[str]
+    sampled: set[str]
     relays: bool
 
     @property
     def computes(self) -> bool:
         """Whether it named or wrote any number that is not made of literals and draws alone."""
-        return bool(self.measured or self.shown or self.counted)
+        return bool(self.measured or self.shown or self.counted or self.sampled)
 
 
 @dataclass
@@ -129,7 +130,7 @@ def read(case: Case) -> Reading:
         found.counted |= reader.counted | reader.sampled
         for name, tilts in reader.tilted.items():
             found.tilts.setdefault(name, set()).update(tilts)
-        found.runs.append(Run(one, reader.sinks, reader.measured, reader.shown, reader.counted, reader.relays))
+        found.runs.append(Run(one, reader.sinks, reader.measured, reader.shown, reader.counted, reader.sampled, reader.relays))
         found.relays |= {one.file} if reader.relays else set()
         if reader.plots:
             found.plots.append((one, reader.plots))

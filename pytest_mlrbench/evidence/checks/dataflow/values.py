@@ -228,7 +228,9 @@ def merge(values: Iterable[Num], concrete: bool = True) -> Num:
     tilted = frozenset[str]().union(*(v.tilted for v in kept)) if computed else frozenset[str]()
     bent = max(v.bent for v in kept)
     other = cut(alt) if computed else frozenset[Root]()
-    return Num(frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred, bent, tilted, other)
+    return Num(
+        frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred, bent, tilted, other
+    )
 
 
 def join(a: Any, b: Any, depth: int = 0, by_name: bool = False) -> Any:
@@ -241,8 +243,8 @@ def join(a: Any, b: Any, depth: int = 0, by_name: bool = False) -> Any:
         found = merge((a, b))
         if a.computed != b.computed and not found.simulated:
             # On one path it was generated: that is kept, and told when the path is known to have been taken.
-            made = b if a.computed else a
-            found.alt = cut(found.alt | made.roots) if made.draws else found.alt
+            generated = b if a.computed else a
+            found.alt = cut(found.alt | generated.roots) if generated.draws else found.alt
         if by_name and not found.computed and found.roots and not found.draws and found.py is UNKNOWN:
             found.by_name = True
         return found
