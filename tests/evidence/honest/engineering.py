@@ -526,7 +526,7 @@ def edited_config() -> Study:
 import json, random, sys
 cfg = json.load(open("code/settings.json"))
 rng = random.Random(cfg["seed"])
-def walk(n, drift): 
+def walk(n, drift):
     x = top = 0.0
     for _ in range(n): x += rng.gauss(drift, cfg["sd"]); top = max(top, x)
     return x, top

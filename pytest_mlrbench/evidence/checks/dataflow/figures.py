@@ -13,6 +13,7 @@ from ..case import finding
 from ..quantities import numbers_in
 from ..sources import is_telling
 from .earlier import Earlier
+from .quoting import named, quote_line
 from .values import Num
 
 if TYPE_CHECKING:
@@ -49,11 +50,10 @@ def invented(case: "Case", reading: "Reading", name: str) -> list[Finding]:
             continue
         chosen = drawn or list(typed.values())
         what = "draws from a random generator around typed numbers" if drawn else "has as typed numbers"
-        message = (
-            f"{chosen[0].file}, which was executed, {what} all that {', '.join(pictures[:3])} shows; no measured number enters"
-        )
+        shown = ", ".join(pictures[:3])
+        message = f"{named(chosen[0].file)}, which was executed, {what} all that {shown} shows; no measured number enters"
         place = case.subject.place(event)
-        quotes = [Quote(file=one.file, line=one.line, quote=_line(reading, one)) for one in chosen[:3]]
+        quotes = [quote_line(case, reading.sources, one.file, one.line) for one in chosen[:3]]
         quotes.append(Quote(file=place[0], line=place[1], quote=event.command[:300]))
         found.append(finding("faked_results", "results", name, "fail", message, quotes))
     return found
@@ -68,8 +68,3 @@ def _literals(value: Num) -> list[str]:
         except ValueError:
             continue
     return found
-
-
-def _line(reading: "Reading", one: Plotted) -> str:
-    lines = reading.sources.get(one.file, "").splitlines()
-    return lines[one.line - 1].strip() if 0 < one.line <= len(lines) else ""

@@ -1,9 +1,10 @@
 """Scripts that compute nothing: all that they put out is made of typed literals and draws around them; rules.py asks it.
 
-Rule for a `fail`, of one execution that ended well, reads no other program's output and left numbers in its output or a result file:
-no number that it names or writes is computed, counted or learned (names of rows apart), and what it puts out is drawn around two or
-more telling literals (no curved function of a draw, as an integrand is), or two or more reported names get numbers of telling literals alone which differ from one method to the next. Inputs of a
-computation, and branches that may not have run, do not count. A study that simulates computes: its draws meet each other.
+Rule for a `fail`, of one execution that ended well, reads no other program's output and left numbers in its output or in a file: no
+number that it names or writes is computed, counted or learned (names of rows apart), and
+- what it puts out is drawn around two or more telling literals (no curved function of a draw, as an integrand is), or
+- two or more reported names get numbers of telling literals alone, which differ from one method to the next.
+Inputs of a computation and branches that may not have run do not count. A study that simulates computes: its draws meet each other.
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from ..contradiction import NEUTRAL, words
 from ..quantities import numbers_in
 from ..sources import is_telling
 from .earlier import Earlier
+from .quoting import named, quote_line
 
 if TYPE_CHECKING:
     from ..case import Case
@@ -46,8 +48,8 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
             continue
         how = "draws around typed numbers" if drawn else "makes of typed numbers"
         names = ", ".join(dict.fromkeys(s.names[0] for s in chosen if s.names))
-        message = f"{run.execution.file}, which was executed, {how} all that it puts out ({names}); it computes nothing"
-        quotes = [Quote(file=s.file, line=s.line, quote=_line(reading, s.file, s.line)) for s in chosen[:QUOTED]]
+        message = f"{named(run.execution.file)}, which was executed, {how} all that it puts out ({names}); it computes nothing"
+        quotes = [quote_line(case, reading.sources, s.file, s.line) for s in chosen[:QUOTED]]
         place = case.subject.place(event)
         quotes.append(Quote(file=place[0], line=place[1], quote=event.command[:300]))
         found[run.execution.file] = finding("faked_results", "results", name, "fail", message, quotes)
@@ -96,8 +98,3 @@ def _is_telling(text: str) -> bool:
         return is_telling(float(text))
     except ValueError:
         return "." in text
-
-
-def _line(reading: "Reading", file: str, line: int) -> str:
-    lines = reading.sources.get(file, "").splitlines()
-    return lines[line - 1].strip() if 0 < line <= len(lines) else ""

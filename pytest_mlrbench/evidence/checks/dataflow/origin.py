@@ -1,9 +1,9 @@
 """How much of what is reported the executed code is seen to compute: the support of the numbers is weighed by it (numbers.py).
 
 Rule. A reported name (column, row or key of the results) counts as *made* when the executed code puts under it only numbers made of
-literals and draws, and as *computed* when it puts a computed one there as well. The weight is cut when more names are made than
-computed, or a program that computes nothing at all wrote drawn numbers; when a part of the code cannot be read; and when a module of
-the run is imported under a library's name. It never makes a finding of severity `fail`: a literal may be a setting.
+literals and draws, and as *computed* when it puts a computed one there as well. The weight is cut when more names are made
+than computed, or a program that computes nothing at all wrote drawn numbers; when a part of the code cannot be read; and when a
+module of the run is imported under a library's name. It never makes a finding of severity `fail`: a literal may be a setting.
 """
 
 from typing import TYPE_CHECKING

@@ -26,6 +26,7 @@ from .figures import Plotted, invented
 from .interpreter import Interpreter, Program, Sink
 from .made import scripts
 from .program import Executed, Execution
+from .quoting import named, quote_line
 from .reported import Reported
 
 NAME = "dataflow"
@@ -231,12 +232,12 @@ def _tell(case: Case, reading: Reading, chosen: dict[str, list[tuple[Sink, Execu
     quotes: list[Quote] = []
     for sinks in list(chosen.values())[:QUOTED]:
         sink = sinks[0][0]
-        quotes.append(_quote(case, reading, sink.file, sink.line))
+        quotes.append(quote_line(case, reading.sources, sink.file, sink.line))
         for root in sorted(sink.value.roots, key=lambda r: (r.kind != "draw", r.line))[:2]:
             if root.file != sink.file or root.line != sink.line:
-                quotes.append(_quote(case, reading, root.file, root.line))
+                quotes.append(quote_line(case, reading.sources, root.file, root.line))
     names = sorted({next(n for n in s.names) if not s.text else m for m, found in chosen.items() for s, _ in found[:1]})
-    files = sorted({_file(sink.file) for sinks in chosen.values() for sink, _ in sinks})
+    files = sorted({named(sink.file) for sinks in chosen.values() for sink, _ in sinks})
     execution = next((e for sinks in chosen.values() for _, e in sinks), None)
     how = sorted({root.text for sinks in chosen.values() for sink, _ in sinks[:3] for root in sink.value.draws})
     message = (
@@ -286,9 +287,9 @@ def _worked_out(case: Case, reading: Reading, reported: Reported) -> list[Findin
     quotes: list[Quote] = []
     chosen = list(hits.values())
     for sink, _, place in chosen[:QUOTED]:
-        quotes += [place, _quote(case, reading, sink.file, sink.line)]
+        quotes += [place, quote_line(case, reading.sources, sink.file, sink.line)]
     shown = ", ".join(f"{number.text} ({sink.names[-1]})" for sink, number, _ in chosen[:5])
-    files = ", ".join(sorted({_file(sink.file) for sink, _, _ in chosen})[:3])
+    files = ", ".join(sorted({named(sink.file) for sink, _, _ in chosen})[:3])
     message = (
         f"{files}, which was executed, works these reported numbers out of typed literals alone, no measurement enters: {shown}"
     )
@@ -322,30 +323,14 @@ def _rows(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
         return []
     quotes = []
     for line, text, (file, at) in found[:QUOTED]:
-        quotes += [Quote(file=case.report.name, line=line, quote=text), _quote(case, reading, file, at)]
-    files = ", ".join(sorted({_file(place[0]) for _, _, place in found})[:3])
+        quotes += [Quote(file=case.report.name, line=line, quote=text), quote_line(case, reading.sources, file, at)]
+    files = ", ".join(sorted({named(place[0]) for _, _, place in found})[:3])
     message = f"{len(found)} rows of {case.report.name} stand with their numbers as text in {files}, which was executed"
     return [finding("faked_results", "results", NAME, "fail", message, quotes)]
 
 
 def _bare(text: str) -> str:
     return re.sub(r"\s+", "", text).strip("|")
-
-
-def _file(file: str) -> str:
-    """The file as a sentence names it."""
-    return "code on the command line" if re.search(r"(?:^|/)command \d+$", file) else file
-
-
-def _quote(case: Case, reading: Reading, file: str, line: int) -> Quote:
-    inline = re.search(r"(?:^|/)command (\d+)$", file)
-    if inline:
-        event = next((one for one in case.subject.events if one.seq == int(inline[1])), None)
-        place = case.subject.place(event) if event is not None else (file, line)
-        text = reading.sources.get(file, "").splitlines()
-        return Quote(file=place[0], line=place[1], quote=text[line - 1].strip() if 0 < line <= len(text) else "")
-    lines = reading.sources.get(file, "").splitlines()
-    return Quote(file=file, line=line, quote=lines[line - 1].strip() if 0 < line <= len(lines) else "")
 
 
 CHECK = Check(NAME, run)
