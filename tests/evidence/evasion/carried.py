@@ -58,7 +58,7 @@ def prepared_file(i: int, rng: random.Random) -> Files:
     source = READERS[kind].replace("{n}", name) + f"METRICS = {list(topic.metrics)!r}\n" + ways[i % 3]
     path = f"data/{name}.{'csv' if kind == 'pandas' else kind}"
     if i % 4 == 3:
-        heredoc = f"mkdir -p data && cat > {path} <<'EOF'\n{_text(kind, levels)}\nEOF"
+        heredoc = f"mkdir -p data && cat > {path} <<'EOF'\n{_text(kind, levels).rstrip()}\nEOF"
         return build(core(topic, source, rng, before=(heredoc,)), i + 1, rng)
     return build(core(topic, source, rng, files={path: _text(kind, levels)}), i + 1, rng)
 
