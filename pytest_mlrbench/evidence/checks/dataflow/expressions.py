@@ -159,7 +159,7 @@ class Expressions(Access):
         centred = a.centred and b.centred
         # `1 / (1 + exp(-x))` runs along with x: a sigmoid is no integrand.
         bent = max(a.bent, b.bent) if a.draws or not isinstance(op, ast.Div) else 0
-        if isinstance(op, ast.Pow) and a.draws:
+        if isinstance(op, ast.Pow) and (a.draws or b.draws):
             bent = max(1, bent)
         return Num(cut(a.roots | b.roots), False, a.by_name or b.by_name, py, centred=centred, bent=bent)
 

@@ -182,6 +182,9 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
         draws = sink.value.draws
         if not draws or any(root.place in reading.consumed for root in draws):
             continue
+        if sink.value.bent and any(reported.link((name,), text=False) for name in reading.measured):
+            # `10 ** uniform(-3, -1)` beside measured columns is the learning rate of a random search.
+            continue
         name = reported.link(sink.names, text=sink.text)
         if name:
             by_metric[" ".join(sorted(words(name) - NEUTRAL))].append((sink, execution))
