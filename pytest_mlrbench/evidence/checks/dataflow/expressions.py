@@ -137,6 +137,9 @@ class Expressions(Access):
             return found
         if a.draws & b.draws or (isinstance(op, ast.Sub) and (_truth(a, b) or _estimate(a, b) or _estimate(b, a))):
             return met()
+        if isinstance(op, ast.Sub) and a.sampled and b.sampled:
+            # The difference of two samples' means is a statistic of a test.
+            return met()
         if a.draws or b.draws:
             self.settings.update(root.place for root in a.roots | b.roots if root.kind == "literal")
         py: Any = UNKNOWN

@@ -204,6 +204,8 @@ class Library(Functions):
             whole.bent = 2
         elif last in known.BENDING and whole.draws:
             whole.bent = max(1, whole.bent)
+        if last in known.AVERAGING and whole.draws and len(args) == 1 and isinstance(args[0], ListVal) and not args[0].exact:
+            whole.sampled = True
         if last in known.SPREADING and whole.draws:
             return Num(whole.draws | spread(whole), False, whole.by_name)
         if last in known.PASSING or name in (

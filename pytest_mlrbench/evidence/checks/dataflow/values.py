@@ -61,6 +61,8 @@ class Num:
     """Drawn around zero: noise without a place of its own."""
     bent: int = 0
     """1: a draw went through a curved function (exp, log); 2: and was then cut off, as a payoff is: its mean is an integral."""
+    sampled: bool = False
+    """The mean of a sample of draws too long to be told apart."""
     tilted: frozenset[str] = frozenset()
     """Computed, and then multiplied by or added to these literals; `by name` when a name chose among them."""
     alt: frozenset[Root] = frozenset()
@@ -228,9 +230,9 @@ def merge(values: Iterable[Num], concrete: bool = True) -> Num:
     tilted = frozenset[str]().union(*(v.tilted for v in kept)) if computed else frozenset[str]()
     bent = max(v.bent for v in kept)
     other = cut(alt) if computed else frozenset[Root]()
-    return Num(
-        frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred, bent, tilted, other
-    )
+    made = Num(frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred)
+    made.bent, made.tilted, made.alt = bent, tilted, other
+    return made
 
 
 def join(a: Any, b: Any, depth: int = 0, by_name: bool = False) -> Any:
