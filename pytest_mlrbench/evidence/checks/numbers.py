@@ -11,11 +11,10 @@ such a log does not speak of, stays a `warn` there, and so does everything witho
 
 from ...records import Finding, Quote
 from .case import Case, Check, Outcome, Tally, Traced, finding, quote_of
+from .dataflow.origin import weight
 from .documents import Document
 
 NAME = "numbers"
-UNREAD = 0.5
-"""Share of the support that is left when a part of the executed code cannot be read (`exec`, compiled, gone): below `verified`."""
 SHOWN = 5
 """Numbers quoted in one finding."""
 
@@ -45,7 +44,7 @@ def support(case: Case) -> float | None:
     if total <= 0:
         return None
     supported = sum(one.weight for one in counted if one.status in ("traced", "derived")) / total
-    return supported * UNREAD if case.subject.host_ledger and case.dataflow.unread else supported
+    return supported * weight(case) if case.subject.host_ledger else supported
 
 
 def _judge(case: Case, document: Document, tally: Tally) -> Finding | None:

@@ -19,6 +19,8 @@ QUIET = frozenset(_QUIET.split())
 _SHOWING = "cat head tail less more grep egrep rg find wc sort uniq cut tr diff echo printf tee nl tac column jq sed awk xxd"
 SHOWING = frozenset(_SHOWING.split())
 """Commands that show or rearrange text that is there already, or in their own text."""
+DECODING = frozenset(("base64", "base32", "xxd", "uudecode"))
+"""Commands that turn typed text into bytes: what they leave was typed."""
 COPYING = frozenset(("cp", "mv", "install", "rsync", "tar", "unzip", "gzip", "gunzip", "curl", "wget"))
 WRAPPERS = frozenset(("timeout", "nohup", "time", "env", "nice", "stdbuf", "xargs", "sudo", "exec", "setsid", "command"))
 SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
@@ -37,6 +39,10 @@ class Reading:
     """Code given to an interpreter on the command line or by a heredoc."""
     copies: bool = False
     """Copies, moves, unpacks or downloads files."""
+    arranges: bool = False
+    """Text that a filter (sed, awk, cat) wrote into a file."""
+    decodes: bool = False
+    """Turns text into bytes (base64 -d and its kin)."""
     edits: bool = False
     """Edits files in place (sed -i and its kin)."""
 
@@ -91,7 +97,10 @@ class _Reader:
         for inner in (inner for heredoc in heredocs for inner in heredoc.children):
             # What follows `<<EOF` on its line: `| tee file` takes the text, `&& program` is a command of its own.
             if inner.type == "pipeline" and inner.children and inner.children[0].type == "|":
-                self._last_command(inner, body, targets)
+                # `cat <<EOF | tee file` types the text; `python - <<EOF | tee file` runs it, and tee gets what it prints.
+                first = node.child_by_field_name("body") or node.children[0]
+                flows = first.type == "command" and _words(first)[:1] in (["cat"], ["echo"], ["printf"])
+                self._last_command(inner, body if flows else "", targets)
                 targets = []
             elif inner.type in ("pipeline", "command", "list", "redirected_statement"):
                 left.append(inner)
@@ -154,6 +163,8 @@ class _Reader:
             self._showing(name, words, body, targets)
         elif name in COPYING:
             reading.copies = True
+        elif name in DECODING:
+            reading.decodes = True
         elif name not in QUIET:
             reading.programs.append(" ".join(words)[:400])
 
@@ -170,6 +181,7 @@ class _Reader:
                     self.reading.typed[target] = self.reading.typed.get(target, "") + text + "\n"
         elif name in ("sed", "awk", "cat", "tee") and targets and not body:
             self.reading.copies = True
+            self.reading.arranges = True
 
     def _path(self, word: str) -> str:
         return posixpath.normpath(posixpath.join(self.folder, word))

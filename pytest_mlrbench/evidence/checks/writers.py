@@ -107,6 +107,15 @@ def read_writers(subject: Subject) -> Writers:
             writers.last[change.path] = writing
             if change.after and writing.how != "copied":
                 by_digest.setdefault(change.after, writing)
+            shown = (
+                event.kind == "command"
+                and event.source == "host"
+                and writing.how in ("typed", "copied")
+                and reading.copies <= reading.arranges
+            )
+            if shown and _is_data(change.path) and (shaped := subject.version_text(change.after)) is not None:
+                # What awk, sed or a shell loop made was computed by no program that can be read: a later copy of it neither.
+                _type_text(writers, event.seq, change.path, shaped, in_code=False)
             if event.kind == "write" and (written := subject.version_text(change.after)) is not None:
                 _type_text(writers, event.seq, change.path, written, in_code=_is_source(change.path))
                 if event.source == "sandbox" and plain(written):
@@ -127,6 +136,8 @@ def _attribute(event: Event, reading: Reading, path: str, after: str | None, by_
         return Writing(path, origin.how, origin.event, f"copy of {origin.path}: {origin.means}", after)
     if reading.programs:
         return Writing(path, "program", event, reading.programs[-1], after)
+    if reading.decodes:
+        return Writing(path, "typed", event, "decoded by a shell command", after)
     if reading.edits:
         return Writing(path, "typed", event, "edited in place by a shell command", after)
     return Writing(path, "copied" if reading.copies else "typed", event, WITHOUT_PROGRAM, after)
@@ -156,6 +167,10 @@ def _true_digits(number: Number) -> int:
 
 def _key(value: float) -> float:
     return float(f"{value:.10g}")
+
+
+def _is_data(path: str) -> bool:
+    return posixpath.splitext(path)[1].lower() in (".txt", ".csv", ".tsv", ".json", ".jsonl", ".dat", ".out")
 
 
 def _is_source(path: str) -> bool:

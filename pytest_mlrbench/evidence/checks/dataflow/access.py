@@ -126,8 +126,11 @@ class Access(Library):
             if holder.computed or index.computed or (index.draws and holder.draws):
                 return outside()
             return Num(holder.roots | index.roots, False, holder.by_name)
-        if isinstance(holder, Cls):
-            return outside()
+        if isinstance(holder, Ext) and holder.typed:
+            return Num(holder.typed)
+        if isinstance(holder, tuple) and isinstance(holder[1], Num) and holder[2] in ("loc", "iloc", "at", "iat", "values"):
+            # A place in a table of which only the file is known.
+            return Num(holder[1].roots, holder[1].computed)
         return outside()
 
     def key_of(self, key: Any) -> Any:

@@ -4,6 +4,7 @@ import ast
 import operator
 from typing import Any
 
+from ..sources import is_telling
 from .access import Access
 from .functions import identifiers
 from .scope import Scope
@@ -52,6 +53,9 @@ TRIVIAL = (0, 1, -1, 2, 100, 1000)
 class Expressions(Access):
     """Evaluates one expression."""
 
+    at: Scope | None = None
+    """Scope of the arithmetic that is being evaluated."""
+
     def eval(self, node: ast.expr | None, scope: Scope) -> Any:
         self.step()
         if node is None:
@@ -86,20 +90,32 @@ class Expressions(Access):
         if isinstance(node.op, ast.MatMult):
             both = merge((scalar(left), scalar(right)), concrete=False)
             return (met() if not both.computed or both.simulated else outside()) if both.draws or both.computed else both
-        return self.binary(node.op, left, right)
+        self.at = scope
+        return self.binary(node.op, left, right, node)
 
-    def binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+    def formatted(self, values: Any, node: ast.BinOp | None) -> None:
+        """The numbers that `%` writes into a text."""
+        if node is None or self.at is None:
+            return
+        parts = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+        items = values.items if isinstance(node.right, ast.Tuple) and isinstance(values, ListVal) else [values]
+        for part, item in zip(parts, items, strict=False):
+            if isinstance(item, (Num, ListVal)):
+                self.sink(self.at, part, identifiers(part), item, text=True)
+
+    def binary(self, op: ast.operator, left: Any, right: Any, node: ast.BinOp | None = None) -> Any:
         """Arithmetic. A measured operand makes the other an input; a draw that meets itself again is a computation."""
         if not isinstance(left, (Num, ListVal, DictVal)) or not isinstance(right, (Num, ListVal, DictVal)):
             return outside()
+        if isinstance(left, Num) and isinstance(left.py, str) and isinstance(op, ast.Mod):
+            # `"%.3f" % value` writes a text.
+            self.formatted(right, node)
+            return self._texted(op, left, scalar(right))
         if isinstance(left, ListVal) and left.items and isinstance(right, Num) and not right.computed:
             # An array: each of its members by itself.
             return ListVal([self.binary(op, item, right) for item in left.items], left.exact)
         if isinstance(right, ListVal) and right.items and isinstance(left, Num) and not left.computed and not left.text:
             return ListVal([self.binary(op, left, item) for item in right.items], right.exact)
-        if isinstance(left, Num) and isinstance(left.py, str) and isinstance(op, ast.Mod):
-            # `"%.3f" % value` writes a text.
-            return self._texted(op, left, scalar(right))
         a, b = scalar(left), scalar(right)
         if a.text or b.text or isinstance(a.py, str) or isinstance(b.py, str):
             return self._texted(op, a, b)
@@ -107,8 +123,22 @@ class Expressions(Access):
             simulated = (a.simulated or not a.computed) and (b.simulated or not b.computed)
             self.consume(a, draws=not simulated)
             self.consume(b, draws=not simulated)
-            return met() if simulated else outside()
-        if a.draws & b.draws or (isinstance(op, ast.Sub) and _truth(a, b)):
+            if simulated:
+                return met()
+            # A plain number beside it leaves a value that may be generated on another path what it is.
+            alone = a if not (b.computed or b.draws) else b if not (a.computed or a.draws) else None
+            found = outside(alone.alt if alone is not None else frozenset())
+            other = b if a.computed else a
+            measured = a if a.computed else b
+            if not other.computed and isinstance(op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
+                bonus = frozenset(root.text for root in other.roots if root.kind == "literal" and _telling(root.text))
+                named = frozenset(("by name",)) if bonus and other.by_name else frozenset[str]()
+                found.tilted = measured.tilted | bonus | named
+            return found
+        if a.draws & b.draws or (isinstance(op, ast.Sub) and (_truth(a, b) or _estimate(a, b) or _estimate(b, a))):
+            return met()
+        if isinstance(op, ast.Sub) and a.sampled and b.sampled:
+            # The difference of two samples' means is a statistic of a test.
             return met()
         if a.draws or b.draws:
             self.settings.update(root.place for root in a.roots | b.roots if root.kind == "literal")
@@ -125,12 +155,16 @@ class Expressions(Access):
         if isinstance(op, (ast.Mult, ast.Div)) and (a.centred or b.centred) and not (a.draws and b.draws):
             # Noise made wider or narrower.
             wide, width = (a, b) if a.centred else (b, a)
-            return Num(cut(wide.roots | spread(width)), False, wide.by_name, py, centred=True)
+            return Num(cut(wide.roots | spread(width)), False, wide.by_name, py, centred=True, bent=max(a.bent, b.bent))
         if isinstance(op, (ast.Div, ast.FloorDiv)) and a.draws and isinstance(b.py, int) and abs(b.py) >= 10:
             # Divided by a count: that sets no place, it only makes a mean.
-            return Num(a.roots, False, a.by_name, py)
+            return Num(a.roots, False, a.by_name, py, bent=a.bent)
         centred = a.centred and b.centred
-        return Num(cut(a.roots | b.roots), False, a.by_name or b.by_name, py, centred=centred)
+        # `1 / (1 + exp(-x))` runs along with x: a sigmoid is no integrand.
+        bent = max(a.bent, b.bent) if a.draws or not isinstance(op, ast.Div) else 0
+        if isinstance(op, ast.Pow) and (a.draws or b.draws):
+            bent = max(1, bent)
+        return Num(cut(a.roots | b.roots), False, a.by_name or b.by_name, py, centred=centred, bent=bent)
 
     def _texted(self, op: ast.operator, a: Num, b: Num) -> Num:
         """Texts put together."""
@@ -189,6 +223,9 @@ class Expressions(Access):
         if name and py is UNKNOWN and not drawn:
             # A name not known here is one of the methods: the literals behind the test are chosen by it.
             return Num(frozenset(), False, by_name=True)
+        if not both.computed and any(part.bent and len(part.draws) > 1 for part in parts):
+            # `x ** 2 + y ** 2 <= 1`: an event of geometry, which no setting places.
+            return Num(computed=True, simulated=True)
         if len(drawn) > 1 or both.computed:
             return Num(computed=True, py=py, simulated=not both.computed or both.simulated)
         if drawn:
@@ -354,6 +391,19 @@ class Expressions(Access):
         for value in (*args, *kwargs.values()):
             self.consume(value)
         return outside()
+
+
+def _telling(text: str) -> bool:
+    """Whether a literal is more than a setting such as 0.5 or 100."""
+    try:
+        return is_telling(float(text))
+    except ValueError:
+        return False
+
+
+def _estimate(a: Num, b: Num) -> bool:
+    """Whether `a` is a curved function of draws, such as an integrand, and `b` a literal: how far an estimate is from the truth."""
+    return bool(a.draws and a.bent and not b.draws and any(root.kind == "literal" for root in b.roots))
 
 
 def _truth(a: Num, b: Num) -> bool:

@@ -3,11 +3,13 @@
 import ast
 import csv
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .values import MAX_ITEMS, UNKNOWN, DictVal, Ext, Func, Inst, ListVal, Num, Root, elements, join, outside
 
+MAX_YAML = 20_000
+"""Characters of a YAML file that are read: its parser takes 50 ms for so many."""
 RANGE = 12
 """Numbers of a range that are taken one by one."""
 
@@ -32,6 +34,8 @@ class Functions:
     children: list[tuple[str, str, int]]
     controls: list[Num]
     passes: int
+    plots: list[Any]
+    relays: bool
     inexact: int
     uncertain: int
     instance: int
@@ -133,14 +137,71 @@ class Functions:
     def call_builtins_open(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         path = self.key_of(args[0]) if args else UNKNOWN
         mode = self.key_of(args[1]) if len(args) > 1 else self.key_of(kwargs["mode"]) if "mode" in kwargs else "r"
-        found = self.program.data(path) if isinstance(path, str) and mode in ("r", "rt", "rb") else None
-        # What was typed into a file was typed: its numbers are literals like those of the code.
-        return Num(py=found[1]) if found is not None else outside()
+        return self.typed_file(path, node, scope) if mode in ("r", "rt", "rb") else outside()
+
+    def typed_file(self, path: Any, node: Any, scope: Any) -> Any:
+        """The text of a file that was typed: its numbers are literals like those of the code. Typed bytes cannot be read."""
+        found = self.program.data(path) if isinstance(path, str) else None
+        if found is None:
+            self.relays |= isinstance(path, str) and self.program.made(path)
+            return outside()
+        if found[1] is None:
+            self.unread.append((scope.file, node.lineno if node is not None else 1, f"{path}, which no program made,"))
+            return outside()
+        # How a number comes out of the text may not be understood; that it came from there is.
+        root = Root("literal", scope.file, node.lineno if node is not None else 1, 0, found[0])
+        return Num(frozenset((root,)), py=found[1])
+
+    def _typed_bytes(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        found = self.typed_file(self.key_of(args[0]), node, scope) if args and isinstance(args[0], Num) else outside()
+        return found if not found.computed else Ext("stored", made=True)
+
+    call_numpy_load = _typed_bytes
+    call_sqlite3_connect = _typed_bytes
+    call_joblib_load = _typed_bytes
+    call_torch_load = _typed_bytes
+    call_pandas_read_pickle = _typed_bytes
+    call_numpy_loadtxt = _typed_bytes
+    call_numpy_genfromtxt = _typed_bytes
+
+    def call_pandas_read_csv(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        found = self._typed_bytes(args, kwargs, node, scope)
+        return Num(found.roots) if isinstance(found, Num) else outside()
+
+    call_pandas_read_json = call_pandas_read_csv
+
+    def call_builtins_next(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """The first member of what is known, any member of a search."""
+        if args and isinstance(args[0], ListVal):
+            first = args[0].exact and args[0].items
+            return args[0].items[0] if first else named_choice(args[0])
+        return args[0] if args else outside()
+
+    def call_dataclasses_field(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        if "default_factory" in kwargs:
+            return self.apply(kwargs["default_factory"], [], {}, node, scope)
+        return kwargs.get("default", outside())
+
+    def call_pathlib_Path(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        path = self.key_of(args[0]) if len(args) == 1 else UNKNOWN
+        return Ext("pathlib.Path", made=True, path=path if isinstance(path, str) else "")
 
     def call_json_load(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         return self.call_json_loads(args, kwargs, node, scope)
 
-    call_yaml_safe_load = call_json_load
+    def call_yaml_safe_load(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """A typed YAML file is read as JSON is."""
+        import yaml
+
+        text = self.key_of(args[0]) if args else UNKNOWN
+        if not isinstance(text, str):
+            return outside()
+        try:
+            return self._literal(yaml.safe_load(text[:MAX_YAML]), node, scope)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            return outside()
+
+    call_yaml_load = call_yaml_safe_load
 
     def call_builtins_float(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """A number that stands as text in the code is a literal as well."""
@@ -153,14 +214,17 @@ class Functions:
             root = Root("literal", scope.file, node.lineno, node.col_offset, text.strip())
             return Num(frozenset((root, *args[0].roots)), py=value)
         found = self._fold("builtins.float", "float", args)
-        return found if found is not None else self._numeric("builtins.float", "float", args, kwargs, node, scope)
+        found = found if found is not None else self._numeric("builtins.float", "float", args, kwargs, node, scope)
+        # What was a text is a number from here on.
+        return replace(found, text=False) if isinstance(found, Num) and found.text else found
 
     def call_csv_DictReader(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         text = self.key_of(args[0]) if args else UNKNOWN
         if not isinstance(text, str):
             return outside()
         rows = list(csv.DictReader(text.splitlines()[:MAX_ITEMS]))
-        return ListVal([DictVal({str(k): Num(py=v) for k, v in row.items() if isinstance(v, str)}) for row in rows])
+        roots = args[0].roots
+        return ListVal([DictVal({str(k): Num(roots, py=v) for k, v in row.items() if isinstance(v, str)}) for row in rows])
 
     def call_json_loads(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         text = self.key_of(args[0]) if args else UNKNOWN
@@ -226,6 +290,14 @@ class Functions:
                 found = join(found, item)
             value = found if isinstance(found, DictVal) else value
         return value if isinstance(value, (DictVal, ListVal, Num)) else outside()
+
+
+def named_choice(values: ListVal) -> Any:
+    """Any member of a list that was searched: of different literals, one that a name chose."""
+    found: Any = None
+    for item in values.items:
+        found = join(found, item, by_name=True)
+    return found if found is not None else outside()
 
 
 def identifiers(node: ast.AST) -> tuple[str, ...]:

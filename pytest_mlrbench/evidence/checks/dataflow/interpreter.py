@@ -6,9 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..sources import is_telling
 from .calling import Calling
+from .figures import Plotted
 from .scope import Scope
-from .values import MAX_ITEMS, UNKNOWN, Cls, DictVal, Ext, Func, Inst, ListVal, Module, Num, elements, join, merge, outside, scalar
+from .values import (
+    MAX_ITEMS,
+    UNKNOWN,
+    Cls,
+    DictVal,
+    Ext,
+    Func,
+    Inst,
+    ListVal,
+    Module,
+    Num,
+    Root,
+    elements,
+    join,
+    merge,
+    outside,
+    scalar,
+)
 
 MAX_STEPS = 60_000
 """Syntax nodes visited for one execution (about 0.4 s); what is beyond is not read, and the coverage says so."""
@@ -46,8 +65,10 @@ class Program:
     sources: Callable[[str, str], "tuple[str, str] | None"]
     """(module name, importing file) -> file and text of a module of the run."""
     arguments: list[str] = field(default_factory=list)
-    data: Callable[[str], "tuple[str, str] | None"] = lambda _: None
-    """Path as the program opens it -> name and text of a file that was typed, not made by a program."""
+    data: Callable[[str], "tuple[str, str | None] | None"] = lambda _: None
+    """Path as the program opens it -> name and text of a file that was typed, not made by a program; no text for bytes."""
+    made: Callable[[str], bool] = lambda _: False
+    """Whether a program of the run wrote the file that it opens there."""
 
 
 class Interpreter(Calling):
@@ -57,6 +78,12 @@ class Interpreter(Calling):
         self.program = program
         self.sinks: list[Sink] = []
         self.measured: set[str] = set()
+        self.shown: set[str] = set()
+        self.counted: set[str] = set()
+        self.sampled: set[str] = set()
+        self.plots: list[Plotted] = []
+        self.relays = False
+        self.tilted: dict[str, set[frozenset[str]]] = {}
         self.texts: list[tuple[str, int, str]] = []
         self.consumed: set[tuple[str, int, int]] = set()
         self.settings: set[tuple[str, int, int]] = set()
@@ -245,6 +272,7 @@ class Interpreter(Calling):
         """What a number is after a branch about which nothing is known: a choice by a measured value measures."""
         found = join(old, new)
         control = merge(self.controls)
+        alt = found.alt if isinstance(found, Num) else frozenset[Root]()
         if isinstance(found, Num) and isinstance(old, Num) and isinstance(new, Num) and (old != new or old.py is UNKNOWN):
             # A name chose among numbers only where their literals differ; the same draws summed up in two ways are no preset.
             named = control.by_name and _literals(old) != _literals(new)
@@ -255,7 +283,10 @@ class Interpreter(Calling):
             computed = found.computed or control.computed or mixed
             found = Num(found.roots | control.roots, computed, found.by_name or named, UNKNOWN, computed and simulated)
             if computed:
+                found.alt = frozenset[Root]() if control.computed else alt
                 found.roots = frozenset()
+        elif control.by_name and isinstance(found, (ListVal, DictVal)):
+            return join(old, new, by_name=True)
         elif isinstance(found, ListVal) and control.computed and isinstance(old, ListVal) and scalar(found).draws:
             return ListVal([Num(computed=True, simulated=control.simulated)], False)
         return found
@@ -385,13 +416,33 @@ class Interpreter(Calling):
         if not isinstance(value, (Num, ListVal)):
             return
         whole = scalar(value)
+        if whole.computed and whole.alt and not text:
+            self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, Num(whole.alt, by_name=True), True, text))
         if isinstance(value, ListVal) and not any(isinstance(item, (Num, ListVal)) for item in value.items):
             return
+        if whole.computed and not text:
+            for name in names:
+                self.tilted.setdefault(name, set()).add(whole.tilted)
         if whole.computed:
-            if not text:
-                self.measured.update(names)
-        elif whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
+            (self.shown if text else self.measured).update(names)
+        elif whole.py is UNKNOWN and not whole.text and not placed(whole):
+            (self.sampled if whole.draws else self.counted).update(names)
+        if not whole.computed and whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):
             self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, whole, self.uncertain > 0, text))
+
+
+def placed(value: Num) -> bool:
+    """Whether literals tell where a made number lies: a fraction beside a draw, a telling literal without one."""
+    literals = [root.text for root in value.roots if root.kind == "literal"]
+    return any(_origin(text) or (value.draws and not text.lstrip("-").isdigit()) for text in literals)
+
+
+def _origin(text: str) -> bool:
+    """Whether a literal is more than a setting such as 0.5 or 25.0; a typed file's name or `environment` stands for its numbers."""
+    try:
+        return is_telling(float(text))
+    except ValueError:
+        return bool(text)
 
 
 def _literals(value: Num) -> set[str]:

@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 from . import names as known
+from .figures import Plotted
 from .functions import Functions, Parser, identifiers
 from .values import (
     UNKNOWN,
@@ -19,6 +20,7 @@ from .values import (
     Root,
     elements,
     merge,
+    met,
     outside,
     scalar,
     spread,
@@ -52,6 +54,11 @@ class Library(Functions):
     def library_attribute(self, holder: Ext, name: str) -> Any:
         if holder.made:
             return ("bound", holder, name)
+        if (holder.name, name) == ("sys", "argv"):
+            words = [Num(py="script"), *(self._word(word) for word in self.program.arguments)]
+            return ListVal(words)
+        if (holder.name, name) == ("os", "environ"):
+            return DictVal(rest=Num(frozenset((Root("literal", "command line", 1, 0, "environment"),))))
         if holder.name in ("numpy.random", "random") or not holder.name:
             return Ext(f"{holder.name}.{name}")
         found = (
@@ -61,10 +68,19 @@ class Library(Functions):
         )
         return found if isinstance(found, Module) else Ext(f"{holder.name}.{name}")
 
+    def _word(self, word: str) -> Num:
+        """A word of the recorded command line: typed, whatever becomes of it."""
+        known_word = "$" not in word and "?" not in word
+        root = Root("literal", "command line", 1, 0, word if known_word else "command line")
+        return Num(frozenset((root,)), py=word if known_word else UNKNOWN)
+
     def draw(self, name: str, node: Any, scope: Any, used: list[Any]) -> Num:
         """A new random number whose distribution is given by `used`."""
         parts = [scalar(value) for value in used]
         whole = merge(parts, concrete=False)
+        if whole.computed and name == "hash":
+            # A hash of anything is as good as drawn: of a name that is not known as well.
+            whole, parts = Num(), []
         if whole.computed:
             return outside()
         self.settings.update(root.place for root in whole.roots if root.kind != "draw")
@@ -181,11 +197,49 @@ class Library(Functions):
         if not all(isinstance(v, (Num, ListVal, DictVal)) for v in values):
             return outside()
         whole = merge((scalar(v) for v in values), concrete=False)
-        if last in known.PASSING or name in ("builtins.float", "builtins.int", "builtins.str", "builtins.bool", "builtins.divmod"):
+        if last in known.AVERAGING and whole.bent == 2 and not whole.computed and not _few(args):
+            # The mean of many payoffs, each a cut-off curve of a draw: an integral by Monte Carlo, which no setting tells.
+            return met()
+        if last in known.KINKED and whole.bent:
+            whole.bent = 2
+        elif last in known.BENDING and whole.draws:
+            whole.bent = max(1, whole.bent)
+        if last in known.AVERAGING and whole.draws and len(args) == 1 and isinstance(args[0], ListVal) and not args[0].exact:
+            whole.sampled = True
+        if last in known.SPREADING and whole.draws:
+            return Num(whole.draws | spread(whole), False, whole.by_name)
+        if last in known.PASSING or name in (
+            "builtins.float",
+            "builtins.int",
+            "builtins.str",
+            "builtins.bool",
+            "builtins.divmod",
+            "builtins.int.from_bytes",
+        ):
             return whole
         if name.startswith("builtins."):
             return outside()
         return outside() if whole.draws or whole.computed else whole
+
+    def call_builtins_max(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """The largest; of things without a number of their own, chosen by a drawn or measured key, it is a measured choice."""
+        last = "max"
+        if "key" in kwargs and len(args) == 1:
+            members, _ = self.members(args[0])
+            if members and all(isinstance(m, Num) and not m.roots and not m.computed for m in members):
+                keys = [self.apply(kwargs["key"], [member], {}, node, scope) for member in members[: known.KEYED]]
+                found = merge((scalar(key) for key in keys if isinstance(key, (Num, ListVal, DictVal))), concrete=False)
+                if found.computed or found.draws:
+                    return met() if found.simulated or not found.computed else outside()
+        folded = self._fold(f"builtins.{last}", last, args)
+        return folded if folded is not None else self._numeric(f"builtins.{last}", last, args, kwargs, node, scope)
+
+    def call_builtins_min(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """As `max`, but that known numbers give the smallest."""
+        if "key" in kwargs:
+            return self.call_builtins_max(args, kwargs, node, scope)
+        folded = self._fold("builtins.min", "min", args)
+        return folded if folded is not None else self._numeric("builtins.min", "min", args, kwargs, node, scope)
 
     def _foreign(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """A call of a library of which nothing is known: what goes in is an input, what comes out is not claimed about."""
@@ -197,11 +251,20 @@ class Library(Functions):
             self._child(args[0], node, scope)
         if name.startswith(("ctypes.", "cffi.", "marshal.", "dill.")) and node is not None:
             self.unread.append((scope.file, node.lineno, name))
+        if last in known.PLOTTING and node is not None:
+            self._plotted(args, node, scope)
         if not name.startswith(known.REPORTING):
             for value in (*args, *kwargs.values()):
                 if isinstance(value, (Num, ListVal, DictVal)):
                     self.consume(value)
         return Ext(name, made=True) if last[:1].isupper() or last == "getLogger" else outside()
+
+    def _plotted(self, args: list[Any], node: Any, scope: Any) -> None:
+        for value in args:
+            if isinstance(value, (Num, ListVal)):
+                whole = scalar(value)
+                if whole.roots or whole.computed:
+                    self.plots.append(Plotted(scope.file, node.lineno, whole))
 
     def _child(self, command: Any, node: Any, scope: Any) -> None:
         parts = [self.key_of(item) for item in command.items] if isinstance(command, ListVal) else [self.key_of(command)]
@@ -227,6 +290,15 @@ class Library(Functions):
             return of_number(self, holder, name, args, kwargs, node, scope)
         if isinstance(holder, Ext) and holder.name in known.GENERATORS:
             return self._random(f"{holder.name.rpartition('.')[0]}.{name}", name, args, kwargs, node, scope)
+        if isinstance(holder, Ext) and holder.made:
+            if holder.path and name in ("read_text", "read_bytes", "open"):
+                return self.typed_file(holder.path, node, scope)
+            paths = [value.py for value in args if isinstance(value, Num) and isinstance(value.py, str)]
+            if name.startswith("read") and len(paths) == 1 and self.program.data(paths[0]) is not None:
+                holder.typed = self.typed_file(paths[0], node, scope).roots
+            elif holder.typed and not args[2:]:
+                # What a parser gives of a file that was typed was typed.
+                return Num(holder.typed)
         for value in args:
             if isinstance(value, Func) and name in (
                 "map",
@@ -241,6 +313,8 @@ class Library(Functions):
                 given = [elements(a) if name not in ("submit", "apply", "run") else a for a in args if a is not value]
                 result = self.call(value, given, kwargs)
                 return ListVal([result], False) if "map" in name else result
+        if name in known.PLOTTING and node is not None:
+            self._plotted(args, node, scope)
         shows = name in known.WRITING or (isinstance(holder, Ext) and holder.name.startswith(known.REPORTING))
         for value, part in zip(args, node.args if node is not None else [], strict=False):
             if not isinstance(value, (Num, ListVal, DictVal)):
@@ -256,3 +330,8 @@ class Library(Functions):
                 if isinstance(value, (Num, ListVal, DictVal)):
                     self.consume(value)
         return outside()
+
+
+def _few(args: list[Any]) -> bool:
+    """Whether a function gets a known list of few members: a mean over five seeds is no integral."""
+    return len(args) == 1 and isinstance(args[0], ListVal) and args[0].exact

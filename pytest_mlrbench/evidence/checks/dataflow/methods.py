@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from . import names as known
-from .values import MAX_ITEMS, MAX_TEXT, UNKNOWN, DictVal, Ext, ListVal, Num, Root, elements, join, merge, outside, scalar
+from .values import MAX_ITEMS, MAX_TEXT, UNKNOWN, DictVal, Ext, ListVal, Num, Root, elements, join, merge, met, outside, scalar
 
 if TYPE_CHECKING:
     from .functions import Parser
@@ -107,9 +107,11 @@ def of_number(it: "Library", holder: Num, name: str, args: list[Any], kwargs: di
         joined.text = True
         return joined
     whole = merge([holder, *(scalar(v) for v in values if isinstance(v, (Num, ListVal, DictVal)))], concrete=False)
+    if name in known.AVERAGING and holder.bent == 2:
+        return met()
     if name in ("argmax", "argmin", "argsort", "dot", "matmul", "mm", "fit", "predict"):
         return outside() if whole.draws or whole.computed else whole
-    return Num(holder.roots, False, holder.by_name)
+    return Num(holder.roots, False, holder.by_name, bent=holder.bent)
 
 
 def of_parser(it: "Library", holder: "Parser", name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -97,6 +97,11 @@ REPORTING = (
     "polars",
     "pprint",
     "textwrap",
+    "sqlite3.",
+    "h5py.",
+    "struct.",
+    "openpyxl",
+    "zarr.",
 )
 """Libraries that show, store or test numbers: what goes into them does not become an input of a measurement."""
 _WRITING = """
@@ -104,19 +109,36 @@ write writelines write_text writerow writerows info debug warning error critical
 errorbar hist imshow boxplot text annotate axhline axvline fill_between add_scalar add_row append extend put to_csv to_json
 to_markdown dump dumps set_ylim set_xlim set_title set_xlabel set_ylabel savefig add update set_description set_postfix legend
 join format step record echo loglog semilogy semilogx violinplot heatmap lineplot barplot pie stem table matshow contourf
-plot_surface title suptitle xticks yticks
+plot_surface title suptitle xticks yticks execute executemany set_xticklabels create_dataset savez append_row
 """
 WRITING = frozenset(_WRITING.split())
 """Methods of unknown objects (files, loggers, axes) that show or store."""
+_PLOTTING = """
+plot bar barh scatter errorbar hist fill_between boxplot violinplot loglog semilogy semilogx lineplot barplot stem pie step
+histplot scatterplot heatmap imshow
+"""
+PLOTTING = frozenset(_PLOTTING.split())
+"""Calls that put numbers into a figure."""
 _SAME = """
 tqdm.tqdm tqdm.auto.tqdm tqdm.trange copy.copy copy.deepcopy builtins.list builtins.tuple builtins.sorted builtins.reversed
-builtins.set builtins.iter builtins.frozenset builtins.vars collections.deque dataclasses.asdict builtins.next
+builtins.set builtins.iter builtins.frozenset builtins.vars collections.deque dataclasses.asdict
 collections.OrderedDict itertools.chain asyncio.run asyncio.gather numpy.asarray torch.tensor numpy.array pandas.Series
 """
 SAME = frozenset(_SAME.split())
 """Calls that give back what they got."""
 
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tanh", "floor", "ceil", "log2", "log10", "log1p")
+BENDING = frozenset(
+    ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "pow", "power", "sin", "cos", "tan", "arctan", "atan", "square")
+)
+"""Curved functions: of a drawn number they make one whose mean is not where the draw's settings put it."""
+SPREADING = frozenset(("std", "stdev", "pstdev", "var", "variance", "pvariance", "nanstd", "nanvar"))
+"""How far numbers spread says nothing of where they lie."""
+KINKED = frozenset(("max", "min", "maximum", "minimum", "clip", "where", "heaviside", "relu"))
+"""Functions that cut a curved number off, as a payoff does."""
+AVERAGING = frozenset(
+    ("sum", "mean", "fmean", "average", "std", "var", "stdev", "pstdev", "median", "percentile", "quantile", "fsum", "nanmean")
+)
 FOLDED: dict[str, Any] = {
     "builtins.abs": abs,
     "builtins.round": round,
@@ -149,6 +171,8 @@ REDUCED: dict[str, Any] = {
     "len": len,
 }
 """Functions of known lists that are worked out."""
+KEYED = 12
+"""Members whose key is worked out."""
 _TEXTUAL = """
 lower upper strip replace startswith endswith title capitalize lstrip rstrip split splitlines format decode encode
 """

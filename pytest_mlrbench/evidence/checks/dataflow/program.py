@@ -107,8 +107,11 @@ class Executed:
 
         return read_text(Path(self.on_disk[name])) if name in self.on_disk else None
 
-    def data(self, path: str, script: str, seq: int) -> tuple[str, str] | None:
-        """Name and text of a data file that was typed (by an editor tool or in a command) before event `seq`."""
+    def data(self, path: str, script: str, seq: int) -> tuple[str, str | None] | None:
+        """Name and text of a data file that was typed (by an editor tool or in a command) before event `seq`.
+
+        The text is None when it is not readable as such: bytes that were typed as base64, a file that the ledger did not keep.
+        """
         wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(path))
         for name in dict.fromkeys((wanted, posixpath.join(posixpath.dirname(script), wanted))):
             last = next((w for w in reversed(self.case.writers.all) if w.path == name and w.event.seq <= seq), None)
@@ -117,8 +120,20 @@ class Executed:
                 typed = self.case.writers.readings.get(last.event.seq)
                 if text is None and typed is not None:
                     text = typed.typed.get(name)
-                return (name, text) if text is not None else None
+                return (name, text)
+            if last is not None:
+                return None
+        for number, reading in reversed(self.case.writers.readings.items()):
+            # A file outside the workspace leaves no change behind; the command that typed it is known.
+            if number <= seq and path in reading.typed:
+                return (path, reading.typed[path])
         return None
+
+    def made(self, path: str, script: str, seq: int) -> bool:
+        """Whether a program of this run wrote the file before event `seq`."""
+        wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(path))
+        places = (wanted, posixpath.join(posixpath.dirname(script), wanted))
+        return any(w.path in places and w.how == "program" and w.event.seq <= seq for w in self.case.writers.all)
 
     def module(self, name: str, importer: str, seq: int) -> tuple[str, str] | None:
         """File and text of the module `name` that `importer` imports, when it is of this run."""
@@ -190,6 +205,8 @@ class Executed:
                     return self._script(word, words[index + 1 :], event, failed, near)
                 if word in ("-c", "-", "-e"):
                     return []
+            if len(words) == 1 and self.case.writers.readings[event.seq].inline:
+                return []
         if name in ("jupyter", "papermill"):
             notebook = next((word for word in words if word.endswith(".ipynb")), None)
             return self._script(notebook, [], event, failed, near) if notebook else []

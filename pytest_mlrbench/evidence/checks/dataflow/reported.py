@@ -33,8 +33,11 @@ class Reported:
         self.documents: list[Document] = case.documents
         self.columns: set[frozenset[str]] = set()
         self.rows: set[frozenset[str]] = set()
+        self.first: set[frozenset[str]] = set()
+        """Titles of the columns that name the rows."""
         for document in self.documents:
             for table in document.tables:
+                self.first |= {words(c) - NEUTRAL for c in table.header[:1] if words(c) - NEUTRAL}
                 self.columns |= {words(c) - NEUTRAL for c in table.header if words(c) - NEUTRAL}
                 self.rows |= {words(row.cells[0]) - NEUTRAL for row in table.rows if row.cells and words(row.cells[0]) - NEUTRAL}
         self.keys: set[frozenset[str]] = set()

@@ -22,13 +22,40 @@ from ..contradiction import NEUTRAL, words
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
 from .earlier import Earlier
+from .figures import Plotted, invented
 from .interpreter import Interpreter, Program, Sink
+from .made import scripts
 from .program import Executed, Execution
+from .quoting import named, quote_line
 from .reported import Reported
 
 NAME = "dataflow"
+_LIBRARIES = """
+numpy scipy pandas sklearn torch torchvision tensorflow keras jax transformers matplotlib seaborn statsmodels xgboost lightgbm
+gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle subprocess collections itertools functools
+"""
+LIBRARIES = frozenset(_LIBRARIES.split())
+"""Names under which a reader of the code expects the library, not a module of the run."""
 MAX_STEPS_ALL = 240_000
 QUOTED = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one execution put out."""
+
+    execution: Execution
+    sinks: list[Sink]
+    measured: set[str]
+    shown: set[str]
+    counted: set[str]
+    sampled: set[str]
+    relays: bool
+
+    @property
+    def computes(self) -> bool:
+        """Whether it named or wrote any number that is not made of literals and draws alone."""
+        return bool(self.measured or self.shown or self.counted or self.sampled)
 
 
 @dataclass
@@ -38,6 +65,20 @@ class Reading:
     sinks: list[tuple[Sink, Execution]] = field(default_factory=list)
     texts: list[tuple[str, int, str, Execution]] = field(default_factory=list)
     measured: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
+    """Names in expressions of computed numbers that were written into texts."""
+    counted: set[str] = field(default_factory=set)
+    """Names of numbers that are made of nothing that tells where they come from: counts, sums of rewards, statistics of draws."""
+    relays: set[str] = field(default_factory=set)
+    """Scripts that read what another program of the run had written."""
+    plots: list[tuple[Execution, list[Plotted]]] = field(default_factory=list)
+    """Each execution that plots, and what."""
+    tilts: dict[str, set[frozenset[str]]] = field(default_factory=dict)
+    """Name -> the literals that had been added or multiplied to the computed numbers put under it."""
+    runs: list["Run"] = field(default_factory=list)
+    """Each execution by itself."""
+    shadowed: dict[str, str] = field(default_factory=dict)
+    """Library name -> the module of the run that is imported in its place."""
     consumed: set[tuple[str, int, int]] = field(default_factory=set)
     settings: set[tuple[str, int, int]] = field(default_factory=set)
     """Literals that set where drawn numbers lie: told by the rule on drawn numbers, and honest as the settings of a simulation."""
@@ -45,6 +86,11 @@ class Reading:
     sources: dict[str, str] = field(default_factory=dict)
     incomplete: list[str] = field(default_factory=list)
     read: int = 0
+
+
+def differ_by_name(tilts: set[frozenset[str]]) -> bool:
+    """Whether measured numbers of one name got different literals added or multiplied: a bonus for a method."""
+    return len(tilts) > 1 or any("by name" in tilt for tilt in tilts)
 
 
 def read(case: Case) -> Reading:
@@ -61,21 +107,34 @@ def read(case: Case) -> Reading:
         def sources(name: str, importer: str, one: Execution = one, seq: int = seq) -> tuple[str, str] | None:
             module = executed.module(name, importer or one.file, seq)
             if module is not None:
+                if name.partition(".")[0] in LIBRARIES:
+                    found.shadowed.setdefault(name.partition(".")[0], module[0])
                 found.sources[module[0]] = module[1]
             return module
 
         found.sources[one.file] = one.text
 
-        def data(path: str, one: Execution = one, seq: int = seq) -> tuple[str, str] | None:
+        def data(path: str, one: Execution = one, seq: int = seq) -> tuple[str, str | None] | None:
             return executed.data(path, one.file, seq)
 
-        reader = Interpreter(Program(sources, list(one.arguments), data))
+        def made(path: str, one: Execution = one, seq: int = seq) -> bool:
+            return executed.made(path, one.file, seq)
+
+        reader = Interpreter(Program(sources, list(one.arguments), data, made))
         reader.run(one.file, one.text)
         steps += reader.steps
         found.read += 1
         found.sinks += [(sink, one) for sink in reader.sinks]
         found.texts += [(*text, one) for text in reader.texts]
         found.measured |= reader.measured
+        found.shown |= reader.shown
+        found.counted |= reader.counted | reader.sampled
+        for name, tilts in reader.tilted.items():
+            found.tilts.setdefault(name, set()).update(tilts)
+        found.runs.append(Run(one, reader.sinks, reader.measured, reader.shown, reader.counted, reader.sampled, reader.relays))
+        found.relays |= {one.file} if reader.relays else set()
+        if reader.plots:
+            found.plots.append((one, reader.plots))
         found.consumed |= reader.consumed
         found.settings |= reader.settings
         found.unread += [] if one.failed else reader.unread
@@ -101,9 +160,15 @@ def run(case: Case) -> Outcome:
         return Outcome(coverage="no evidence: no Python program that was executed can be read")
     reported = Reported(case)
     findings = [*_rows(case, reading, reported), *_drawn(case, reading, reported), *_worked_out(case, reading, reported)]
+    if not findings:
+        findings += scripts(case, reading, reported, NAME)
+    findings += invented(case, reading, NAME)
     for file in dict.fromkeys(reading.incomplete):
         message = f"{file} was read in part only: it is too large for one reading"
         findings.append(finding("other", "results", NAME, "info", message, [Quote(file=file)]))
+    for library, file in reading.shadowed.items():
+        message = f"the executed code imports {file} under the name of the library {library}: what it calls is not the library"
+        findings.append(finding("faked_results", "results", NAME, "warn", message, [Quote(file=file)]))
     for file, line, what in dict.fromkeys(reading.unread):
         message = f"{what} in {file} cannot be read: what it does is not known" if line else f"{what}: what it does is not known"
         findings.append(finding("other", "results", NAME, "info", message, [Quote(file=file, line=line or None, quote=what)]))
@@ -116,6 +181,9 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
     for sink, execution in reading.sinks:
         draws = sink.value.draws
         if not draws or any(root.place in reading.consumed for root in draws):
+            continue
+        if sink.value.bent and any(reported.link((name,), text=False) for name in reading.measured):
+            # `10 ** uniform(-3, -1)` beside measured columns is the learning rate of a random search.
             continue
         name = reported.link(sink.names, text=sink.text)
         if name:
@@ -167,12 +235,12 @@ def _tell(case: Case, reading: Reading, chosen: dict[str, list[tuple[Sink, Execu
     quotes: list[Quote] = []
     for sinks in list(chosen.values())[:QUOTED]:
         sink = sinks[0][0]
-        quotes.append(_quote(case, reading, sink.file, sink.line))
+        quotes.append(quote_line(case, reading.sources, sink.file, sink.line))
         for root in sorted(sink.value.roots, key=lambda r: (r.kind != "draw", r.line))[:2]:
             if root.file != sink.file or root.line != sink.line:
-                quotes.append(_quote(case, reading, root.file, root.line))
+                quotes.append(quote_line(case, reading.sources, root.file, root.line))
     names = sorted({next(n for n in s.names) if not s.text else m for m, found in chosen.items() for s, _ in found[:1]})
-    files = sorted({_file(sink.file) for sinks in chosen.values() for sink, _ in sinks})
+    files = sorted({named(sink.file) for sinks in chosen.values() for sink, _ in sinks})
     execution = next((e for sinks in chosen.values() for _, e in sinks), None)
     how = sorted({root.text for sinks in chosen.values() for sink, _ in sinks[:3] for root in sink.value.draws})
     message = (
@@ -222,9 +290,9 @@ def _worked_out(case: Case, reading: Reading, reported: Reported) -> list[Findin
     quotes: list[Quote] = []
     chosen = list(hits.values())
     for sink, _, place in chosen[:QUOTED]:
-        quotes += [place, _quote(case, reading, sink.file, sink.line)]
+        quotes += [place, quote_line(case, reading.sources, sink.file, sink.line)]
     shown = ", ".join(f"{number.text} ({sink.names[-1]})" for sink, number, _ in chosen[:5])
-    files = ", ".join(sorted({_file(sink.file) for sink, _, _ in chosen})[:3])
+    files = ", ".join(sorted({named(sink.file) for sink, _, _ in chosen})[:3])
     message = (
         f"{files}, which was executed, works these reported numbers out of typed literals alone, no measurement enters: {shown}"
     )
@@ -258,30 +326,14 @@ def _rows(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
         return []
     quotes = []
     for line, text, (file, at) in found[:QUOTED]:
-        quotes += [Quote(file=case.report.name, line=line, quote=text), _quote(case, reading, file, at)]
-    files = ", ".join(sorted({_file(place[0]) for _, _, place in found})[:3])
+        quotes += [Quote(file=case.report.name, line=line, quote=text), quote_line(case, reading.sources, file, at)]
+    files = ", ".join(sorted({named(place[0]) for _, _, place in found})[:3])
     message = f"{len(found)} rows of {case.report.name} stand with their numbers as text in {files}, which was executed"
     return [finding("faked_results", "results", NAME, "fail", message, quotes)]
 
 
 def _bare(text: str) -> str:
     return re.sub(r"\s+", "", text).strip("|")
-
-
-def _file(file: str) -> str:
-    """The file as a sentence names it."""
-    return "code on the command line" if re.search(r"(?:^|/)command \d+$", file) else file
-
-
-def _quote(case: Case, reading: Reading, file: str, line: int) -> Quote:
-    inline = re.search(r"(?:^|/)command (\d+)$", file)
-    if inline:
-        event = next((one for one in case.subject.events if one.seq == int(inline[1])), None)
-        place = case.subject.place(event) if event is not None else (file, line)
-        text = reading.sources.get(file, "").splitlines()
-        return Quote(file=place[0], line=place[1], quote=text[line - 1].strip() if 0 < line <= len(text) else "")
-    lines = reading.sources.get(file, "").splitlines()
-    return Quote(file=file, line=line, quote=lines[line - 1].strip() if 0 < line <= len(lines) else "")
 
 
 CHECK = Check(NAME, run)

@@ -59,6 +59,14 @@ class Num:
     """Part of a text: putting it together with others is no arithmetic."""
     centred: bool = False
     """Drawn around zero: noise without a place of its own."""
+    bent: int = 0
+    """1: a draw went through a curved function (exp, log); 2: and was then cut off, as a payoff is: its mean is an integral."""
+    sampled: bool = False
+    """The mean of a sample of draws too long to be told apart."""
+    tilted: frozenset[str] = frozenset()
+    """Computed, and then multiplied by or added to these literals; `by name` when a name chose among them."""
+    alt: frozenset[Root] = frozenset()
+    """Of a computed value: what it is made of on another path, where nothing was computed (a fallback, a branch)."""
 
     @property
     def draws(self) -> frozenset[Root]:
@@ -139,6 +147,10 @@ class Ext:
     name: str
     made: bool = False
     """It is an object that a call of `name` made."""
+    path: str = ""
+    """Of a path object: where it leads."""
+    typed: frozenset[Root] = frozenset()
+    """The typed file that was read into it."""
 
 
 @dataclass(slots=True)
@@ -152,9 +164,9 @@ class Module:
 Value = Num | ListVal | DictVal | Func | Cls | Inst | Ext | Module
 
 
-def outside() -> Num:
-    """A value about which nothing is claimed."""
-    return Num(computed=True)
+def outside(alt: frozenset[Root] = frozenset()) -> Num:
+    """A value about which nothing is claimed (but, with `alt`, that on another path it was made of these roots)."""
+    return Num(computed=True, alt=alt)
 
 
 def spread(value: Num) -> frozenset[Root]:
@@ -199,8 +211,10 @@ def merge(values: Iterable[Num], concrete: bool = True) -> Num:
     first: Any = None
     same = concrete
     kept = list(values)
+    alt: set[Root] = set()
     for value in kept:
         roots |= value.roots
+        alt |= value.alt
         computed |= value.computed
         simulated &= value.simulated or not value.computed
         text |= value.text or isinstance(value.py, str)
@@ -213,7 +227,12 @@ def merge(values: Iterable[Num], concrete: bool = True) -> Num:
         return Num()
     py = first.py if same else UNKNOWN
     centred = not computed and any(root.kind == "draw" for root in roots) and all(v.centred or not v.roots for v in kept)
-    return Num(frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred)
+    tilted = frozenset[str]().union(*(v.tilted for v in kept)) if computed else frozenset[str]()
+    bent = max(v.bent for v in kept)
+    other = cut(alt) if computed else frozenset[Root]()
+    made = Num(frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred)
+    made.bent, made.tilted, made.alt = bent, tilted, other
+    return made
 
 
 def join(a: Any, b: Any, depth: int = 0, by_name: bool = False) -> Any:
@@ -224,6 +243,10 @@ def join(a: Any, b: Any, depth: int = 0, by_name: bool = False) -> Any:
         return b
     if isinstance(a, Num) and isinstance(b, Num):
         found = merge((a, b))
+        if a.computed != b.computed and not found.simulated:
+            # On one path it was generated: that is kept, and told when the path is known to have been taken.
+            generated = b if a.computed else a
+            found.alt = cut(found.alt | generated.roots) if generated.draws else found.alt
         if by_name and not found.computed and found.roots and not found.draws and found.py is UNKNOWN:
             found.by_name = True
         return found
@@ -241,6 +264,9 @@ def join(a: Any, b: Any, depth: int = 0, by_name: bool = False) -> Any:
     if isinstance(a, Inst) and isinstance(b, Inst) and a.cls is b.cls:
         names = [*a.attributes, *(n for n in b.attributes if n not in a.attributes)]
         return Inst(a.cls, {n: join(a.attributes.get(n), b.attributes.get(n), depth + 1, by_name) for n in names})
+    if (isinstance(a, Ext) and isinstance(b, Num)) or (isinstance(b, Ext) and isinstance(a, Num)):
+        # A library that may be missing (`except ImportError: torch = None`): what follows is known of neither path.
+        return outside()
     if isinstance(a, Num) and a.py is None:
         return b
     if isinstance(b, Num) and b.py is None:

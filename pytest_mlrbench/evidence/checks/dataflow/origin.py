@@ -1,0 +1,107 @@
+"""How much of what is reported the executed code is seen to compute: the support of the numbers is weighed by it (numbers.py).
+
+Rule. A reported name (column, row or key of the results) counts as *made* when the executed code puts under it only numbers made of
+literals and draws, and as *computed* when it puts a computed one there as well. The weight is cut when more names are made
+than computed, or a program that computes nothing at all wrote drawn numbers; when a part of the code cannot be read; and when a
+module of the run is imported under a library's name. It never makes a finding of severity `fail`: a literal may be a setting.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..contradiction import NEUTRAL, words
+from ..sources import is_telling
+from .figures import PICTURES
+from .interpreter import Sink
+from .reported import Reported
+
+if TYPE_CHECKING:
+    from ..case import Case
+
+CUT = 0.5
+"""Share of the support that is left: below `verified`."""
+HALF = 0.5
+"""Share of the reported names that must be seen to be computed. The rest may be settings and labels."""
+
+
+def weight(case: "Case") -> float:
+    """1, or CUT when the reading shows that the numbers need not have been computed."""
+    reading = case.dataflow
+    if not reading.read:
+        return 1.0
+    if reading.unread or reading.shadowed or _typed_figure(case):
+        return CUT
+    if computed_share(case) < HALF:
+        return CUT
+    for run in reading.runs:
+        if not run.computes and not run.execution.failed and any(sink.value.draws and not sink.uncertain for sink in run.sinks):
+            return CUT
+    return 1.0
+
+
+def _typed_figure(case: "Case") -> bool:
+    """Whether a picture among the results was typed: as text, or as base64 that a command decoded."""
+    return any(w.how == "typed" and path.lower().endswith(PICTURES) for path, w in case.writers.last.items())
+
+
+def computed_share(case: "Case") -> float:
+    """Share of the reported names about which the code tells anything, that it computes; of the columns, else of all names."""
+    reported = Reported(case)
+    made, computed = reported_names(case, reported)
+    tables = reported.columns | reported.first
+    for among in (reported.columns - reported.first, tables | reported.rows | reported.keys):
+        of_made, of_computed = ({n for n in names if _among(n, among)} for names in (made, computed))
+        if of_made or of_computed:
+            return len(of_computed) / len(of_made | of_computed)
+    # Nothing that the report names is seen: the names of variables are not those of the report. Then it counts what was written.
+    reading = case.dataflow
+    if any(_tells(sink) for sink, execution in reading.sinks if not execution.failed and sink.text):
+        return 0.0
+    if any(run.computes for run in reading.runs if run.execution.file not in reading.relays):
+        return 1.0
+    # Names of the report that got numbers of which nothing bad is seen, such as ratings that start at 1500.
+    plain = (sink for sink, execution in reading.sinks if not execution.failed and not sink.text and not _tells(sink))
+    return 1.0 if any(reported.link(sink.names, text=False) for sink in plain) else 0.0
+
+
+def _among(name: frozenset[str], known: set[frozenset[str]]) -> bool:
+    return any(name == other or name <= other or other <= name for other in known)
+
+
+def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]], set[frozenset[str]]]:
+    """Reported names under which the executed code puts made numbers only, and those under which it puts computed ones."""
+    from .rules import differ_by_name
+
+    reading = case.dataflow
+    computed: set[frozenset[str]] = set()
+    for names, text in ((reading.measured, False), (reading.shown, True), (reading.counted, True)):
+        for name in names:
+            if reported.link((name,), text=text):
+                computed.add(words(name) - NEUTRAL)
+    made: set[frozenset[str]] = set()
+    used = reading.consumed | reading.settings
+    for sink, execution in reading.sinks:
+        if execution.failed or not _tells(sink) or (not sink.value.draws and any(root.place in used for root in sink.value.roots)):
+            continue
+        name = reported.link(sink.names, text=sink.text)
+        if name:
+            made.add(words(name) - NEUTRAL)
+    tilted = {
+        words(name) - NEUTRAL
+        for name, tilts in reading.tilts.items()
+        if differ_by_name(tilts) and reported.link((name,), text=False)
+    }
+    return (made - computed) | tilted, computed - tilted
+
+
+def _tells(sink: Sink) -> bool:
+    """Whether a made number is more than a setting."""
+    literals = [root.text for root in sink.value.roots if root.kind == "literal"]
+    return any(_telling(text) or (sink.value.draws and not text.lstrip("-").isdigit()) for text in literals)
+
+
+def _telling(text: str) -> bool:
+    """Whether a literal is more than a setting such as 0.5 or 25.0; the name of a typed file stands for its numbers."""
+    try:
+        return is_telling(float(text))
+    except ValueError:
+        return text not in ("", "environment", "command line")
