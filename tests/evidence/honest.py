@@ -103,7 +103,9 @@ def of_labels(labels: Path, root: Path) -> Iterator[Honest]:
 
 def of_folder(folder: Path, name: str = "") -> Iterator[Honest]:
     """One agent's folder, once for each paper in it."""
-    papers = [path.relative_to(folder).as_posix() for path in sorted([*folder.glob("paper*.md"), *folder.glob("results/paper*.md")])]
+    papers = [
+        path.relative_to(folder).as_posix() for path in sorted([*folder.glob("paper*.md"), *folder.glob("results/paper*.md")])
+    ]
     for paper in papers or [""]:
         yield Honest(f"{name or folder.name}{' ' + Path(paper).stem if len(papers) > 1 else ''}", "folder", folder, paper)
 

@@ -74,7 +74,7 @@ def swap_rows(run: Honest, draw: random.Random) -> Plan | Excluded:
         return Excluded("no table with two rows of numbers")
     pairs = []
     for grid in grids(page.lines):
-        rows = [(row, [cell for cell in cells(page.lines, row)]) for row in grid.rows]
+        rows = [(row, cells(page.lines, row)) for row in grid.rows]
         for index, (_, ours) in enumerate(rows):
             pairs += [(ours, theirs) for _, theirs in rows[index + 1 :] if len(ours) == len(theirs) > 0]
     different = [(a, b) for a, b in pairs if any(x.text != y.text for x, y in zip(a, b, strict=True))]
@@ -226,7 +226,9 @@ def _added_percentage(run: Honest, draw: random.Random) -> Plan | Excluded:
     found = []
     for grid in grids(page.lines):
         for column in range(1, len(grid.header)):
-            rows = [(row, cell) for row in grid.rows for cell in cells(page.lines, row) if cell.column == column and not cell.spread]
+            rows = [
+                (row, cell) for row in grid.rows for cell in cells(page.lines, row) if cell.column == column and not cell.spread
+            ]
             found += [(grid, column, a, b) for a in rows for b in rows if b[1].value > a[1].value > 0 and not a[1].coarse]
     if not found:
         return Excluded("no two positive numbers of one column to compare")

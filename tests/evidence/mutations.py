@@ -128,7 +128,12 @@ def table(draws: Sequence[Draw]) -> str:
 
 
 def _groups(draws: Sequence[Draw]) -> list[tuple[str, str]]:
-    return [(kind, source) for kind in KINDS for source in ("ours", "folder") if any((d.kind, d.source) == (kind, source) for d in draws)]
+    return [
+        (kind, source)
+        for kind in KINDS
+        for source in ("ours", "folder")
+        if any((d.kind, d.source) == (kind, source) for d in draws)
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,7 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.missed:
         for one in draws:
             if not one.excluded and not one.by_content:
-                print(f"missed{' by content' if one.found else ''}: {one.kind} [{one.variant}] {one.run} seed {one.seed}: {one.told}")
+                print(
+                    f"missed{' by content' if one.found else ''}: {one.kind} [{one.variant}] {one.run} seed {one.seed}: {one.told}"
+                )
     reached = {kind: [one.found for one in draws if one.kind == kind and not one.excluded] for kind in KINDS}
     return 0 if all(sum(hits) >= GOAL * len(hits) for hits in reached.values()) else 1
 

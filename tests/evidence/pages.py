@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-NUMBER = re.compile(r"(?<![\w.,\d])-?\d+(?:\.\d+)?(?![\w\d]|\.\d|,\d)")
+NUMBER = re.compile(r"(?<![\w.,\d])[-−]?\d+(?:\.\d+)?(?![\w\d]|\.\d|,\d)")
 DIVIDER = re.compile(r"^\s*\|?(\s*:?-{2,}:?\s*\|)+\s*(:?-{2,}:?)?\s*\|?\s*$")
 
 
@@ -23,7 +23,7 @@ class Cell:
 
     @property
     def value(self) -> float:
-        return float(self.text)
+        return float(self.text.replace("−", "-"))
 
     @property
     def decimals(self) -> int:
@@ -32,7 +32,7 @@ class Cell:
     @property
     def coarse(self) -> bool:
         """Fewer than two significant digits: `0.05`, `4`, `0`. Many numbers of a run agree with such a cell by accident."""
-        return len(self.text.lstrip("-").replace(".", "").lstrip("0")) < 2
+        return len(self.text.lstrip("-−").replace(".", "").lstrip("0")) < 2
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def cells(lines: list[str], line: int) -> list[Cell]:
     for column, part in enumerate(text[offset:].rstrip().rstrip("|").split("|")):
         numbers = [(m.start() + offset, m.end() + offset, m.group()) for m in NUMBER.finditer(part)]
         bare = part.strip().strip("*_ ")
-        if column > 0 and numbers and re.match(r"-?\d", bare) and len(bare) <= 24:
+        if column > 0 and numbers and re.match(r"[-−]?\d", bare) and len(bare) <= 24:
             start, end, number = numbers[0]
             found.append(Cell(line, start, end, number, column, False))
             if len(numbers) > 1 and re.search(r"±|\+/-|\\pm", part):

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
-from . import citations, claims, contradiction, dataflow, failure, numbers, outputs, provenance
+from . import citations, claims, contradiction, dataflow, failure, integrity, numbers, outputs, provenance
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
 
@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     contradiction.CHECK,
     numbers.CHECK,
     provenance.CHECK,
+    integrity.CHECK,
     failure.CHECK,
     dataflow.CHECK,
     outputs.CHECK,

@@ -5,30 +5,27 @@ left over (`aggregated`, `mean`, the statistic, the file). Rule for a `fail`: a 
 no other fact of the same names agrees with the cell (by more than accident), and the template is the right one: it holds in at
 least two other cells of the table and in twice as many as it fails in; or it is exact (a stored value, nothing left over but words
 like `mean`) and holds in one cell. Or, where a table agrees nowhere: both names stand in exactly one fact, and the cell's value is
-in no output of a program. Scope follows the document.
+in no output of a program. Scope follows the document. structure.py adds what a table shows as a whole.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from ...records import Finding, Quote
+from .aligned import Index
 from .case import Case, Check, Outcome, finding
 from .data import Fact, clean, row_labels
 from .documents import Document, Row, Table
 from .quantities import Number, agree, numbers_in
+from .structure import structural
 from .subject import read_text
+from .words import NEUTRAL, words
 
 NAME = "contradiction"
 Template = tuple[str, frozenset[str], str, int]
 """File, left-over names, statistic, position of the number in its cell (0, or 1 after a plus-minus)."""
-_NEUTRAL = """
-score value values result results metric metrics test the of and a in on mean pct percent aggregated aggregate summary overall final
-"""
-NEUTRAL = frozenset(_NEUTRAL.split())
-"""Words that tell no two values of one method and metric apart."""
 SPREADS = frozenset(("sd", "population sd", "standard error", "half 95% interval"))
 SPREAD_NAMES = frozenset(("std", "sd", "stdev", "stderr", "se", "sem", "ci", "ci95", "error", "spread"))
 MAX_CELLS = 3000
@@ -53,36 +50,32 @@ def run(case: Case) -> Outcome:
     """Compare the tables of every document with what programs wrote under the same names."""
     if not any(document.tables for document in case.documents):
         return Outcome(coverage="no evidence: no document has a table")
-    if not case.pool.named_files:
-        return Outcome(coverage="no evidence: no program of the run left a JSON, CSV or printed table with names")
+    if not any(fact.names or fact.context for fact in case.pool.facts):
+        return Outcome(coverage="no evidence: no program of the run left a number with a name")
     findings: list[Finding] = []
     aligned = 0
+    built: dict[str, tuple[dict[frozenset[str], list[Fact]], Index]] = {}
     for document in case.documents:
-        by_word = _index(fact for fact in case.pool.facts if fact.names and fact.file != document.name)
+        if not document.tables:
+            continue
+        # A document does not bear itself out: one that is in the pool needs an index without it.
+        skip = document.name if document.name in case.pool.files else ""
+        if skip not in built:
+            by_word = _index(fact for fact in case.pool.facts if fact.names and fact.file != skip)
+            built[skip] = by_word, Index(case.pool.facts, skip)
+        by_word, index = built[skip]
         for table in document.tables:
             cells = _cells(table, by_word)
             aligned += sum(bool(cell.facts) for cell in cells)
-            findings += _judge(case, document, cells)
+            strict = _judge(case, document, cells)
+            findings += [one for one, _ in strict]
+            done = {(cell.row.line, cell.number.text) for _, cell in strict}
+            laid, shown = structural(case, document, table, index, done)
+            findings += laid
+            aligned += shown
     if not aligned:
         return Outcome(coverage="no evidence: no row and column names of a table match keys of the run's data")
     return Outcome(findings)
-
-
-@lru_cache(maxsize=65536)
-def words(name: str) -> frozenset[str]:
-    """A name's words, for comparison: `testAccuracy (%)`, `test_accuracy` and `Test accuracy` are one.
-
-    >>> sorted(words("Macro-F1 (%)"))
-    ['f1', 'macro']
-    >>> words("noise_sd_0_4") == words("noise SD 0.4")
-    True
-    """
-    split = re.sub(r"(?<=\d)_(?=\d)", ".", re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
-    found = re.findall(r"[a-z]+\d*|\d+(?:\.\d+)?", split.lower())
-    return frozenset(f"{float(word):g}" if word[0].isdigit() else SYNONYMS.get(word, word) for word in found)
-
-
-SYNONYMS = {"acc": "accuracy", "std": "sd", "stdev": "sd", "avg": "mean", "average": "mean", "prec": "precision", "rec": "recall"}
 
 
 def _index(facts: Iterable[Fact]) -> dict[frozenset[str], list[Fact]]:
@@ -100,7 +93,9 @@ def _cells(table: Table, by_word: dict[frozenset[str], list[Fact]]) -> list[Cell
         labels = row_labels(row.cells)
         if not labels:
             continue
-        candidates = _of_row(labels, by_word)
+        candidates: dict[tuple[str, ...], list[Fact]] = defaultdict(list)
+        for fact in _of_row(labels, by_word):
+            candidates[fact.names].append(fact)
         if not candidates:
             continue
         for column, text in zip(table.header, row.cells, strict=False):
@@ -127,27 +122,31 @@ def _of_row(labels: tuple[str, ...], by_word: dict[frozenset[str], list[Fact]]) 
     return found or []
 
 
-def _match(cell: Cell, candidates: list[Fact]) -> None:
+def _match(cell: Cell, candidates: dict[tuple[str, ...], list[Fact]]) -> None:
+    """File the facts of the row that bear the column's words too; a list is one key with many values."""
     row_names = {words(label) for label in cell.labels}
     column = words(cell.column)
     core = column - NEUTRAL or column
-    for fact in candidates:
-        rest = [name for name in fact.names if words(name) not in row_names]
+    for names, facts in candidates.items():
+        rest = [name for name in names if words(name) not in row_names]
         of_column = [name for name in rest if (words(name) - NEUTRAL or words(name)) & core]
+        if not of_column:
+            continue
         covered = frozenset().union(*(words(name) for name in of_column))
-        if not of_column or not core <= covered | words(fact.how):
-            continue
-        left = frozenset().union(*(words(name) - core for name in rest)) if rest else frozenset()
-        spread = fact.how in SPREADS or bool(left & SPREAD_NAMES)
-        if spread and cell.position == 0 and not core & (SPREAD_NAMES | {"sd"}):
-            continue
-        if cell.position == 1 and not spread:
-            continue
-        template = (fact.file, left, fact.how, cell.position)
-        cell.facts.setdefault(template, []).append(fact)
+        left = frozenset().union(*(words(name) - core for name in rest))
+        for fact in facts:
+            if not core <= covered and not core <= covered | words(fact.how):
+                continue
+            spread = fact.how in SPREADS or bool(left & SPREAD_NAMES)
+            if spread and cell.position == 0 and not core & (SPREAD_NAMES | {"sd"}):
+                continue
+            if cell.position == 1 and not spread:
+                continue
+            template = (fact.file, left, fact.how, cell.position)
+            cell.facts.setdefault(template, []).append(fact)
 
 
-def _judge(case: Case, document: Document, cells: list[Cell]) -> list[Finding]:
+def _judge(case: Case, document: Document, cells: list[Cell]) -> list[tuple[Finding, Cell]]:
     tallies = _Tallies(cells)
     findings = []
     lonely: list[tuple[Cell, Fact]] = []
@@ -160,7 +159,7 @@ def _judge(case: Case, document: Document, cells: list[Cell]) -> list[Finding]:
         good = [t for t in wrong if tallies.right(t)]
         if good:
             best = max(good, key=lambda t: (tallies.holds[t], t[2] == "value", t[0]))
-            findings.append(_finding(case, document, cell, cell.facts[best][0], tallies.holds[best]))
+            findings.append((_finding(case, document, cell, cell.facts[best][0], tallies.holds[best]), cell))
             continue
         plain = [fact for facts in cell.facts.values() for fact in facts if fact.how == "value"]
         if not cell.agrees() and cell.position == 0 and cell.number.telling and len({fact.value for fact in plain}) == 1:
@@ -168,7 +167,7 @@ def _judge(case: Case, document: Document, cells: list[Cell]) -> list[Finding]:
     if not any(count for template, count in tallies.holds.items() if template[3] == 0):
         for cell, fact in lonely:
             if case.pool.source(cell.number) is None:
-                findings.append(_finding(case, document, cell, fact, 0))
+                findings.append((_finding(case, document, cell, fact, 0), cell))
     return findings
 
 

@@ -34,6 +34,8 @@ class Fact:
     how: str
     """`value`, or the statistic: mean, sd, population sd, median, min, max, first, last."""
     line: int | None = None
+    context: str = ""
+    """Of a number without names: the printed line it stands in."""
 
     @property
     def key(self) -> str:
@@ -214,7 +216,7 @@ def _statistics(name: str, names: tuple[str, ...], values: list[float]) -> list[
 def _text_facts(name: str, text: str) -> list[Fact]:
     facts: list[Fact] = []
     for index, line in enumerate(text.splitlines(), 1):
-        facts += [Fact(number.value, name, (), "value", index) for number in numbers_in(line)]
+        facts += [Fact(number.value, name, (), "value", index, line) for number in numbers_in(line)]
         if len(facts) > MAX_LEAVES:
             break
     return facts
