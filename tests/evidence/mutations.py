@@ -97,7 +97,13 @@ def found(before: Audit, after: Audit, plan: Plan) -> list[Finding]:
         for one in after.findings
         if one.severity in ("fail", "warn")
         and (one.check, one.severity, one.message) not in known
-        and any((quote.file, quote.line) in plan.places or quote.file in files for quote in one.evidence)
+        and any(
+            (quote.file, quote.line) in plan.places
+            or quote.file in files
+            # A digest speaks of a whole file.
+            or (one.check == INTEGRITY and quote.line is None and quote.file in {file for file, _ in plan.places})
+            for quote in one.evidence
+        )
     ]
 
 

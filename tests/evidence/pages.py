@@ -77,6 +77,8 @@ def cells(lines: list[str], line: int) -> list[Cell]:
     for column, part in enumerate(text[offset:].rstrip().rstrip("|").split("|")):
         numbers = [(m.start() + offset, m.end() + offset, m.group()) for m in NUMBER.finditer(part)]
         bare = part.strip().strip("*_ ")
+        if re.search(r"\d,\s", bare):
+            numbers = []  # a list, such as that of the seeds
         if column > 0 and numbers and re.match(r"[-−]?\d", bare) and len(bare) <= 24:
             start, end, number = numbers[0]
             found.append(Cell(line, start, end, number, column, False))

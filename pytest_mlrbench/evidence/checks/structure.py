@@ -23,6 +23,11 @@ NAME = "contradiction"
 SHOWN = 8
 """Cells quoted in one finding."""
 SHOWN_AS = frozenset(("value", "mean", "sd", "population sd", "standard error", "half 95% interval"))
+_SUMMARIES = (
+    "average mean median total sum all difference delta gain improvement change ratio relative gap range best worst chance random"
+)
+SUMMARIES = frozenset(_SUMMARIES.split())
+"""Words of rows that are made from the other rows, or from no run at all."""
 SURE = 9
 """Digits from which a column is as good as named: three numbers of three digits."""
 ENOUGH = 6
@@ -85,7 +90,7 @@ def structural(
         shown |= any(laid.shown(column) for column in laid.holds)
         found += _exchanged(laid, done)
         found += _odd(laid, done)
-        if kind == "row":
+        if kind != "column":
             found += _unmeasured(laid, done)
             found += _spreads(laid, done)
     return found, shown
@@ -175,7 +180,7 @@ def _unmeasured(laid: _Laid, done: set[tuple[int, str]]) -> list[Finding]:
         return []
     found = []
     for at, line in enumerate(laid.lines):
-        if laid.spoken[at].any:
+        if laid.spoken[at].any or line.words & SUMMARIES:
             continue
         strange = seen = 0
         for column, spot in line.spots.items():
@@ -183,8 +188,7 @@ def _unmeasured(laid: _Laid, done: set[tuple[int, str]]) -> list[Finding]:
             if spot.number.digits < 2 or not shown:
                 continue
             seen += 1
-            derived = laid.status.get((spot.line, spot.number.value)) == "derived"
-            strange += not derived and not any(laid.index.bears(place, spot.number) for place in shown)
+            strange += not any(laid.index.bears(place, spot.number) for place in shown)
         if strange and strange * 2 >= seen:
             spot = next(iter(line.spots.values()))
             others = ", ".join(laid.lines[one].label for one in proven[:4])
