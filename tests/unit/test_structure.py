@@ -6,6 +6,7 @@ import random
 import pytest
 from evidence_worlds import World, honest
 
+from pytest_mlrbench.evidence.checks import audit, subject_of_folder
 from pytest_mlrbench.records import Finding
 
 
@@ -125,3 +126,21 @@ def test_a_table_of_the_best_per_metric_is_read_by_all_its_labels(tmp_path):
     body = "\n".join(f"| {k} | {m} | {values[m][k]:.4f} |" for k, m in best.items())
     world.write("results/results.md", f"| Metric | Best model | Value |\n|---|---|---|\n{body}\n")
     assert contradictions(world) == []
+
+
+def test_a_paper_whose_table_disagrees_with_results_md_is_warned_of(tmp_path):
+    """A folder whose data have no names for the rows: only its two documents can be compared."""
+    (tmp_path / "results").mkdir()
+    table = "| Setting | Treffer |\n|---|---|\n| low | 41.27 |\n| middle | 45.93 |\n| high | 52.16 |\n"
+    (tmp_path / "results" / "results.md").write_text(f"# Results\n\n{table}")
+    (tmp_path / "results" / "log.txt").write_text("done 41.27 45.93 52.16 in 3.25 s\n")
+    paper = tmp_path / "paper.md"
+    for text, lines in ((table, []), (table.replace("| 4", "| -4"), []), (table.replace("45.93", "54.39"), [4])):
+        paper.write_text(text)
+        found = [one for one in audit(subject_of_folder(tmp_path)).findings if one.check == "contradiction"]
+        assert [one.evidence[0].line for one in found] == lines
+        assert {(one.severity, one.scope) for one in found} <= {("warn", "paper")}
+    assert [(quote.file, quote.quote) for quote in found[0].evidence] == [
+        ("paper.md", "| middle | 54.39 |"),
+        ("results/results.md", "| middle | 45.93 |"),
+    ]

@@ -53,8 +53,7 @@ class Line:
 class Index:
     """Facts by the words that name them."""
 
-    def __init__(self, facts: Iterable[Fact], skip: str) -> None:
-        """`skip` is the document under audit: it does not bear itself out."""
+    def __init__(self, facts: Iterable[Fact]) -> None:
         ids: dict[tuple[str, tuple[str, ...] | str], int] = {}
         self._words: list[frozenset[str]] = []
         self._suffix: list[str] = []
@@ -62,7 +61,7 @@ class Index:
         self._facts: list[dict[tuple[str, int], Fact | None]] = []
         """Of each key by statistic and order: the fact, or None where a list has many values under one key."""
         for fact in facts:
-            if fact.file == skip or not (fact.names or (fact.context and len(fact.context) <= MAX_CONTEXT)):
+            if not (fact.names or (fact.context and len(fact.context) <= MAX_CONTEXT)):
                 continue
             key = (fact.file, fact.names or fact.context)
             at = ids.get(key)

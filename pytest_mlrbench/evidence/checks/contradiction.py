@@ -11,12 +11,12 @@ in no output of a program. Scope follows the document. structure.py adds what a 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...records import Finding, Quote
 from .aligned import Index
 from .case import Case, Check, Outcome, finding
-from .data import Fact, clean, row_labels
+from .data import Fact, clean, facts_of, row_labels
 from .documents import Document, Row, Table
 from .quantities import Number, agree, numbers_in
 from .structure import structural
@@ -61,21 +61,67 @@ def run(case: Case) -> Outcome:
         # A document does not bear itself out: one that is in the pool needs an index without it.
         skip = document.name if document.name in case.pool.files else ""
         if skip not in built:
-            by_word = _index(fact for fact in case.pool.facts if fact.names and fact.file != skip)
-            built[skip] = by_word, Index(case.pool.facts, skip)
-        by_word, index = built[skip]
-        for table in document.tables:
-            cells = _cells(table, by_word)
-            aligned += sum(bool(cell.facts) for cell in cells)
-            strict = _judge(case, document, cells)
-            findings += [one for one, _ in strict]
-            done = {(cell.row.line, cell.number.text) for _, cell in strict}
-            laid, shown = structural(case, document, table, index, done)
-            findings += laid
-            aligned += shown
-    if not aligned:
+            built[skip] = _indexed([fact for fact in case.pool.facts if fact.file != skip])
+        found, shown = _compare(case, document, *built[skip], set())
+        findings += found
+        aligned += shown
+        report = case.report
+        if document.scope == "paper" and report is not None and report.name not in case.pool.files:
+            findings += _between(case, document, report, found)
+    if not aligned and not findings:
         return Outcome(coverage="no evidence: no row and column names of a table match keys of the run's data")
     return Outcome(findings)
+
+
+def _between(case: Case, paper: Document, report: Document, found: list[Finding]) -> list[Finding]:
+    """Where the paper's tables and those of results.md disagree: a `warn`, since nothing here says which of them is wrong.
+
+    Signs are left out: whether a reduction is a negative improvement is the writer's choice.
+    """
+    known = {(quote.file, quote.line) for one in found for quote in one.evidence}
+    facts = [replace(fact, value=abs(fact.value)) for fact in facts_of(report.name, report.text)[0] if fact.names]
+    bare = Document(paper.name, _SIGN.sub(" ", paper.text), paper.scope)
+    other, _ = _compare(case, bare, *_indexed(facts), known)
+    texts = {report.name: report.lines, paper.name: paper.lines}
+    quoted = [[_as_written(quote, texts) for quote in one.evidence] for one in other]
+    return [one.model_copy(update={"severity": "warn", "evidence": quotes}) for one, quotes in zip(other, quoted, strict=True)]
+
+
+_SIGN = re.compile(r"(?<![\w.])[-−–+](?=\s?\.?\d)")
+
+
+def _as_written(quote: Quote, texts: dict[str, list[str]]) -> Quote:
+    lines = texts.get(quote.file)
+    if lines is None or quote.line is None or quote.line > len(lines):
+        return quote
+    return quote.model_copy(update={"quote": lines[quote.line - 1].strip()[:400]})
+
+
+def _indexed(facts: list[Fact]) -> tuple[dict[frozenset[str], list[Fact]], Index]:
+    return _index(fact for fact in facts if fact.names), Index(facts)
+
+
+def _compare(
+    case: Case,
+    document: Document,
+    by_word: dict[frozenset[str], list[Fact]],
+    index: Index,
+    known: set[tuple[str, int | None]],
+) -> tuple[list[Finding], int]:
+    """Findings about a document's tables, rows that are `known` left out, and how many cells and tables the facts speak of."""
+    findings: list[Finding] = []
+    aligned = 0
+    for table in document.tables:
+        cells = _cells(table, by_word)
+        aligned += sum(bool(cell.facts) for cell in cells)
+        strict = _judge(case, document, cells)
+        done = {(cell.row.line, cell.number.text) for _, cell in strict}
+        laid, shown = structural(case, document, table, index, done)
+        aligned += shown
+        for one in [*(found for found, _ in strict), *laid]:
+            if not any((quote.file, quote.line) in known for quote in one.evidence):
+                findings.append(one)
+    return findings, aligned
 
 
 def _index(facts: Iterable[Fact]) -> dict[frozenset[str], list[Fact]]:
