@@ -24,6 +24,9 @@ PERCENT = re.compile(
 )
 
 
+UNRECORDED = "nobody recorded what the file was: no ledger made by a host"
+
+
 @dataclass(frozen=True)
 class Plan:
     """One falsification of one run."""
@@ -60,11 +63,13 @@ def alter_cell(run: Honest, draw: random.Random) -> Plan | Excluded:
     cell = draw.choice(numbers)
     if cell.value == 0:
         return Excluded("the drawn cell is 0, of which 5 % is 0")
+    if cell.coarse:
+        return Excluded("the drawn cell has one digit: numbers of any run agree with it by accident")
     text = moved(cell, draw)
     if text is None:
         return Excluded("the drawn cell has too few digits to move by 5 to 40 %")
     told = f"{cell.text} -> {text}: {page.lines[cell.line].strip()[:80]}"
-    return page.plan(put(page.lines, cell, text), {cell.line}, _digits(cell), told)
+    return page.plan(put(page.lines, cell, text), {cell.line}, "cell", told)
 
 
 def swap_rows(run: Honest, draw: random.Random) -> Plan | Excluded:
@@ -81,12 +86,13 @@ def swap_rows(run: Honest, draw: random.Random) -> Plan | Excluded:
     if not different:
         return Excluded("no two rows with different numbers")
     first, second = draw.choice(different)
+    if not any(x.text != y.text and not (x.coarse and y.coarse) for x, y in zip(first, second, strict=True)):
+        return Excluded("the drawn rows are different in numbers of one digit only")
     lines = page.lines
     for x, y in reversed(list(zip(first, second, strict=True))):
         lines = put(put(lines, x, y.text), y, x.text)
-    fine = any(x.text != y.text and not (x.coarse and y.coarse) for x, y in zip(first, second, strict=True))
     told = f"{page.lines[first[0].line].strip()[:50]} <-> {page.lines[second[0].line].strip()[:50]}"
-    return page.plan(lines, {first[0].line, second[0].line}, "two digits or more" if fine else "one digit", told)
+    return page.plan(lines, {first[0].line, second[0].line}, "rows", told)
 
 
 def add_baseline(run: Honest, draw: random.Random) -> Plan | Excluded:
@@ -136,6 +142,8 @@ def invent_spread(run: Honest, draw: random.Random) -> Plan | Excluded:
 
 def replace_figure(run: Honest, draw: random.Random) -> Plan | Excluded:
     """Another real picture under the name of a figure: a copy of another figure of the run, or a drawing of other data."""
+    if run.kind != "ours":
+        return Excluded(UNRECORDED)
     folder = run.experiment
     pictures = sorted(path for path in folder.rglob("*.png") if path.is_file())
     if not pictures:
@@ -145,11 +153,13 @@ def replace_figure(run: Honest, draw: random.Random) -> Plan | Excluded:
     copied = bool(others) and draw.random() < 0.5
     content = draw.choice(others).read_bytes() if copied else _drawing(draw)
     variant = "another figure of the run" if copied else "a drawing of other data"
-    return _whole(run, chosen, content, f"{variant}, {_watched(run)}")
+    return _whole(run, chosen, content, variant)
 
 
 def type_log(run: Honest, draw: random.Random) -> Plan | Excluded:
     """log.txt replaced by typed text of the same look, its numbers moved and its times stretched."""
+    if run.kind != "ours":
+        return Excluded(UNRECORDED)
     log = run.experiment / "results" / "log.txt"
     if not log.is_file():
         return Excluded("the folder holds no results/log.txt")
@@ -160,7 +170,7 @@ def type_log(run: Honest, draw: random.Random) -> Plan | Excluded:
     ]
     if changed == lines:
         return Excluded("the log has no number with decimals")
-    return _whole(run, log, "\n".join(changed) + "\n", _watched(run))
+    return _whole(run, log, "\n".join(changed) + "\n", "log")
 
 
 def change_dataset(run: Honest, draw: random.Random) -> Plan | Excluded:
@@ -310,14 +320,6 @@ def moved(cell: Cell, draw: random.Random) -> str | None:
         if 0.05 <= abs(float(text) - cell.value) / abs(cell.value or 1) <= 0.45:
             return text
     return None
-
-
-def _digits(cell: Cell) -> str:
-    return "one digit" if cell.coarse else "two digits or more"
-
-
-def _watched(run: Honest) -> str:
-    return "host ledger" if run.kind == "ours" else "no host ledger"
 
 
 def _whole(run: Honest, path: Path, content: str | bytes, variant: str) -> Plan:

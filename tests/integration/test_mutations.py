@@ -102,7 +102,7 @@ def test_a_finding_counts_only_when_it_is_new_and_points_to_the_place(run: Hones
 
 
 def test_the_table_shows_intervals_and_what_was_excluded() -> None:
-    made = [Draw("alter a cell", "r", "ours", seed, "two digits or more", found=seed > 0, by_content=False) for seed in range(10)]
+    made = [Draw("alter a cell", "r", "ours", seed, "cell", found=seed > 0, by_content=False) for seed in range(10)]
     shown = table([*made, Draw("alter a cell", "r", "ours", 11, excluded="the drawn cell is 0, of which 5 % is 0")])
     assert "| alter a cell | ours | 10 | 9 of 10 (90.0 %, 55.5-99.7 %) |" in shown
     assert "| alter a cell | ours | the drawn cell is 0, of which 5 % is 0 | 1 |" in shown

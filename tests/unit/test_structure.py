@@ -144,3 +144,21 @@ def test_a_paper_whose_table_disagrees_with_results_md_is_warned_of(tmp_path):
         ("paper.md", "| middle | 54.39 |"),
         ("results/results.md", "| middle | 45.93 |"),
     ]
+
+
+def test_a_comparison_is_read_by_its_first_cell_where_its_title_names_the_place(tmp_path):
+    """`condition / best baseline / paired difference`: the data name the difference by the condition alone."""
+    world = World(tmp_path)
+    world.program(
+        "import json, os\nos.makedirs('results', exist_ok=True)\n"
+        "rows = ((10, .287, .133), (20, .399, .231), (40, .518, .175))\n"
+        "d = {f'noise_{n}': {'difference': {'mean': x / 7, 'sd': y / 7}} for n, x, y in rows}\n"
+        "json.dump({'comparison': d}, open('results/out.json', 'w'))"
+    )
+    body = "| noise 10 | ridge | 0.041 ± 0.019 |\n| noise 20 | svm | 0.057 ± 0.033 |\n| noise 40 | ridge | 0.074 ± 0.025 |\n"
+    world.write("results/results.md", f"| Condition | Best baseline | Paired difference |\n|---|---|---|\n{body}")
+    assert contradictions(world) == []
+    edited(world, ("0.033", "0.061"))
+    (found,) = contradictions(world)
+    assert (found.severity, found.evidence[0].line) == ("warn", 4)
+    assert "0.033" in found.evidence[1].quote

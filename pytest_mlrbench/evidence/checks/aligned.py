@@ -150,7 +150,7 @@ def rows_of(table: Table, *, whole: bool) -> list[Line]:
     lines = []
     for row in table.rows:
         labels = row_labels(row.cells) if whole else (clean(row.cells[0]) if row.cells else "",)
-        line = Line(" / ".join(labels), frozenset().union(*(words(label) for label in labels)))
+        line = Line(" / ".join(labels), frozenset().union(*(_label_words(label) for label in labels)))
         for column, spot in _spots(table, row.cells, row.line):
             line.spots[column] = spot
         lines.append(line)
@@ -162,8 +162,14 @@ def columns_of(table: Table) -> list[Line]:
     return _distinct(_columns(table))
 
 
+def _label_words(label: str) -> frozenset[str]:
+    """Words of a label without its formulas: the data call `Trust ($\\rho$)` trust."""
+    bare = re.sub(r"\$[^$]*\$", " ", label)
+    return words(bare) or words(label)
+
+
 def _columns(table: Table) -> list[Line]:
-    lines = [Line(clean(title), words(clean(title))) for title in table.header]
+    lines = [Line(clean(title), _label_words(clean(title))) for title in table.header]
     for place, row in enumerate(table.rows):
         for (column, position), spot in _spots(table, row.cells, row.line):
             lines[column].spots[place, position] = spot

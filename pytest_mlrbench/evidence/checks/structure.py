@@ -18,6 +18,7 @@ from .aligned import Index, Line, Place, Spoken, Spot, columns_of, rows_of
 from .case import Case, finding
 from .data import Fact, row_labels
 from .documents import Document, Table
+from .words import NEUTRAL, words
 
 NAME = "contradiction"
 SHOWN = 8
@@ -30,6 +31,8 @@ SUMMARIES = frozenset(_SUMMARIES.split())
 """Words of rows that are made from the other rows, or from no run at all."""
 SURE = 9
 """Digits from which a column is as good as named: three numbers of three digits."""
+NAMED = 4
+"""Digits that are enough where the title of the column shares a word with the place."""
 ENOUGH = 6
 """Digits in which two cells together have to agree before two of them say what a column shows."""
 
@@ -54,13 +57,20 @@ class _Laid:
         return "row" if self.kind == "column" else "column"
 
     def shown(self, column: tuple[int, int]) -> dict[Place, list[int]]:
-        """Places that say what a column shows: they hold in half of its lines, with two different values of enough digits."""
-        cells = sum(column in line.spots for line in self.lines)
-        return {
-            place: held
-            for place, held in self.holds.get(column, {}).items()
-            if len(held) * 2 >= cells and len(self._numbers(column, held)) >= 2 and self.digits(column, held) >= ENOUGH
-        }
+        """Places that say what a column shows: they hold in half of its lines, with two different values of enough digits.
+
+        Fewer digits are enough where the column's title shares a word with the place, and nothing else is where only the first
+        cell of a row names it.
+        """
+        spots = [line.spots[column] for line in self.lines if column in line.spots]
+        title = words(spots[0].column) - NEUTRAL if spots and self.kind != "column" else frozenset()
+        found = {}
+        for place, held in self.holds.get(column, {}).items():
+            named = bool(title & place[1])
+            enough = self.digits(column, held) >= (NAMED if named else ENOUGH) and (named or self.kind != "first cell")
+            if len(held) * 2 >= len(spots) and len(self._numbers(column, held)) >= 2 and enough:
+                found[place] = held
+        return found
 
     def digits(self, column: tuple[int, int], held: list[int]) -> int:
         """Digits of the different numbers that agree."""
@@ -78,15 +88,21 @@ def structural(
     status = {(one.claim.line, one.claim.number.value): one.status for one in case.tallies[document.name].traced}
     found: list[Finding] = []
     shown = False
+    understood: set[tuple[int, int]] = set()
     several = any(len(row_labels(row.cells)) > 1 for row in table.rows)
     for kind in ("row", "first cell", "column"):
         lines = columns_of(table) if kind == "column" else rows_of(table, whole=kind == "row")
-        if len(lines) < 2 or (kind == "first cell" and (shown or not several)):
+        if kind == "first cell":
+            # Only columns that the whole labels do not explain: `metric / best model` speaks of another model in each row.
+            for line in lines:
+                line.spots = {column: spot for column, spot in line.spots.items() if column not in understood}
+        if len(lines) < 2 or (kind == "first cell" and not several):
             continue
         labels = [line.words for line in lines]
         spoken = [index.speaking_of(line.words, labels) for line in lines]
         laid = _Laid(document, index, kind, lines, spoken, status)
         laid.holds = _holds(laid)
+        understood |= {column for column in laid.holds if kind == "row" and laid.shown(column)}
         shown |= any(laid.shown(column) for column in laid.holds)
         found += _exchanged(laid, done)
         found += _odd(laid, done)
@@ -184,7 +200,7 @@ def _unmeasured(laid: _Laid, done: set[tuple[int, str]]) -> list[Finding]:
             continue
         strange = seen = 0
         for column, spot in line.spots.items():
-            shown = laid.shown(column)
+            shown = [place for place, held in laid.shown(column).items() if laid.digits(column, held) >= ENOUGH]
             if spot.number.digits < 2 or not shown:
                 continue
             seen += 1
