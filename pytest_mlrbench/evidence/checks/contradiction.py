@@ -21,13 +21,11 @@ from .documents import Document, Row, Table
 from .quantities import Number, agree, numbers_in
 from .structure import structural
 from .subject import read_text
-from .words import NEUTRAL, words
+from .words import NEUTRAL, SPREAD_NAMES, SPREADS, words
 
 NAME = "contradiction"
 Template = tuple[str, frozenset[str], str, int]
 """File, left-over names, statistic, position of the number in its cell (0, or 1 after a plus-minus)."""
-SPREADS = frozenset(("sd", "population sd", "standard error", "half 95% interval"))
-SPREAD_NAMES = frozenset(("std", "sd", "stdev", "stderr", "se", "sem", "ci", "ci95", "error", "spread"))
 MAX_CELLS = 3000
 
 

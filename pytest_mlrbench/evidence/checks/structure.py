@@ -18,7 +18,7 @@ from .aligned import Index, Line, Place, Spoken, Spot, columns_of, rows_of
 from .case import Case, finding
 from .data import Fact, row_labels
 from .documents import Document, Table
-from .words import NEUTRAL, words
+from .words import NEUTRAL, SPREAD_NAMES, SPREADS, words
 
 NAME = "contradiction"
 SHOWN = 8
@@ -32,7 +32,7 @@ SUMMARIES = frozenset(_SUMMARIES.split())
 SURE = 9
 """Digits from which a column is as good as named: three numbers of three digits."""
 NAMED = 4
-"""Digits that are enough where the title of the column shares a word with the place."""
+"""Digits that are enough where the title of the column has to share a word with the place."""
 ENOUGH = 6
 """Digits in which two cells together have to agree before two of them say what a column shows."""
 
@@ -59,15 +59,16 @@ class _Laid:
     def shown(self, column: tuple[int, int]) -> dict[Place, list[int]]:
         """Places that say what a column shows: they hold in half of its lines, with two different values of enough digits.
 
-        Fewer digits are enough where the column's title shares a word with the place, and nothing else is where only the first
-        cell of a row names it.
+        Where only the first cell names a row, the column's title must share a word with the place; fewer digits are enough then.
         """
         spots = [line.spots[column] for line in self.lines if column in line.spots]
-        title = words(spots[0].column) - NEUTRAL if spots and self.kind != "column" else frozenset()
+        title = frozenset(word for word in words(spots[0].column) if word.isalpha()) if spots else frozenset()
+        title -= NEUTRAL | SPREAD_NAMES
         found = {}
         for place, held in self.holds.get(column, {}).items():
-            named = bool(title & place[1])
-            enough = self.digits(column, held) >= (NAMED if named else ENOUGH) and (named or self.kind != "first cell")
+            enough = self.digits(column, held) >= ENOUGH
+            if self.kind == "first cell":
+                enough = bool(title & place[1]) and self.digits(column, held) >= NAMED
             if len(held) * 2 >= len(spots) and len(self._numbers(column, held)) >= 2 and enough:
                 found[place] = held
         return found
@@ -225,7 +226,7 @@ def _spreads(laid: _Laid, done: set[tuple[int, str]]) -> list[Finding]:
             shown_by = [held for held in laid.shown((column, 0)).values() if laid.digits((column, 0), held) >= SURE]
             measured = any(at in held for held in shown_by)
             if measured and position == 1 and spot.number.digits >= 2 and spot.number.value != 0:
-                spots.append((spot, bool(spoken.hits(spot.number))))
+                spots.append((spot, any(_of_spread(place) for place in spoken.hits(spot.number))))
     missing = [spot for spot, there in spots if not there and (spot.line, spot.number.text) not in done]
     if len(missing) < 2 or len(missing) * 2 < len(spots):
         return []
@@ -237,6 +238,12 @@ def _spreads(laid: _Laid, done: set[tuple[int, str]]) -> list[Finding]:
     quotes = [Quote(file=laid.document.name, line=spot.line, quote=spot.text) for spot in shown]
     done.update((spot.line, spot.number.text) for spot in missing)
     return [finding("faked_results", laid.document.scope, NAME, "warn", message, quotes)]
+
+
+def _of_spread(place: Place) -> bool:
+    """Whether it can be the place of a spread: by its statistic, by a word of its key, or by a number before it in its line."""
+    how, left, order, _ = place
+    return how in SPREADS or bool(left & SPREAD_NAMES) or order > 0
 
 
 def _key(fact: Fact) -> str:

@@ -9,6 +9,9 @@ score value values result results metric metrics test the of and a in on mean pc
 NEUTRAL = frozenset(_NEUTRAL.split())
 """Words that tell no two values of one method and metric apart."""
 SYNONYMS = {"acc": "accuracy", "std": "sd", "stdev": "sd", "avg": "mean", "average": "mean", "prec": "precision", "rec": "recall"}
+SPREADS = frozenset(("sd", "population sd", "standard error", "half 95% interval"))
+SPREAD_NAMES = frozenset(("std", "sd", "stdev", "stderr", "se", "sem", "ci", "ci95", "error", "spread"))
+"""Statistics that are spreads, and words of keys that hold one."""
 
 
 @lru_cache(maxsize=65536)
