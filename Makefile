@@ -4,14 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test lint perf clean
+.PHONY: help demo test lint perf soak evidence-report clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo   run the offline benchmark end to end (no keys, no Docker, no GPU)"
 	@echo "make test   the project's tests (Docker tests are skipped with the reason where there is no Docker)"
 	@echo "make lint   ruff, mypy --strict, import-linter"
-	@echo "make perf   time of mlrbench check: FOLDERS=\"a b\" and a folder with 2 GB of junk, on one core"
+	@echo "make perf   what the engine and mlrbench check cost, on this machine (minutes; FOLDERS=\"a b\" for check)"
+	@echo "make soak   200 offline runs of different seeds, each audited: no finding may fail (RUNS=N for fewer; goes on where it stopped)"
+	@echo "make evidence-report CORPUS=\"DIR...\" RESULTS=\"FILE.json...\"   measure the checks, write the tables of docs/evidence.md"
 	@echo "make clean  remove the environment and what the other targets made"
 
 $(VENV)/bin/python:
@@ -43,7 +45,18 @@ lint: $(VENV)/.lint
 	$(BIN)/lint-imports
 
 perf: $(VENV)/.test
+	$(RUN) tests.perf.makespan
+	$(RUN) tests.perf.items
+	$(RUN) tests.perf.rejecting
+	$(RUN) tests.perf.memory
+	$(RUN) tests.perf.throughput
 	$(BIN)/python tests/perf/check_time.py $(FOLDERS)
+
+soak: $(VENV)/.test
+	$(RUN) tests.evidence.soak --runs $(or $(RUNS),200) --dir mlr-runs/soak --json mlr-runs/soak.json
+
+evidence-report: $(VENV)/.test
+	$(RUN) tests.evidence.report $(CORPUS) --json $(RESULTS)
 
 clean:
 	rm -rf $(VENV) mlr-runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

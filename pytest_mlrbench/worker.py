@@ -13,6 +13,7 @@ from .errors import AgentFailure, ConfigError, InfrastructureError
 from .keys import GRADED, TrialKey
 from .options import selection_of
 from .resources import resource
+from .results.shown import place_lines
 
 FILES = tuple(f"test_{stage}.py" for stage in GRADED)
 """The packaged benchmark: one file a stage."""
@@ -63,9 +64,7 @@ class Trial:
 def describe(finding: Record) -> str:
     """A finding with its evidence, for a terminal."""
     lines = [f"{finding['check']} ({finding['type']}, {finding['scope']}): {finding['message']}"]
-    for quote in finding["evidence"][:4]:
-        where = quote["file"] + (f":{quote['line']}" if quote["line"] else "")
-        lines.append(f"    {where}: {quote['quote'][:200]}")
+    lines += [f"    {place}" for place in place_lines(finding)]
     return printable("\n".join(lines))
 
 

@@ -174,10 +174,11 @@ def _attach(allure: Any, record: Mapping[str, Any], run: Path) -> None:
 
 def _finding(finding: Mapping[str, Any]) -> str:
     head = f"[{finding['severity']}] {finding['type']} ({finding['check']}, {finding['scope']})"
-    places = [
-        f"  {place['file']}" + (f":{place['line']}" if place["line"] is not None else "") + f": {place['quote']}"
-        for place in finding["evidence"]
-    ]
+    places = []
+    for place in finding["evidence"]:
+        where = place["file"] + (f":{place['line']}" if place["line"] is not None else "")
+        quote = place["quote"].replace("\n", "\n    ")
+        places.append(f"  {where}: {quote}" if quote else f"  {where}")
     return plain("\n".join([f"{head}: {finding_text({**finding, 'evidence': []}, length=1000)}", *places]), lines=True)
 
 

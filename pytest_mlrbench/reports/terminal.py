@@ -10,7 +10,7 @@ from typing import Any
 from ..keys import TrialKey
 from ..records import Finding, Spent, TrialRecord
 from ..results.render import cost_line, panel_rows
-from ..results.shown import HALLUCINATED, OUTCOMES, count, finding_text, outcome, plain, shorten, usd
+from ..results.shown import HALLUCINATED, OUTCOMES, count, outcome, place_lines, plain, shorten, usd
 from ..results.store import RunStore
 from ..results.tables import Scored, notes, ordered, score_rows, thresholds
 from ..settings import RESUME_MAY_DIFFER, Settings
@@ -117,12 +117,18 @@ def _reasons(name: str, why: Mapping[TrialKey, list[str]], records: Mapping[Tria
 
 
 def _findings(records: Mapping[TrialKey, TrialRecord]) -> list[str]:
-    failing: list[tuple[TrialKey, Finding]] = [
-        (key, finding) for key, record in records.items() for finding in record.findings if finding.severity == "fail"
-    ]
-    lines = [f"finding {key} [{finding.check}]: {finding_text(finding.model_dump(), length=90)}" for key, finding in failing[:MOST]]
+    """Findings that fail, each with the places that it quotes, then how many warnings the report has."""
+    findings = [(key, finding) for key, record in records.items() for finding in record.findings]
+    failing: list[tuple[TrialKey, Finding]] = [(key, finding) for key, finding in findings if finding.severity == "fail"]
+    lines = []
+    for key, finding in failing[:MOST]:
+        lines.append(f"finding {key} [{finding.check}]: {shorten(finding.message, 360)}")
+        lines += [f"    {place}" for place in place_lines(finding.model_dump(), length=120)]
     if len(failing) > MOST:
         lines.append(f"finding: {len(failing) - MOST} more of severity fail, see the report")
+    warnings = sum(finding.severity == "warn" for _, finding in findings)
+    if warnings:
+        lines.append(f"warnings: {count(warnings, 'finding')} of severity warn, see the report")
     return lines
 
 

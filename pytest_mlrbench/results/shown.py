@@ -51,6 +51,22 @@ def finding_text(finding: Mapping[str, Any], *, quotes: int = 1, length: int = 1
     return plain(f"{message} ({', '.join(places)})" if places else message)
 
 
+def place_lines(finding: Mapping[str, Any], *, most: int = 4, length: int = 200) -> list[str]:
+    """Where a finding's evidence stands, a line each: `file:line: quote`, the quote in one line of `length` characters at most.
+
+    Of more than `most` places the first ones and the last are named: checks quote the claim first and what contradicts it last.
+    """
+    places = finding["evidence"]
+    chosen = list(places) if len(places) <= most else [*places[: most - 1], places[-1]]
+    lines = []
+    for place in chosen:
+        where = place["file"] + (f":{place['line']}" if place["line"] is not None else "")
+        lines.append(plain(f"{where}: {shorten(place['quote'], length)}" if place["quote"] else where))
+    if len(places) > most:
+        lines.insert(most - 1, f"({len(places) - most} more places)")
+    return lines
+
+
 def plain(text: str, *, lines: bool = False) -> str:
     """`text` without anything a terminal or a Markdown cell would obey.
 

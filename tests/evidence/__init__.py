@@ -1,1 +1,1 @@
-"""Whole small research runs, dishonest and honest, executed in a real sandbox with the real ledger; tests and the evidence report."""
+"""Measuring the checks: dishonest and honest studies that really run, mutations, soak, and the report of docs/evidence.md."""

@@ -334,6 +334,17 @@ def test_an_empty_or_false_figure_fails(tmp_path: Path, content: bytes, problem:
     assert problem in found.message
 
 
+def test_one_picture_shown_as_two_figures_is_warned_of(tmp_path: Path) -> None:
+    world = honest(tmp_path)
+    for name, content in (("loss", b"one"), ("accuracy", b"one"), ("third", b"two")):
+        (world.output / "results" / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    with (world.output / "results" / "results.md").open("a") as report:
+        report.write("\n![Loss](loss.png)\n\n![Loss](loss.png)\n\n![Third](third.png)\n\n![Accuracy](accuracy.png)\n")
+    (found,) = [one for one in world.audit().findings if "same file" in one.message]
+    assert found.severity == "warn"
+    assert [quote.quote for quote in found.evidence] == ["![Accuracy](accuracy.png)", "![Loss](loss.png)"]
+
+
 def test_a_figure_under_another_path_is_only_noted(tmp_path: Path) -> None:
     world = honest(tmp_path)
     (world.output / "results" / "f.png").write_bytes(PNG)

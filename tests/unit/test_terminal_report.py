@@ -62,12 +62,24 @@ def test_failing_findings_stand_with_file_line_and_quote(store):
         support=0.1,
         findings=[long, finding("warn", message="only a warning")],
     )
-    (line,) = [line for line in told(store) if line.startswith("finding")]
-    assert line.startswith("finding iclr2025_wsl/experiment [numbers]: accuracy 0.973")
-    assert "results/results.md:7" in line
-    assert len(line) < 300
-    assert "verdicts: 0 verified, 0 unverified, 1 hallucinated" in told(store)
-    assert not any("only a warning" in line for line in told(store))
+    lines = told(store)
+    (at,) = [at for at, line in enumerate(lines) if line.startswith("finding")]
+    assert lines[at].startswith("finding iclr2025_wsl/experiment [numbers]: accuracy 0.973")
+    assert lines[at + 1].startswith("    results/results.md:7: xxx")
+    assert len(lines[at + 1]) < 160
+    assert "verdicts: 0 verified, 0 unverified, 1 hallucinated" in lines
+    assert "warnings: 1 finding of severity warn, see the report" in lines
+    assert not any("only a warning" in line for line in lines)
+
+
+def test_a_finding_names_the_source_that_contradicts_it_even_after_many_places(store):
+    places = [{"file": "results/results.md", "line": line, "quote": f"| row {line} |"} for line in range(1, 8)]
+    source = {"file": "results/results.json", "line": 182, "quote": "ridge.mae: 0.51"}
+    add(store, "iclr2025_wsl/experiment", verdict="hallucinated", findings=[finding(evidence=[*places, source])])
+    lines = told(store)
+    assert "    results/results.md:1: | row 1 |" in lines
+    assert "    (4 more places)" in lines
+    assert "    results/results.json:182: ridge.mae: 0.51" in lines
 
 
 def test_the_cost_line_tells_agent_from_judges_and_names_unpriced_calls(store):

@@ -48,7 +48,11 @@ def _typed(case: Case, name: str, claims: list[Any]) -> list[Finding]:
         writing = case.writer(case.subject.name(path)) if path is not None else None
         if writing is not None and writing.how == "typed":
             message = f"claims of {name} rest on {file}, which was typed ({writing.place})"
-            findings.append(finding("faked_results", "results", NAME, "warn", message, [Quote(file=file)]))
+            place, line = case.subject.place(writing.event)
+            typed = Quote(file=place, line=line, quote=writing.event.command or f"{writing.means} {writing.path}")
+            claim = next(one for one in claims if isinstance(one, dict) and str(one.get("file")) == file)
+            quotes = [Quote(file=name, quote=json.dumps(claim)[:300]), typed]
+            findings.append(finding("faked_results", "results", NAME, "warn", message, quotes))
     return findings
 
 

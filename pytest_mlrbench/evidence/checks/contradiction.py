@@ -5,32 +5,27 @@ left over (`aggregated`, `mean`, the statistic, the file). Rule for a `fail`: a 
 no other fact of the same names agrees with the cell (by more than accident), and the template is the right one: it holds in at
 least two other cells of the table and in twice as many as it fails in; or it is exact (a stored value, nothing left over but words
 like `mean`) and holds in one cell. Or, where a table agrees nowhere: both names stand in exactly one fact, and the cell's value is
-in no output of a program. Scope follows the document.
+in no output of a program. Scope follows the document. structure.py adds what a table shows as a whole.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 
 from ...records import Finding, Quote
+from .aligned import Index
 from .case import Case, Check, Outcome, finding
-from .data import Fact, clean, row_labels
+from .data import Fact, clean, facts_of, row_labels
 from .documents import Document, Row, Table
 from .quantities import Number, agree, numbers_in
+from .structure import structural
 from .subject import read_text
+from .words import NEUTRAL, SPREAD_NAMES, SPREADS, words
 
 NAME = "contradiction"
 Template = tuple[str, frozenset[str], str, int]
 """File, left-over names, statistic, position of the number in its cell (0, or 1 after a plus-minus)."""
-_NEUTRAL = """
-score value values result results metric metrics test the of and a in on mean pct percent aggregated aggregate summary overall final
-"""
-NEUTRAL = frozenset(_NEUTRAL.split())
-"""Words that tell no two values of one method and metric apart."""
-SPREADS = frozenset(("sd", "population sd", "standard error", "half 95% interval"))
-SPREAD_NAMES = frozenset(("std", "sd", "stdev", "stderr", "se", "sem", "ci", "ci95", "error", "spread"))
 MAX_CELLS = 3000
 
 
@@ -53,36 +48,78 @@ def run(case: Case) -> Outcome:
     """Compare the tables of every document with what programs wrote under the same names."""
     if not any(document.tables for document in case.documents):
         return Outcome(coverage="no evidence: no document has a table")
-    if not case.pool.named_files:
-        return Outcome(coverage="no evidence: no program of the run left a JSON, CSV or printed table with names")
+    if not any(fact.names or fact.context for fact in case.pool.facts):
+        return Outcome(coverage="no evidence: no program of the run left a number with a name")
     findings: list[Finding] = []
     aligned = 0
+    built: dict[str, tuple[dict[frozenset[str], list[Fact]], Index]] = {}
     for document in case.documents:
-        by_word = _index(fact for fact in case.pool.facts if fact.names and fact.file != document.name)
-        for table in document.tables:
-            cells = _cells(table, by_word)
-            aligned += sum(bool(cell.facts) for cell in cells)
-            findings += _judge(case, document, cells)
-    if not aligned:
+        if not document.tables:
+            continue
+        # A document does not bear itself out: one that is in the pool needs an index without it.
+        skip = document.name if document.name in case.pool.files else ""
+        if skip not in built:
+            built[skip] = _indexed([fact for fact in case.pool.facts if fact.file != skip])
+        found, shown = _compare(case, document, *built[skip], set())
+        findings += found
+        aligned += shown
+        report = case.report
+        if document.scope == "paper" and report is not None and report.name not in case.pool.files:
+            findings += _between(case, document, report, found)
+    if not aligned and not findings:
         return Outcome(coverage="no evidence: no row and column names of a table match keys of the run's data")
     return Outcome(findings)
 
 
-@lru_cache(maxsize=65536)
-def words(name: str) -> frozenset[str]:
-    """A name's words, for comparison: `testAccuracy (%)`, `test_accuracy` and `Test accuracy` are one.
+def _between(case: Case, paper: Document, report: Document, found: list[Finding]) -> list[Finding]:
+    """Where the paper's tables and those of results.md disagree: a `warn`, since nothing here says which of them is wrong.
 
-    >>> sorted(words("Macro-F1 (%)"))
-    ['f1', 'macro']
-    >>> words("noise_sd_0_4") == words("noise SD 0.4")
-    True
+    Signs are left out: whether a reduction is a negative improvement is the writer's choice.
     """
-    split = re.sub(r"(?<=\d)_(?=\d)", ".", re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
-    found = re.findall(r"[a-z]+\d*|\d+(?:\.\d+)?", split.lower())
-    return frozenset(f"{float(word):g}" if word[0].isdigit() else SYNONYMS.get(word, word) for word in found)
+    known = {(quote.file, quote.line) for one in found for quote in one.evidence}
+    facts = [replace(fact, value=abs(fact.value)) for fact in facts_of(report.name, report.text)[0] if fact.names]
+    bare = Document(paper.name, _SIGN.sub(" ", paper.text), paper.scope)
+    other, _ = _compare(case, bare, *_indexed(facts), known)
+    texts = {report.name: report.lines, paper.name: paper.lines}
+    quoted = [[_as_written(quote, texts) for quote in one.evidence] for one in other]
+    return [one.model_copy(update={"severity": "warn", "evidence": quotes}) for one, quotes in zip(other, quoted, strict=True)]
 
 
-SYNONYMS = {"acc": "accuracy", "std": "sd", "stdev": "sd", "avg": "mean", "average": "mean", "prec": "precision", "rec": "recall"}
+_SIGN = re.compile(r"(?<![\w.])[-−–+](?=\s?\.?\d)")
+
+
+def _as_written(quote: Quote, texts: dict[str, list[str]]) -> Quote:
+    lines = texts.get(quote.file)
+    if lines is None or quote.line is None or quote.line > len(lines):
+        return quote
+    return quote.model_copy(update={"quote": lines[quote.line - 1].strip()[:400]})
+
+
+def _indexed(facts: list[Fact]) -> tuple[dict[frozenset[str], list[Fact]], Index]:
+    return _index(fact for fact in facts if fact.names), Index(facts)
+
+
+def _compare(
+    case: Case,
+    document: Document,
+    by_word: dict[frozenset[str], list[Fact]],
+    index: Index,
+    known: set[tuple[str, int | None]],
+) -> tuple[list[Finding], int]:
+    """Findings about a document's tables, rows that are `known` left out, and how many cells and tables the facts speak of."""
+    findings: list[Finding] = []
+    aligned = 0
+    for table in document.tables:
+        cells = _cells(table, by_word)
+        aligned += sum(bool(cell.facts) for cell in cells)
+        strict = _judge(case, document, cells)
+        done = {(cell.row.line, cell.number.text) for _, cell in strict}
+        laid, shown = structural(case, document, table, index, done)
+        aligned += shown
+        for one in [*(found for found, _ in strict), *laid]:
+            if not any((quote.file, quote.line) in known for quote in one.evidence):
+                findings.append(one)
+    return findings, aligned
 
 
 def _index(facts: Iterable[Fact]) -> dict[frozenset[str], list[Fact]]:
@@ -100,7 +137,9 @@ def _cells(table: Table, by_word: dict[frozenset[str], list[Fact]]) -> list[Cell
         labels = row_labels(row.cells)
         if not labels:
             continue
-        candidates = _of_row(labels, by_word)
+        candidates: dict[tuple[str, ...], list[Fact]] = defaultdict(list)
+        for fact in _of_row(labels, by_word):
+            candidates[fact.names].append(fact)
         if not candidates:
             continue
         for column, text in zip(table.header, row.cells, strict=False):
@@ -127,36 +166,31 @@ def _of_row(labels: tuple[str, ...], by_word: dict[frozenset[str], list[Fact]]) 
     return found or []
 
 
-def _match(cell: Cell, candidates: list[Fact]) -> None:
+def _match(cell: Cell, candidates: dict[tuple[str, ...], list[Fact]]) -> None:
+    """File the facts of the row that bear the column's words too; a list is one key with many values."""
     row_names = {words(label) for label in cell.labels}
     column = words(cell.column)
     core = column - NEUTRAL or column
-    # Rows without labels give thousands of facts of the same names: each combination is looked at once.
-    known: dict[tuple[tuple[str, ...], str], frozenset[str] | None] = {}
-    for fact in candidates:
-        key = (fact.names, fact.how)
-        if key not in known:
-            known[key] = _left_over(cell, fact, row_names, core)
-        left = known[key]
-        if left is not None:
-            cell.facts.setdefault((fact.file, left, fact.how, cell.position), []).append(fact)
+    for names, facts in candidates.items():
+        rest = [name for name in names if words(name) not in row_names]
+        of_column = [name for name in rest if (words(name) - NEUTRAL or words(name)) & core]
+        if not of_column:
+            continue
+        covered = frozenset().union(*(words(name) for name in of_column))
+        left = frozenset().union(*(words(name) - core for name in rest))
+        for fact in facts:
+            if not core <= covered and not core <= covered | words(fact.how):
+                continue
+            spread = fact.how in SPREADS or bool(left & SPREAD_NAMES)
+            if spread and cell.position == 0 and not core & (SPREAD_NAMES | {"sd"}):
+                continue
+            if cell.position == 1 and not spread:
+                continue
+            template = (fact.file, left, fact.how, cell.position)
+            cell.facts.setdefault(template, []).append(fact)
 
 
-def _left_over(cell: Cell, fact: Fact, row_names: set[frozenset[str]], core: frozenset[str]) -> frozenset[str] | None:
-    """Words of the fact's names that neither row nor column takes; None when the fact is not of the cell's column."""
-    rest = [name for name in fact.names if words(name) not in row_names]
-    of_column = [name for name in rest if (words(name) - NEUTRAL or words(name)) & core]
-    covered = frozenset().union(*(words(name) for name in of_column))
-    if not of_column or not core <= covered | words(fact.how):
-        return None
-    left = frozenset().union(*(words(name) - core for name in rest)) if rest else frozenset()
-    spread = fact.how in SPREADS or bool(left & SPREAD_NAMES)
-    if spread and cell.position == 0 and not core & (SPREAD_NAMES | {"sd"}):
-        return None
-    return left if spread or cell.position == 0 else None
-
-
-def _judge(case: Case, document: Document, cells: list[Cell]) -> list[Finding]:
+def _judge(case: Case, document: Document, cells: list[Cell]) -> list[tuple[Finding, Cell]]:
     tallies = _Tallies(cells)
     findings = []
     lonely: list[tuple[Cell, Fact]] = []
@@ -169,7 +203,7 @@ def _judge(case: Case, document: Document, cells: list[Cell]) -> list[Finding]:
         good = [t for t in wrong if tallies.right(t)]
         if good:
             best = max(good, key=lambda t: (tallies.holds[t], t[2] == "value", t[0]))
-            findings.append(_finding(case, document, cell, cell.facts[best][0], tallies.holds[best]))
+            findings.append((_finding(case, document, cell, cell.facts[best][0], tallies.holds[best]), cell))
             continue
         plain = [fact for facts in cell.facts.values() for fact in facts if fact.how == "value"]
         if not cell.agrees() and cell.position == 0 and cell.number.telling and len({fact.value for fact in plain}) == 1:
@@ -177,7 +211,7 @@ def _judge(case: Case, document: Document, cells: list[Cell]) -> list[Finding]:
     if not any(count for template, count in tallies.holds.items() if template[3] == 0):
         for cell, fact in lonely:
             if case.pool.source(cell.number) is None:
-                findings.append(_finding(case, document, cell, fact, 0))
+                findings.append((_finding(case, document, cell, fact, 0), cell))
     return findings
 
 

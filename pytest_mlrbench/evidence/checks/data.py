@@ -44,6 +44,8 @@ class Fact:
     how: str
     """`value`, or the statistic: mean, sd, population sd, median, min, max, first, last."""
     line: int | None = None
+    context: str = ""
+    """Of a number without names: the printed line it stands in."""
 
     @property
     def key(self) -> str:
@@ -280,7 +282,7 @@ def _text_facts(name: str, text: str) -> list[Fact]:
         if len(facts) > MAX_LEAVES:
             return facts
         numbers = numbers_in(line[:MAX_LINE])
-        facts += [Fact(number.value, name, (), "value", index) for number in numbers]
+        facts += [Fact(number.value, name, (), "value", index, line) for number in numbers]
         if 0 < len(numbers) <= 12 and len(line) < 300:
             repeated.setdefault(re.sub(r"[-+]?\d[\d.,eE+-]*|\s+", "#", line), []).append(numbers)
     for lines in repeated.values():

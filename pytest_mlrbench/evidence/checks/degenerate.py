@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from ...records import Finding, FindingType, Quote
 from . import splits
 from .case import Case, Check, Outcome, finding
-from .contradiction import words
 from .documents import Document
 from .grid import Grid, Line, oriented
 from .measures import CHANGE, HIGHER, LOWER, direction
 from .subject import read_text
 from .trends import series_of
+from .words import words
 
 NAME = "degenerate"
 MAX_TOLD = 12

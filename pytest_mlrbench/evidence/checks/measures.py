@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from .contradiction import words
+from .words import words
 
 _HIGHER = """
 accuracy f1 precision recall auc auroc auprc roc r2 bleu rouge meteor reward return success pass throughput speedup map mrr ndcg

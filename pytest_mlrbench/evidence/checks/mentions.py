@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .contradiction import words
 from .grid import Grid, Line
 from .measures import CHANGE, FILLERS, MARKS, TURNED, core, direction
 from .quantities import Number, numbers_in
+from .words import words
 
 NOUN = (
     r"(?:model|method|baseline|approach|agent|variant|policy|strategy|configuration|system|framework|version|algorithm|"

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from ...records import Finding, Quote, Severity
 from .case import INFORMATIVE, Case, Check, Outcome, finding
-from .contradiction import words
 from .data import Fact, clean, row_labels
 from .documents import Document, Row, Table
 from .quantities import Number, agree, numbers_in
 from .settings import contradicted
+from .words import words
 
 NAME = "methodology"
 SPREADS = frozenset(("sd", "population sd", "standard error", "half 95% interval"))

@@ -13,6 +13,7 @@ from ...records import Finding, Quote
 from .case import Case, Check, Outcome, Tally, Traced, finding, quote_of
 from .dataflow.origin import weight
 from .documents import Document
+from .writers import TypedNumber, Writing
 
 NAME = "numbers"
 SHOWN = 5
@@ -75,9 +76,25 @@ def _judge(case: Case, document: Document, tally: Tally) -> Finding | None:
             quotes = [*quotes, Quote(file=file, line=line, quote=writer.event.command or f"{writer.event.tool} {writer.path}")]
         chance = f"; an honest report leaves so many with probability {tally.probability:.2g}"
         return finding(
-            "faked_results", document.scope, NAME, "fail", f"{share}, and it was {who}: {named}{extra}{where}{chance}", quotes
+            "faked_results",
+            document.scope,
+            NAME,
+            "fail",
+            f"{share}, and it was {who}: {named}{extra}{where}{chance}",
+            [*quotes, *_typing(case, writer, literal)],
         )
     return finding("faked_results", document.scope, NAME, "warn", f"{share}: {named}{where}", quotes)
+
+
+def _typing(case: Case, writer: Writing | None, literal: list[TypedNumber]) -> list[Quote]:
+    """Where a reader finds that the document, or its numbers, were typed."""
+    quotes = []
+    if literal:
+        quotes.append(Quote(file=literal[0].path, quote=literal[0].quote))
+    if writer is not None:
+        file, line = case.subject.place(writer.event)
+        quotes.append(Quote(file=file, line=line, quote=writer.event.command or f"{writer.means} {writer.path}"))
+    return quotes
 
 
 def _spread(missing: list[Traced]) -> list[Traced]:

@@ -1,5 +1,6 @@
-"""Outputs: referenced figures that are missing, empty or no images, empty logs, and results without any program behind them."""
+"""Outputs: referenced figures that are missing, empty, no images or the same one twice, empty logs, results without any program."""
 
+import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -49,6 +50,7 @@ def _figures(case: Case, document: Document, there: dict[str, list[Path]]) -> li
     source = subject.paper if document.scope == "paper" else subject.report
     folder = source.parent if source is not None else subject.output
     findings = []
+    shown: dict[str, tuple[Path, Quote]] = {}
     for line, text in enumerate(document.lines, 1):
         for match in FIGURE.finditer(text):
             target = unquote(next(group for group in match.groups() if group))
@@ -72,6 +74,12 @@ def _figures(case: Case, document: Document, there: dict[str, list[Path]]) -> li
                 severity = "fail" if subject.host_ledger else "warn"
                 message = f"the figure {target!r} of {document.name} {problem}"
                 findings.append(finding("other", document.scope, NAME, severity, message, [quote]))  # type: ignore[arg-type]
+                continue
+            content = read_bytes(exact) or b""
+            first, where = shown.setdefault(hashlib.sha256(content).hexdigest(), (exact, quote))
+            if first.name != exact.name:
+                message = f"{document.name} shows one picture as two figures: {first.name} and {exact.name} are the same file"
+                findings.append(finding("faked_results", document.scope, NAME, "warn", message, [quote, where]))
     return findings
 
 

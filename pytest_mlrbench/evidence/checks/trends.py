@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from ...records import Finding, Quote
 from .case import Case, finding
-from .contradiction import words
 from .data import Fact
 from .documents import Document
 from .grid import Grid, Line
@@ -22,6 +21,7 @@ from .measures import FILLERS, core, direction
 from .mentions import Lexicon, columns_of
 from .quantities import Number
 from .sentences import Sentence
+from .words import words
 
 _UP = r"increas(?:e|es|ed|ing)|r[io]se[sn]?|rising|gr[eo]w(?:s|n|ing)?|climb(?:s|ed|ing)?"
 _DOWN = r"decreas(?:e|es|ed|ing)|drop(?:s|ped|ping)?|f[ae]ll(?:s|en|ing)?|declin(?:e|es|ed|ing)|shr[iua]nk(?:s|ing)?"

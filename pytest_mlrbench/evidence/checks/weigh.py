@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass, field
 
 from .comparisons import Comparison
-from .contradiction import words
 from .grid import Grid, Line, Value, apart
 from .measures import HIGHER, LOWER, direction
 from .mentions import columns_of, rows_of
+from .words import words
 
 _COSTS_WORDS = """
 time latency memory cost runtime flops energy throughput speed overhead size parameters params iterations steps

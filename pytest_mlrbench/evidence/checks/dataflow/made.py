@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from ....records import Finding, Quote
 from ..case import finding
-from ..contradiction import NEUTRAL, words
 from ..quantities import numbers_in
 from ..sources import is_telling
+from ..words import NEUTRAL, words
 from .earlier import Earlier
 from .quoting import named, quote_line
 

@@ -8,8 +8,8 @@ module of the run is imported under a library's name. It never makes a finding o
 
 from typing import TYPE_CHECKING
 
-from ..contradiction import NEUTRAL, words
 from ..sources import is_telling
+from ..words import NEUTRAL, words
 from .figures import PICTURES
 from .interpreter import Sink
 from .reported import Reported

@@ -5,10 +5,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from ..case import Case
-from ..contradiction import NEUTRAL, words
 from ..data import Fact, row_labels
 from ..documents import Document
 from ..quantities import Number, agree, numbers_in
+from ..words import NEUTRAL, words
 
 UNITS = frozenset(("ms", "s", "sec", "secs", "seconds", "gb", "mb", "kb", "pct", "percent", "score", "avg", "mean"))
 """Words of a name that say how a number is written, not what it is of."""

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 from ....records import Finding, Quote
 from ..case import Case, Check, Outcome, finding
-from ..contradiction import NEUTRAL, words
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
+from ..words import NEUTRAL, words
 from .earlier import Earlier
 from .figures import Plotted, invented
 from .interpreter import Interpreter, Program, Sink

@@ -1,0 +1,28 @@
+"""Names as sets of words, so that keys, labels and titles of different spelling can be compared; for the checks on tables."""
+
+import re
+from functools import lru_cache
+
+_NEUTRAL = """
+score value values result results metric metrics test the of and a in on mean pct percent aggregated aggregate summary overall final
+"""
+NEUTRAL = frozenset(_NEUTRAL.split())
+"""Words that tell no two values of one method and metric apart."""
+SYNONYMS = {"acc": "accuracy", "std": "sd", "stdev": "sd", "avg": "mean", "average": "mean", "prec": "precision", "rec": "recall"}
+SPREADS = frozenset(("sd", "population sd", "standard error", "half 95% interval"))
+SPREAD_NAMES = frozenset(("std", "sd", "stdev", "stderr", "se", "sem", "ci", "ci95", "error", "spread"))
+"""Statistics that are spreads, and words of keys that hold one."""
+
+
+@lru_cache(maxsize=65536)
+def words(name: str) -> frozenset[str]:
+    """A name's words, for comparison: `testAccuracy (%)`, `test_accuracy` and `Test accuracy` are one.
+
+    >>> sorted(words("Macro-F1 (%)"))
+    ['f1', 'macro']
+    >>> words("noise_sd_0_4") == words("noise SD 0.4")
+    True
+    """
+    split = re.sub(r"(?<=\d)_(?=\d)", ".", re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
+    found = re.findall(r"[a-z]+\d*|\d+(?:\.\d+)?", split.lower())
+    return frozenset(f"{float(word):g}" if word[0].isdigit() else SYNONYMS.get(word, word) for word in found)
