@@ -78,6 +78,7 @@ class Ledger:
                 output_bytes=result.output_bytes,
                 output_sha256=digest,
                 changes=changes,
+                data={name: value for name, value in vars(result.used).items() if value is not None},
             )
             return result
 

@@ -24,6 +24,21 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Used:
+    """What a command used, as the host counted it; None where it could not."""
+
+    cpu_seconds: float | None = None
+    """User and system time of all its processes. In a container also of what earlier commands left running there."""
+    read_bytes: int | None = None
+    """From block devices: what lies in the page cache is not counted."""
+    received_bytes: int | None = None
+    """From the network."""
+
+
+NOTHING_COUNTED = Used()
+
+
+@dataclass(frozen=True)
 class ExecResult:
     """How one command ended."""
 
@@ -37,6 +52,7 @@ class ExecResult:
     started: float
     finished: float
     """Unix time, seconds, by the host's clock."""
+    used: Used = NOTHING_COUNTED
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .base import ExecResult, ExitKind, Limits
+from .base import NOTHING_COUNTED, ExecResult, ExitKind, Limits, Used
 
 READER_BYTES = 64 * 2**10
 """Most bytes of output in ExecResult.output; the whole of it (up to Limits.output) is in the file."""
@@ -73,7 +73,7 @@ class OutputSink:
         cut = f"\n[... {between} bytes not shown ...]\n"
         return bytes(self._head).decode("utf-8", "replace") + cut + tail.decode("utf-8", "replace")
 
-    def result(self, kind: ExitKind, exit_code: int | None, started: float) -> ExecResult:
+    def result(self, kind: ExitKind, exit_code: int | None, started: float, used: Used = NOTHING_COUNTED) -> ExecResult:
         return ExecResult(
             kind=kind,
             exit_code=exit_code if kind == "exited" else None,
@@ -81,6 +81,7 @@ class OutputSink:
             output_bytes=self.total,
             started=started,
             finished=time.time(),
+            used=used,
         )
 
     def __enter__(self) -> Self:

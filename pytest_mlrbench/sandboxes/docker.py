@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InfrastructureError
-from .base import ExecResult, ExitKind, Sandbox, SandboxSpec
+from .base import ExecResult, ExitKind, Sandbox, SandboxSpec, Used
 from .common import DRAIN_SECONDS, OutputSink, components, died_of, disk_exceeded, environment, refusal
 from .docker_engine import (
     RUN_LABEL,
@@ -219,9 +219,17 @@ class DockerSandbox(Sandbox):
                 return sink.result("exited", 126, started)
             self._number += 1
             tag = str(self._number)
+            before = await self._counted()
             script = [_COMMAND, "sandbox", f"{timeout:.3f}", command, "stdin" if stdin is not None else ""]
             kind, code = await self._supervised(tag, script, stdin or b"", timeout, sink)
-            return sink.result(kind, code, started)
+            return sink.result(kind, code, started, since(before, await self._counted()))
+
+    async def _counted(self) -> Used:
+        """What the container has used until now, by the engine's own counters (the kernel's cgroup)."""
+        stats = await self._call(
+            "reading the container's counters", lambda: self._api.stats(self._container, stream=False, one_shot=True)
+        )
+        return counters(stats)
 
     async def _supervised(
         self, tag: str, script: list[str], stdin: bytes, seconds: float, sink: OutputSink
@@ -364,3 +372,29 @@ def _give_to(folder: Path, uid: int, gid: int) -> None:
     for _, folders, files, at in os.fwalk(folder, follow_symlinks=False):
         for name in (*folders, *files):
             os.chown(name, uid, gid, dir_fd=at, follow_symlinks=False)
+
+
+def counters(stats: dict[str, Any]) -> Used:
+    """What the engine's answer to `stats` says; it leaves out what the host's cgroup does not count."""
+    cpu = (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
+    blocks = (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive")
+    total = cpu.get("total_usage")
+    return Used(
+        cpu_seconds=total / 1e9 if total else None,
+        read_bytes=None if blocks is None else sum(int(one["value"]) for one in blocks if str(one["op"]).lower() == "read"),
+        received_bytes=sum(int(one.get("rx_bytes", 0)) for one in (stats.get("networks") or {}).values()),
+    )
+
+
+def since(before: Used, after: Used) -> Used:
+    """The difference of two counts; None where either is missing or the container was replaced in between."""
+
+    def grown(first: float | None, last: float | None) -> Any:
+        return last - first if first is not None and last is not None and last >= first else None
+
+    cpu = grown(before.cpu_seconds, after.cpu_seconds)
+    return Used(
+        None if cpu is None else round(cpu, 3),
+        grown(before.read_bytes, after.read_bytes),
+        grown(before.received_bytes, after.received_bytes),
+    )

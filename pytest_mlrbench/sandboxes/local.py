@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InfrastructureError
-from .base import ExecResult, ExitKind, Sandbox, SandboxSpec
+from .base import ExecResult, ExitKind, Sandbox, SandboxSpec, Used
 from .common import DRAIN_SECONDS, OutputSink, components, died_of, disk_exceeded, environment, refusal
 from .nofollow import open_folder
 
@@ -120,8 +120,8 @@ class LocalSandbox(Sandbox):
                     supervisor = await self._supervise(command, timeout, writer, source)
                 finally:
                     os.close(writer)
-                kind, code = await self._supervised(supervisor, reader, sink)
-            return sink.result(kind, code, started)
+                kind, code, used = await self._supervised(supervisor, reader, sink)
+            return sink.result(kind, code, started, used)
 
     async def _supervise(self, command: str, seconds: float, writer: int, source: int) -> asyncio.subprocess.Process:
         limits = self.spec.limits
@@ -158,7 +158,7 @@ class LocalSandbox(Sandbox):
 
     async def _supervised(
         self, supervisor: asyncio.subprocess.Process, reader: int, sink: OutputSink
-    ) -> tuple[ExitKind, int | None]:
+    ) -> tuple[ExitKind, int | None, Used]:
         """Read the command's output until it has ended or is ended."""
         assert supervisor.stdout is not None
         assert supervisor.stdin is not None
@@ -188,12 +188,12 @@ class LocalSandbox(Sandbox):
                     f"the supervisor of a local command failed with exit status {code}; see its message above"
                 )
             sink.note("the supervisor of this command was killed")
-            return "killed", None
+            return "killed", None, Used()
         ended = json.loads(report)
         kind: ExitKind = ended["kind"]
         if kind == "exited" and died_of(ended["code"]) is not None:
             kind = "killed"
-        return kind, ended["code"]
+        return kind, ended["code"], Used(ended["cpu_seconds"], ended["read_bytes"])
 
     async def write(self, path: str, content: bytes) -> None:
         """See Sandbox.write. No link on the way is followed.

@@ -1,8 +1,8 @@
 """Runs one command of the local sandbox and ends all of it: started by local.py as a process of its own, stdlib only.
 
 Standard input: one line of JSON (see `Order`), then nothing; a byte `k` or its end means "kill everything". Standard output: one
-line of JSON {"kind", "code"} when the command has ended. Being the subreaper (prctl(2)) of whatever the command starts, it finds
-processes that left their session, and stays until the last of them is gone.
+line of JSON {"kind", "code", "cpu_seconds", "read_bytes"} when the command has ended. Being the subreaper (prctl(2)) of whatever
+the command starts, it finds processes that left their session, and stays until the last of them is gone.
 """
 
 import ctypes
@@ -145,8 +145,16 @@ def _reap(child: int) -> tuple[int | None, bool]:
 
 
 def _report(kind: str, code: int) -> None:
+    # Of all that has ended: what the command left running in the background is not in it.
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = {
+        "kind": kind,
+        "code": code,
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 3),
+        "read_bytes": used.ru_inblock * 512,
+    }
     try:
-        os.write(1, json.dumps({"kind": kind, "code": code}).encode() + b"\n")
+        os.write(1, json.dumps(told).encode() + b"\n")
     except BrokenPipeError:
         return  # nobody listens any more; the end of standard input will say so too
 

@@ -113,6 +113,16 @@ def test_output_and_exit_status_come_back(tmp_path: Path, run_id: str, image: st
     assert third.output_bytes == (tmp_path / "out.log").stat().st_size == sum(len(str(n)) + 1 for n in range(1, 200_001))
 
 
+def test_the_host_counts_what_a_command_used(tmp_path: Path, run_id: str, image: str) -> None:
+    loop = 'python3 -c "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"'
+    busy, waiting = (one.used for one in outcomes(spec(tmp_path, run_id, image), loop, "sleep 1"))
+    assert busy.cpu_seconds is not None
+    assert busy.cpu_seconds >= 0.5
+    assert waiting.cpu_seconds is not None
+    assert waiting.cpu_seconds < 0.4
+    assert busy.received_bytes == 0
+
+
 def test_the_output_of_short_commands_is_never_lost(tmp_path: Path, run_id: str, image: str) -> None:
     results = outcomes(spec(tmp_path, run_id, image), *["echo hello"] * 30)
     assert {result.output for result in results} == {"hello\n"}

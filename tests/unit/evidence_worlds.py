@@ -14,7 +14,7 @@ from pytest_mlrbench.evidence.checks import audit, subject_of_trial
 from pytest_mlrbench.evidence.events import Event, read_events
 from pytest_mlrbench.evidence.ledger import Ledger
 from pytest_mlrbench.records import Audit, Finding
-from pytest_mlrbench.sandboxes.base import ExecResult, Sandbox, SandboxSpec
+from pytest_mlrbench.sandboxes.base import ExecResult, Sandbox, SandboxSpec, Used
 
 TODAY = date(2026, 11, 23)
 
@@ -58,6 +58,8 @@ class PlainSandbox(Sandbox):
     """Runs commands on the host in the workspace: trusted commands of these tests only."""
 
     name = "plain"
+    used = Used()
+    """What every command is said to have used."""
 
     @property
     def workspace_inside(self) -> str:
@@ -88,7 +90,7 @@ class PlainSandbox(Sandbox):
                 check=False,
             )
         text = output.read_bytes()
-        return ExecResult("exited", done.returncode, text.decode(errors="replace"), len(text), started, time.time())
+        return ExecResult("exited", done.returncode, text.decode(errors="replace"), len(text), started, time.time(), self.used)
 
     async def write(self, path: str, content: bytes) -> None:
         target = self.spec.workspace / path

@@ -65,6 +65,17 @@ def test_a_command_runs_in_the_workspace_and_its_output_is_kept(tmp_path: Path) 
     assert result.output_bytes == len(result.output)
 
 
+BUSY = 'python -c "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass"'
+
+
+def test_processor_time_is_counted_and_waiting_is_not(tmp_path: Path) -> None:
+    busy, waiting = outcome(tmp_path, BUSY).used, outcome(tmp_path, "sleep 0.6").used
+    assert busy.cpu_seconds is not None
+    assert busy.cpu_seconds >= 0.4
+    assert waiting.cpu_seconds is not None
+    assert waiting.cpu_seconds < 0.3
+
+
 def test_no_variable_of_the_caller_reaches_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     monkeypatch.setenv("ANYTHING_ELSE", "sk-secret")

@@ -1,5 +1,6 @@
 """When: times and durations that contradict the run's clock are found; zones, simulations and estimates are honest."""
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 from evidence_worlds import TODAY, World, honest
 
-from pytest_mlrbench.evidence.checks import audit, clocks, subject_of_folder
+from pytest_mlrbench.evidence.checks import audit, clocks, subject_of_folder, timing
 from pytest_mlrbench.records import Finding
+from pytest_mlrbench.sandboxes.base import Used
 
 
 def told(world: World, paper: str | None = None) -> list[Finding]:
@@ -181,3 +183,46 @@ def test_durations_are_read(text: str, seconds: list[float]) -> None:
 def test_hostile_times_are_no_crash(text: str) -> None:
     assert clocks.moment(text) is None
     assert len(list(clocks.durations(text))) < 5000
+
+
+# Waiting
+
+
+WAITING = """
+import json, os, time
+time.sleep(0.4)
+os.makedirs("results", exist_ok=True)
+json.dump({"ridge": {"mae": 0.4127}}, open("results/results.json", "w"))
+"""
+
+
+def waited(root: Path, monkeypatch: pytest.MonkeyPatch, program: str, cpu: float | None, network: str = "none") -> list[Finding]:
+    """What is said of a program of which the host counted `cpu` seconds; every program counts as a long one."""
+    monkeypatch.setattr(timing, "LONG", 0.3)
+    world = World(root)
+    asyncio.run(world.ledger.note("environment", {"sandbox": "docker", "network": network, "devices": [], "cpus": 4.0}))
+    world.sandbox.used = Used(cpu_seconds=cpu)
+    world.program(program)
+    world.write("results/results.md", "# Results\n\n| method | mae |\n|---|---|\n| ridge | 0.4127 |\n")
+    return [found for found in told(world) if "processor time" in found.message]
+
+
+def test_a_program_that_slept_through_its_run_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = waited(tmp_path, monkeypatch, WAITING, 0.02)
+    assert found.severity == "warn"
+    assert "time.sleep(0.4)" in found.evidence[1].quote
+
+
+@pytest.mark.parametrize(
+    ("program", "cpu", "network"),
+    [
+        (WAITING, 0.4, "none"),  # it computed
+        (WAITING, None, "none"),  # nobody counted
+        (WAITING, 0.02, "full"),  # it may have waited for an answer
+        (WAITING.replace("time.sleep(0.4)", "os.system('read -t 0.4 x')"), 0.02, "none"),  # no sleep in the code
+    ],
+)
+def test_waiting_with_a_reason_is_honest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, cpu: float | None, network: str
+) -> None:
+    assert waited(tmp_path, monkeypatch, program, cpu, network) == []

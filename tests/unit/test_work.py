@@ -10,6 +10,7 @@ from pytest_mlrbench.evidence.checks import devices, known, work
 from pytest_mlrbench.evidence.checks.documents import Document
 from pytest_mlrbench.evidence.checks.spoken import own_lines, sentences
 from pytest_mlrbench.records import Finding
+from pytest_mlrbench.sandboxes.base import Used
 
 STUDY = """
 import json, os, random
@@ -152,6 +153,18 @@ def test_training_beyond_the_machine_fails(tmp_path: Path) -> None:
     hard = [one for one in found if one.severity == "fail"]
     assert [one.type for one in hard] == ["faked_results"]
     assert "4 CPU cores and no GPU" in hard[0].message
+
+
+def test_waiting_is_no_training_the_host_counts_processor_time(tmp_path: Path) -> None:
+    """An hour of four cores could do 1.4e16 operations; 5 s of processor time cannot."""
+    world = World(tmp_path)
+    asyncio.run(world.ledger.note("environment", DOCKER))
+    world.sandbox.used = Used(cpu_seconds=5.0)
+    assert world.program(STUDY).exit_code == 0
+    found = told(world, "We trained a 124M parameter model on 2 million tokens for 1 epoch.")
+    hard = [one for one in found if one.severity == "fail"]
+    assert len(hard) == 1
+    assert "processor time by the host's count" in hard[0].message
 
 
 @pytest.mark.parametrize(

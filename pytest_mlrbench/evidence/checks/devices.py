@@ -78,6 +78,8 @@ class Machine:
     """CPU cores by the host; 0 when unknown."""
     offline: bool = False
     """The host says that there was no network."""
+    cpu_seconds: float | None = None
+    """Processor time of all commands that ran a program, by the host; None where one of them was not counted."""
 
     @property
     def peak(self) -> tuple[float, str]:
@@ -107,6 +109,9 @@ def machine_of(case: Case) -> Machine:
         if event.data.get("sandbox") == "docker" and event.data.get("devices") == []:
             place, at = subject.place(event)
             machine.no_gpu = Quote(file=place, line=at, quote="environment: sandbox docker, devices []")
+    used = [event.data.get("cpu_seconds") for event in case.writers.runs if event.source == "host"]
+    if used and all(isinstance(one, (int, float)) for one in used):
+        machine.cpu_seconds = sum(float(one) for one in used if one is not None)
     for file, text in case.spoken.rest.items():
         if not _ABOUT.search(text):
             continue

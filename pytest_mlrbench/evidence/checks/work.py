@@ -15,7 +15,7 @@ from ...records import Finding, Quote, Severity
 from . import clocks, devices, known
 from .case import Case, Check, Outcome, finding
 from .clocks import Session, spell
-from .devices import Machine
+from .devices import CORE, Machine
 from .documents import Document
 from .known import Known
 from .spoken import HEDGE, own_lines, sentences
@@ -256,10 +256,17 @@ def _arithmetic(case: Case, document: Document, machine: Machine, session: Sessi
         if need <= 0:
             continue
         able = rate * max(session.limit, 60.0)
+        doing = f"{device} do {able:.2g} in {spell(session.limit)}, and {session.told}"
+        if machine.no_gpu is not None and machine.cpu_seconds is not None and CORE * (machine.cpu_seconds + 60.0) < able:
+            # Waiting computes nothing: what the host counted of the processors is all that they did.
+            able = CORE * (machine.cpu_seconds + 60.0)
+            doing = (
+                f"all programs of this run used {spell(machine.cpu_seconds)} of processor time by the host's count, in which CPU "
+                f"cores do {able:.2g}"
+            )
         if need > MARGIN * able:
             message = (
-                f"{document.name} claims training that takes {need:.2g} floating-point operations at least ({reason}); {device} do "
-                f"{able:.2g} in {spell(session.limit)}, and {session.told}"
+                f"{document.name} claims training that takes {need:.2g} floating-point operations at least ({reason}); {doing}"
             )
             first = next((one for one in lines if TRAINED.search(one[1])), lines[0])
             quotes = [
