@@ -18,7 +18,7 @@ from ..agents import load_agent
 from ..agents.base import StageContext
 from ..agents.carry import carry_out
 from ..errors import InfrastructureError, MLRBenchError, NotDone
-from ..evidence.ledger import Ledger
+from ..evidence.ledger import GPU_ACTIVITY, Ledger
 from ..keys import TrialKey
 from ..models.budget import Budget
 from ..models.client import ModelClient
@@ -31,6 +31,7 @@ from ..sandboxes import open_sandbox
 from ..sandboxes.base import Limits, SandboxSpec
 from ..sandboxes.common import machine
 from ..sandboxes.export import export_workspace
+from ..sandboxes.gpu_activity import watched
 from ..settings import Settings
 from ..stages.stage import missing_outputs
 from ..tasks.catalogue import load_tasks
@@ -93,7 +94,12 @@ class Runner:
         )
         try:
             environment = await sandbox.start()
-            reason = await carry_out(load_agent(settings.agent), "experiment", workspace, context)
+            assert context.ledger is not None
+            await context.ledger.note("environment", {**environment, "machine": machine()})
+            async with watched(sandbox.spec.devices) as activity:
+                reason = await carry_out(load_agent(settings.agent), "experiment", workspace, context)
+            if activity is not None:
+                await context.ledger.note(GPU_ACTIVITY, activity.told())
         finally:
             await sandbox.close()
             await client.close()

@@ -16,6 +16,9 @@ from .scan import Scan, Seen, scan
 UNATTENDED = "unattended changes"
 """The note that names what changed while no ledger was looking: before the first event, or while the runner was down."""
 
+GPU_ACTIVITY = "gpu activity"
+"""The note that says what the leased GPUs did meanwhile (sandboxes.gpu_activity)."""
+
 
 class Ledger:
     """One experiment's record. Use `await Ledger.open(...)`, or make one and `await ledger.begin()`; the first use begins it."""

@@ -63,6 +63,7 @@ class LocalSandbox(Sandbox):
             "python": sys.executable,
             "network": "full",
             "memory": limits.memory,
+            "cpus": limits.cpus,
             "pids": limits.pids,
             "disk": limits.disk,
             "devices": list(self.spec.devices),

@@ -1,5 +1,6 @@
 """Devices a run may lease, by a fake NVML, and the locks that keep two runs apart and do not outlive their holder."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from pytest_mlrbench.errors import ConfigError
 from pytest_mlrbench.hostlocks import FOLDER
+from pytest_mlrbench.sandboxes.gpu_activity import Activity, watched
 from pytest_mlrbench.sandboxes.gpus import Device, list_devices, lock, usable
 
 TWO = [Device("0", "GPU-aaa", "H100"), Device("1", "GPU-bbb", "H100")]
@@ -127,3 +129,37 @@ def test_a_folder_where_no_lock_can_be_made_is_named(tmp_path: Path, monkeypatch
     monkeypatch.setenv(FOLDER, str(tmp_path / "file"))
     with pytest.raises(ConfigError, match=FOLDER):
         lock("GPU-aaa")
+
+
+def test_what_leased_gpus_did_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = fake_nvml({})
+    busy = {"GPU-a": iter([0, 80, 40]), "GPU-b": iter([0, 0, 0])}
+    joules = {"GPU-a": iter([1000, 4000, 9000]), "GPU-b": iter([5, 5, 5])}
+    api.nvmlDeviceGetHandleByUUID = lambda device: device  # type: ignore[attr-defined]
+    api.nvmlDeviceGetUtilizationRates = lambda device: types.SimpleNamespace(gpu=next(busy[device]))  # type: ignore[attr-defined]
+    api.nvmlDeviceGetMemoryInfo = lambda device: types.SimpleNamespace(used=7)  # type: ignore[attr-defined]
+    api.nvmlDeviceGetTotalEnergyConsumption = lambda device: next(joules[device])  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pynvml", api)
+    activity = Activity(("GPU-a", "GPU-b"))
+    for _ in range(3):
+        activity.sample()
+    assert activity.told() == {
+        "GPU-a": {"utilisation_mean": 40.0, "utilisation_most": 80.0, "memory_most": 7, "energy": 8.0},
+        "GPU-b": {"utilisation_mean": 0.0, "utilisation_most": 0.0, "memory_most": 7, "energy": 0.0},
+    }
+
+
+def test_without_devices_or_driver_nothing_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def activity(devices: tuple[str, ...]) -> Activity | None:
+        async with watched(devices, every=0.001) as found:
+            return found
+
+    assert asyncio.run(activity(())) is None
+    api = fake_nvml({})
+
+    def no_driver() -> None:
+        raise api.NVMLError("driver not loaded")  # type: ignore[attr-defined]
+
+    api.nvmlInit = no_driver  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pynvml", api)
+    assert asyncio.run(activity(("GPU-a",))) is None

@@ -145,6 +145,18 @@ def test_another_gpu_than_the_one_that_outputs_show_is_a_warning(tmp_path: Path)
     assert "RTX 3090" in found[0].message
 
 
+def test_gpus_that_did_nothing_are_a_warning(tmp_path: Path) -> None:
+    def report(most: float, root: Path) -> list[Finding]:
+        world = study(root)
+        asyncio.run(world.ledger.note("gpu activity", {"GPU-a": {"utilisation_mean": most / 2, "utilisation_most": most}}))
+        return [one for one in told(world, "We ran all experiments on a GPU.") if "in any sample" in one.message]
+
+    (found,) = report(0.0, tmp_path / "idle")
+    assert found.severity == "warn"
+    assert "GPU-a at most 0 % busy" in found.evidence[-1].quote
+    assert report(70.0, tmp_path / "busy") == []
+
+
 # Arithmetic
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from ...records import Quote
+from ..ledger import GPU_ACTIVITY
 from .case import Case
 
 CORE = 1.0e12
@@ -39,6 +40,8 @@ GPUS = {
     "TPU": 1e15,
 }
 """FLOP/s of the device at most: dense 8-bit peak where it has one (vendors' data sheets), so no claim of precision can beat it."""
+IDLE_GPU = 1.0
+"""Percent of utilisation below which a GPU has run no kernel worth the name in any sample."""
 LARGEST = 8 * GPUS["H100"]
 """FLOP/s assumed of a machine that nothing is known of: eight H100 in 8 bit."""
 _NAMED = re.compile(
@@ -78,6 +81,8 @@ class Machine:
     """CPU cores by the host; 0 when unknown."""
     offline: bool = False
     """The host says that there was no network."""
+    idle_gpu: Quote | None = None
+    """The host saw every leased GPU do nothing for the whole experiment."""
     cpu_seconds: float | None = None
     """Processor time of all commands that ran a program, by the host; None where one of them was not counted."""
 
@@ -99,6 +104,12 @@ def machine_of(case: Case) -> Machine:
     machine = Machine()
     subject = case.subject
     for event in subject.events:
+        if event.kind == "note" and event.tool == GPU_ACTIVITY and event.source == "host":
+            busy = [one.get("utilisation_most") for one in event.data.values() if isinstance(one, dict)]
+            if busy and all(isinstance(one, (int, float)) and one < IDLE_GPU for one in busy):
+                place, at = subject.place(event)
+                shown = ", ".join(f"{device} at most {one:g} % busy" for device, one in zip(event.data, busy, strict=True))
+                machine.idle_gpu = Quote(file=place, line=at, quote=f"{GPU_ACTIVITY}: {shown}")
         if event.kind != "environment" or event.source != "host":
             continue
         cpus = event.data.get("cpus")

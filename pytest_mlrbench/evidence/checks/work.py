@@ -220,6 +220,9 @@ def _hardware(case: Case, document: Document, machine: Machine) -> list[Finding]
                 )
                 quotes.append(machine.no_gpu)
                 return [finding("hallucinated_methodology", document.scope, NAME, severity, message, quotes)]
+            if machine.idle_gpu is not None and ran:
+                message = f"{document.name} says that the work ran on a GPU, but the GPUs of this run did nothing in any sample"
+                return [finding("hallucinated_methodology", document.scope, NAME, "warn", message, [*quotes, machine.idle_gpu])]
             wrong = [name for name in named if machine.gpus and not any(name in g or g in name for g in machine.gpus)]
             if wrong:
                 shown, quote = next(iter(machine.gpus.items()))
