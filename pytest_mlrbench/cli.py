@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .commands import importing
 from .errors import ConfigError, MLRBenchError
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("run", type=Path, metavar="RUN", help="run directory")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="FILE.csv, FILE.json or FILE.parquet")
 
+    importing.register(command)
+
     report = command("report", _report, "A self-contained HTML report.", "mlrbench report mlr-runs/a mlr-runs/b -o reports")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
     report.add_argument(
@@ -121,9 +124,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _stores(folders: Sequence[Path]) -> "list[RunStore]":
-    from .results.store import RunStore
+    from .results.store import open_runs
 
-    return [RunStore.open(folder) for folder in folders]
+    return open_runs(folders)
 
 
 def _tables(options: argparse.Namespace) -> int:

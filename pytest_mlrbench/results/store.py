@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,9 @@ Record = TypeVar("Record", bound=BaseModel)
 
 FORMAT = 1
 """Version of the run directory's layout, in run.json; a reader refuses a higher one."""
+
+HUMAN_LABELS = "human/hallucinations.json"
+"""In an imported run: people's verdicts on types of hallucination, `[{"task", "types": {TYPE: "yes"|"no"|"not sure"}}]`."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -75,7 +78,17 @@ class RunStore:
         found = store.run().get("format")
         if not isinstance(found, int) or found > FORMAT:
             raise ConfigError(f"{root} has format {found!r}, this version reads up to {FORMAT}: upgrade pytest-mlrbench")
+        parts = store.parts()
+        if parts:
+            raise ConfigError(f"{root} holds {len(parts)} runs, give one of them: {', '.join(str(root / name) for name in parts)}")
         return store
+
+    def parts(self) -> list[str]:
+        """Names of the runs in this folder when it is one of several (`mlrbench import`); empty for a run."""
+        names = self.run().get("parts", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) and name == safe_name(name) for name in names):
+            raise ConfigError(f"{self.run_file} is damaged: `parts` is no list of folder names")
+        return names
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
@@ -182,6 +195,21 @@ class RunStore:
             target.rename(Path(tempfile.mkdtemp(dir=self.trial(key), prefix=".replaced-")) / "output")
         staged.rename(target)
         sync_directory(self.trial(key))
+
+
+def open_runs(roots: Iterable[Path]) -> list[RunStore]:
+    """The runs in `roots`, a folder of several as all of them. Raises ConfigError as `RunStore.open`, or for one named twice."""
+    stores: list[RunStore] = []
+    for root in roots:
+        store = RunStore(root)
+        parts = store.parts() if store.run_file.is_file() else []
+        stores += [RunStore.open(root / name) for name in parts] if parts else [RunStore.open(root)]
+    seen: set[Path] = set()
+    for store in stores:
+        if (place := store.root.resolve()) in seen:
+            raise ConfigError(f"{store.root} is given twice: its trials would count twice")
+        seen.add(place)
+    return stores
 
 
 def _load(kind: type[Record], path: Path) -> Record | None:
