@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     tables.add_argument("--format", choices=("md", "csv", "json"), default="md", help="default: %(default)s")
 
     export = command("export", _export, "One row per score as a file.", "mlrbench export mlr-runs/a -o scores.csv")
-    export.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    export.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="FILE.csv, FILE.json or FILE.parquet")
 
     importing.register(command)
@@ -139,8 +139,7 @@ def _tables(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from .results.export import export
 
-    (store,) = _stores([options.run])
-    print(f"{export(store, options.output)} scores in {options.output}")
+    print(f"{export(_stores(options.runs), options.output)} scores in {options.output}")
     return 0
 
 
@@ -278,10 +277,10 @@ def _print_audit(folder: Path, found: "Audit") -> None:
 
 
 def _watch(options: argparse.Namespace) -> int:
+    from .results.store import RunStore
     from .watching import Watch
 
-    (store,) = _stores([options.run])
-    watch = Watch(store)
+    watch = Watch(RunStore.open(options.run))
     while True:
         line, over = watch.look()
         print(line, flush=True)
@@ -292,9 +291,9 @@ def _watch(options: argparse.Namespace) -> int:
 
 def _stop(options: argparse.Namespace) -> int:
     from .engine.detached import stop_runners
+    from .results.store import RunStore
 
-    (store,) = _stores([options.run])
-    number = stop_runners(store)
+    number = stop_runners(RunStore.open(options.run))
     print(f"stopped {number} experiment{'s' if number != 1 else ''} of {options.run}")
     return 0
 

@@ -5,31 +5,25 @@ inputs that experiments were given a third kind (a pool for --mlr-inputs). With 
 reading command takes as all of them (`store.open_runs`).
 """
 
-import json
 import os
 import shutil
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from ..errors import ConfigError
-from ..keys import STAGES, TrialKey, safe_name
-from ..records import Audit, JudgeForm, Review, Spent, StageResult, TrialRecord
-from ..settings import Settings
+from ..keys import TrialKey, safe_name
+from ..records import Audit, Spent, StageResult
 from ..stages.stage import missing_outputs
 from ..tasks.catalogue import load_tasks
 from . import published_files as files
-from .published_layout import NO_CODE, Layout, Problem, WorkFolder, agent_of, find_layout, model_names
-from .store import FORMAT, HUMAN_LABELS, RunStore, file_digests
+from .imported_run import NOT_RECORDED, Part, put
+from .published_layout import Layout, Problem, WorkFolder, agent_of, find_layout, model_names
+from .store import FORMAT, file_digests
 
-NOT_RECORDED = "not recorded"
-"""What the layout says of settings that it does not hold."""
 SEARCH_MODEL = "gpt-4o-search-preview"
 """Who did the published literature reviews (Appendix E.1); the layout has their tokens, not their model."""
 SCIENTIST_MODEL = "o4-mini"
@@ -51,28 +45,6 @@ class Imported:
     """What was not imported, with the reason."""
     notes: tuple[Problem, ...]
     """What was imported, but a reader should know of."""
-
-
-@dataclass
-class _Part:
-    """A run in the making."""
-
-    name: str
-    model: str
-    agent: str
-    mode: str
-    root: Path
-    reviews: dict[TrialKey, list[Review]] = field(default_factory=lambda: defaultdict(list))
-    results: dict[TrialKey, StageResult] = field(default_factory=dict)
-    forms: dict[str, list[JudgeForm]] = field(default_factory=lambda: defaultdict(list))
-    """Of the end-to-end work, by task."""
-    inputs: dict[TrialKey, dict[str, str]] = field(default_factory=dict)
-    audits: dict[TrialKey, Audit] = field(default_factory=dict)
-    labels: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def store(self) -> RunStore:
-        return RunStore(self.root)
 
 
 def import_published(
@@ -140,7 +112,7 @@ class _Importer:
         self._prices = [*prices.items(), *files.LIST_PRICES.items()]
         self._price = price
         self._audit = audit
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, Part] = {}
         self._notes: list[Problem] = []
         self._outputs = 0
         self._now = time.time()
@@ -153,22 +125,22 @@ class _Importer:
         parts = list(self._parts.values())
         single = len(parts) == 1
         for part in parts:
-            self._write(part)
+            part.write(self._origin(), self._run)
         if single:
             for path in parts[0].root.iterdir():
                 path.rename(self._staging / path.name)
             parts[0].root.rmdir()
         else:
-            _put(self._staging / "run.json", {"format": FORMAT, "parts": [part.name for part in parts], "imported": self._origin()})
+            put(self._staging / "run.json", {"format": FORMAT, "parts": [part.name for part in parts], "imported": self._origin()})
         problems, notes = tuple(self._layout.problems), tuple(self._notes)
         told = {"problems": [vars(one) for one in problems], "notes": [vars(one) for one in notes]}
-        _put(self._staging / "import.json", {**self._origin(), "reviews": reviews, "outputs": self._outputs, **told})
+        put(self._staging / "import.json", {**self._origin(), "reviews": reviews, "outputs": self._outputs, **told})
         names = () if single else tuple(part.name for part in parts)
         return Imported(self._run, names, reviews, self._outputs, problems, notes)
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
-    def _part(self, name: str, *, chain: bool) -> _Part:
+    def _part(self, name: str, *, chain: bool) -> Part:
         """The run that a model's reviews and outputs go to."""
         agent, short = agent_of(name)
         if agent != "mlr-agent":
@@ -177,12 +149,12 @@ class _Importer:
         model = self._names.full(name)
         return self._made(f"end2end-{model}" if chain else model, model, agent, "end2end" if chain else "stepwise")
 
-    def _made(self, name: str, model: str, agent: str, mode: str) -> _Part:
+    def _made(self, name: str, model: str, agent: str, mode: str) -> Part:
         if name not in self._parts:
-            self._parts[name] = _Part(safe_name(name), model, agent, mode, self._staging / safe_name(name))
+            self._parts[name] = Part(safe_name(name), model, agent, mode, self._staging / safe_name(name), self._now)
         return self._parts[name]
 
-    def _label(self, part: _Part, key: TrialKey) -> str:
+    def _label(self, part: Part, key: TrialKey) -> str:
         """Where another run finds the output of `key`; the pool of inputs always stands beside other runs."""
         return f"{self._run.absolute() / part.name}::{key}"
 
@@ -212,7 +184,7 @@ class _Importer:
         given = {}
         for stage, name in (("idea", "idea.md"), ("literature", "related_work.md"), ("proposal", "proposal.md")):
             if (work.path / name).exists():
-                self._text(pool, work, stage, work.path / name, name, Spent())
+                self._text(pool, work, stage, work.path / name, name, Spent(unpriced_calls=1))
                 given[stage] = self._label(pool, TrialKey(work.task, stage))
         own = self._part(work.name, chain=False)
         key = TrialKey(work.task, "experiment")
@@ -221,10 +193,10 @@ class _Importer:
         given = {**given, "experiment": self._label(own, key)}
         for path in sorted((work.path / "results").glob("paper*.md")):
             part = self._part(path.stem.removeprefix("paper").removeprefix("_") or work.name, chain=False)
-            self._text(part, work, "paper", path, "paper.md", Spent())
+            self._text(part, work, "paper", path, "paper.md", Spent(unpriced_calls=1))
             part.inputs[TrialKey(work.task, "paper")] = given
 
-    def _text(self, part: _Part, work: WorkFolder, stage: str, path: Path, name: str, spent: Spent) -> None:
+    def _text(self, part: Part, work: WorkFolder, stage: str, path: Path, name: str, spent: Spent) -> None:
         """The output of a stage that writes one text; a paper's figures beside it, where its links find them."""
         key = TrialKey(work.task, stage)
         if key in part.results:
@@ -238,7 +210,7 @@ class _Importer:
                     self._take(figure, output / figure.relative_to(path.parent))
         self._ended(part, key, spent)
 
-    def _experiment(self, part: _Part, work: WorkFolder) -> None:
+    def _experiment(self, part: Part, work: WorkFolder) -> None:
         key = TrialKey(work.task, "experiment")
         if key in part.results:
             self._layout.problem(work.path, f"another experiment of {part.name} for {work.task}: the first is kept")
@@ -278,7 +250,7 @@ class _Importer:
             if work.chain:
                 part.audits[key.at("end2end")] = part.audits[key]
 
-    def _ended(self, part: _Part, key: TrialKey, spent: Spent, seconds: float = 0.0) -> None:
+    def _ended(self, part: Part, key: TrialKey, spent: Spent, seconds: float = 0.0) -> None:
         output = part.store.output(key)
         missing = missing_outputs(key.stage, output)
         part.results[key] = StageResult(
@@ -388,94 +360,5 @@ class _Importer:
                     self._notes.append(Problem("human_eval", f"{name}: {row['task']} is no task of MLR-Bench"))
                 part.labels.append(row)
 
-    # -- writing ------------------------------------------------------------------------------------------------------
-
-    def _write(self, part: _Part) -> None:
-        part.root.mkdir(parents=True, exist_ok=True)
-        for key, result in part.results.items():
-            _put(part.store.trial(key) / "stage.json", result.model_dump(mode="json"))
-        for key in sorted({*part.reviews, *(TrialKey(task, "end2end") for task in part.forms)}):
-            record = self._record(part, key)
-            for review in record.reviews:
-                _put(part.store.review_file(key, review.judge, review.protocol), review.model_dump(mode="json"))
-            for form in record.forms:
-                _put(part.store.form_file(key, form.judge, form.protocol), form.model_dump(mode="json"))
-            if key in part.audits:
-                _put(part.store.trial(key) / "audit.json", part.audits[key].model_dump(mode="json"))
-            _put(part.store.trial(key) / "record.json", record.model_dump(mode="json"))
-        if part.labels:
-            _put(part.root / HUMAN_LABELS, part.labels)
-        judges = dict.fromkeys(review.judge for reviews in part.reviews.values() for review in reviews)
-        settings = Settings(
-            model=part.model, agent=part.agent, coder=NOT_RECORDED if part.agent != "mlr-agent" else "claude-code",
-            search=NOT_RECORDED, judges=tuple(judges), suite="paper", mode="end2end" if part.mode == "end2end" else "stepwise",
-            run=str(self._run), budget=None,
-        )  # fmt: skip
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        _put(
-            part.root / "run.json",
-            {
-                "format": FORMAT,
-                "settings": settings.model_dump(mode="json"),
-                "started": now,
-                "resumed": [],
-                "finished": now,
-                "digests": {},
-                "selected": [str(key) for key in sorted(part.reviews, key=lambda key: (key.task, STAGES.index(key.stage)))],
-                "imported": {**self._origin(), "protocols": {files.protocol("end2end", NO_CODE): NO_CODE}},
-            },
-        )
-
-    def _record(self, part: _Part, key: TrialKey) -> TrialRecord:
-        result = part.results.get(key)
-        # Read without their code, papers get other scores: beside the panel, never in it.
-        graded = [review for review in part.reviews.get(key, []) if review.protocol == files.protocol(key.stage, "")]
-        audit = part.audits.get(key)
-        spent = result.spent if result is not None else Spent()
-        reviewed = bool(part.reviews.get(key))
-        return TrialRecord(
-            task=key.task,
-            stage=key.stage,
-            model=part.model,
-            agent=part.agent,
-            coder="claude-code" if part.agent == "mlr-agent" and key.stage in ("experiment", "paper", "end2end") else None,
-            status="done" if reviewed else "skipped",
-            reason="" if reviewed else "no review of it was published",
-            inputs=part.inputs.get(key) or (dict.fromkeys(("paper", "experiment"), "own") if key.stage == "end2end" else {}),
-            started=result.started if result is not None else self._now,
-            finished=result.finished if result is not None else self._now,
-            usage=spent.usage,
-            cost=spent.cost,
-            agent_spent=spent,
-            scores=_panel(graded),
-            reviews=part.reviews.get(key, []),
-            verdict=audit.verdict if audit is not None else None,
-            support=audit.support if audit is not None else None,
-            coverage=audit.coverage if audit is not None else {},
-            findings=audit.findings if audit is not None else [],
-            forms=part.forms.get(key.task, []) if key.stage == "end2end" else [],
-            files=result.files if result is not None else {},
-            environment=result.environment if result is not None else {"imported": "the output itself was not published"},
-        )
-
     def _origin(self) -> dict[str, str]:
         return {"from": str(self._layout.root.absolute()), "layout": "the published MLR-Bench repository"}
-
-
-def _panel(reviews: Iterable[Review]) -> dict[str, float | None]:
-    """Dimension -> mean over the judges; None where one of them has no score."""
-    scores: dict[str, list[int | None]] = defaultdict(list)
-    counted = Counter(name for review in reviews for name in review.scores)
-    for review in reviews:
-        for name in counted:
-            scores[name].append(review.scores.get(name))
-    return {
-        name: fmean(known) if len(known := [value for value in values if value is not None]) == len(values) else None
-        for name, values in scores.items()
-    }
-
-
-def _put(path: Path, content: object) -> None:
-    """Write JSON without waiting for the disk: the run appears by one rename at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")

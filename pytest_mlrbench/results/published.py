@@ -36,11 +36,18 @@ class Published:
     paper_judge: str
     """`mean` or the id of the judge's model as the paper used it."""
     source: str
+    run: str
+    """As in the row; empty where no two runs have the same stage, model and agent."""
     n: int
     values: Mapping[str, PublishedScore]
     """By dimension."""
     differences: tuple[str, ...]
     """Why the row and these values are not comparable; empty when nothing is known to differ."""
+
+    @property
+    def place(self) -> tuple[str, str, str, str, str]:
+        """Which row of `score_table` this stands below."""
+        return self.stage, self.model, self.agent, self.judge, self.run
 
     @property
     def label(self) -> str:
@@ -55,7 +62,9 @@ def published_beside(stores: Sequence[RunStore], rows: Iterable[Row]) -> list[Pu
     """
     found = []
     for row in rows:
-        cells = () if row.get("mechanical") else reference_values(row["stage"], row["model"], row["judge"], None, row["agent"])
+        # Reviews made in another way than the row's main ones (without the code) are nothing that the paper prints.
+        none = row.get("mechanical") or row.get("protocol")
+        cells = () if none else reference_values(row["stage"], row["model"], row["judge"], None, row["agent"])
         if not cells:
             continue
         # Of a judge that the paper used in two snapshots, the first printed.
@@ -67,6 +76,7 @@ def published_beside(stores: Sequence[RunStore], rows: Iterable[Row]) -> list[Pu
                 paper_model=cells[0].model,
                 paper_judge=cells[0].judge,
                 source=", ".join(sources),
+                run=row.get("run", ""),
                 n=cells[0].n,
                 values={cell.dimension: cell for cell in cells},
                 differences=_differences(stores, row, cells[0]),
@@ -104,6 +114,13 @@ def _differences(stores: Sequence[RunStore], row: Row, cell: PublishedScore) -> 
     told: dict[str, None] = {}
     for store in stores:
         run = store.run()
+        if row.get("run") not in (None, store.root.name, str(store.root)):
+            continue
+        if run.get("imported"):
+            # The published reviews themselves, or others of their layout: what made them is not recorded (a note says so).
+            if run["settings"]["model"] == row["model"] and row["n"] != cell.n:
+                told[f"tasks: {row['n']} scored; the paper's {cell.n}"] = None
+            continue
         if not run.get("settings"):
             told["settings: not recorded by this run"] = None
             continue

@@ -245,8 +245,9 @@ def _csv(path: Path) -> list[dict[str, str | None]]:
 
 
 def _object(path: Path) -> dict[str, Any]:
+    text = _text(path)
     try:
-        loaded = json.loads(_text(path))
+        loaded = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(loaded, dict):

@@ -9,10 +9,11 @@ from statistics import pstdev
 import pytest
 
 from pytest_mlrbench.errors import ConfigError
+from pytest_mlrbench.results.notes import notes
 from pytest_mlrbench.results.render import extremes, render
 from pytest_mlrbench.results.shown import outcome, plain, shorten
 from pytest_mlrbench.results.store import RunStore
-from pytest_mlrbench.results.tables import cost_table, notes, score_table, verdict_table
+from pytest_mlrbench.results.tables import cost_table, score_table, verdict_table
 from tests.support.runs import add, finding, make_run, opinion, review
 
 TASKS = ("iclr2025_dl4c", "iclr2025_scsl", "iclr2025_wsl")
