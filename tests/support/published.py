@@ -29,13 +29,12 @@ def put(path: Path, content: Any) -> None:
     path.write_text(content if isinstance(content, str) else json.dumps(content))
 
 
-def make_published(root: Path, *, tasks: tuple[str, ...] = TASKS, scores: Mapping[str, int] | None = None) -> Path:
+def make_published(root: Path, *, tasks: tuple[str, ...] = TASKS, given: Mapping[str, int] | None = None) -> Path:
     """Two tasks, two judges: ideas and proposals, papers, experiments and end-to-end work of two models, with outputs and costs.
 
-    The Gemini judge gives 4, the Claude judge 8, unless `scores` (by judge) says otherwise.
+    The Gemini judge gives 4, the Claude judge 8, unless `given` (by judge) says otherwise.
     """
-    given = {GEMINI: 4, CLAUDE: 8, **(scores or {})}
-    for judge, score in given.items():
+    for judge, score in {GEMINI: 4, CLAUDE: 8, **(given or {})}.items():
         for task in tasks:
             steps = root / "agent_reviews" / f"idea_proposal_reviews_{judge}" / task
             put(steps / "idea" / f"idea_{CLAUDE}.json", answer("idea", score))
@@ -50,9 +49,8 @@ def make_published(root: Path, *, tasks: tuple[str, ...] = TASKS, scores: Mappin
         make_work(root / "agent_results" / "end2end_o4-mini" / task)
         steps = root / "agent_results" / "experiments_and_writeups" / "claude" / task
         make_work(steps, papers=(CLAUDE, O4), usage=False)
-    labels = [
-        "LLM,Workshop_name,is_Faked_Experimental_Result,is_Hallucinated_Methodology,is_Incorrect_Citation,is_Mathematical_Error"
-    ]
+    types = ("Faked_Experimental_Result", "Hallucinated_Methodology", "Incorrect_Citation", "Mathematical_Error")
+    labels = [",".join(["LLM", "Workshop_name", *(f"is_{kind}" for kind in types)])]
     labels += [f"MLR Agent,{task},Yes,No,{'Yes' if task == tasks[0] else 'Not Sure'},Not Sure" for task in tasks]
     put(root / "human_eval" / "Hallucination Check.csv", "\n".join(labels) + "\n")
     put(
