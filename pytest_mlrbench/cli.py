@@ -131,15 +131,20 @@ def _stores(folders: Sequence[Path]) -> "list[RunStore]":
 
 def _tables(options: argparse.Namespace) -> int:
     from .results.render import render
+    from .results.trial_lines import without_gc
 
-    print(render(_stores(options.runs), options.format), end="")
+    with without_gc():
+        print(render(_stores(options.runs), options.format), end="")
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
     from .results.export import export
+    from .results.trial_lines import without_gc
 
-    print(f"{export(_stores(options.runs), options.output)} scores in {options.output}")
+    with without_gc():
+        number = export(_stores(options.runs), options.output)
+    print(f"{number} scores in {options.output}")
     return 0
 
 

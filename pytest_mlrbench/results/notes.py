@@ -1,14 +1,14 @@
 """What a reader of tables must know: the kind of judges, what has no score, and in what runs differ; every report ends with it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..keys import GRADED, TrialKey
 from ..settings import Settings
 from ..tasks.catalogue import load_tasks
 from .shown import count
 from .store import RunStore
-from .tables import PANEL, Sources, blocks_of, readings, run_names, scored
+from .tables import PANEL, Block, Place, Sources, blocks_of, readings, run_names, scored
 from .trial_lines import Reading
 
 NOT_VALIDATED = "judges not validated against people"
@@ -17,10 +17,10 @@ MECHANICAL = (
 )
 
 
-def notes(sources: Sources, named: int = 6) -> list[str]:
+def notes(sources: Sources, named: int = 6, blocks: Mapping[Place, Block] | None = None) -> list[str]:
     """What a reader of the tables must know: the kind of judges, what has no score, in what the runs differ.
 
-    At most `named` trials are named in one note.
+    At most `named` trials are named in one note. `blocks` of the sources need not be made again.
     """
     lines: list[str] = []
     read = readings(sources)
@@ -31,7 +31,7 @@ def notes(sources: Sources, named: int = 6) -> list[str]:
         lines.append(MECHANICAL)
     for reading in read:
         lines.extend(_missing(reading, named))
-    lines += _uneven(read, named)
+    lines += _uneven(read, blocks if blocks is not None else blocks_of(scored(read)), named)
     texts = {str(source) for reading in read if (source := (reading.run.get("digests") or {}).get("tasks_source"))}
     if len(texts) == 1:  # several are said where the runs' differences are
         lines.append(f"task texts: {texts.pop()}")
@@ -67,7 +67,7 @@ def _missing(reading: Reading, named: int) -> list[str]:
     ]
 
 
-def _uneven(read: Sequence[Reading], named: int) -> list[str]:
+def _uneven(read: Sequence[Reading], blocks: Mapping[Place, Block], named: int) -> list[str]:
     """Tasks that the catalogue does not have, judges that lack tasks of their panel, rows of one stage over different tasks."""
     lines = []
     known = load_tasks()
@@ -75,7 +75,7 @@ def _uneven(read: Sequence[Reading], named: int) -> list[str]:
     if strange:
         lines.append(f"{count(len(strange), 'task')} not of MLR-Bench: {_listed(strange, named)}")
     stages: dict[str, dict[str, set[str]]] = defaultdict(dict)
-    for place, block in blocks_of(scored(read)).items():
+    for place, block in blocks.items():
         tasks = set(block.values[PANEL]) if PANEL in block.values else set()
         what = f"{place[0]} of {place[1]}" + (f" in {place[3]}" if place[3] else "")
         stages[place[0]][what] = tasks

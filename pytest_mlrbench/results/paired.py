@@ -1,14 +1,13 @@
 """Differences between the panel's rows of one stage, task by task: whether a mark of best says more than chance."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
 
 from .statistics import paired_difference_ci
-from .tables import PANEL, Place, Row, Scored, blocks_of, ordered
+from .tables import PANEL, Block, Place, Row, ordered
 
 
-def difference_table(found: Iterable[Scored[Any]]) -> list[Row]:
+def difference_table(blocks: Mapping[Place, Block]) -> list[Row]:
     """One row per stage and panel against another of the same stage, on the tasks that both have.
 
     Two panels are shown as the second minus the first, of more each minus the one with the highest Overall. A row is
@@ -17,7 +16,7 @@ def difference_table(found: Iterable[Scored[Any]]) -> list[Row]:
     number. Panels of mechanical judges are compared with each other only.
     """
     stages: dict[tuple[str, bool], dict[Place, dict[str, dict[str, float]]]] = defaultdict(dict)
-    for place, block in blocks_of(found).items():
+    for place, block in blocks.items():
         if PANEL in block.values:
             stages[place[0], block.mechanical[PANEL]][place] = block.values[PANEL]
     rows = []

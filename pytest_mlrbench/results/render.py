@@ -13,7 +13,7 @@ from .paired import difference_table
 from .published import Published, notes_on, published_beside
 from .shown import count, plain, usd
 from .store import RunStore
-from .tables import PANEL, Row, Sources, cost_table, ordered, readings, score_rows, scored, verdict_table
+from .tables import PANEL, Block, Place, Row, Sources, block_rows, blocks_of, cost_table, ordered, readings, scored, verdict_table
 
 FORMATS = ("md", "csv", "json")
 
@@ -33,12 +33,13 @@ def render(stores: Sequence[RunStore], form: str) -> str:
     if form not in FORMATS:
         raise ConfigError(f"unknown table format {form!r}; valid: {', '.join(FORMATS)}")
     read = readings(stores)
-    rows = score_rows(scored(read))
+    blocks = blocks_of(scored(read))
+    rows = block_rows(blocks)
     if form == "json":
         return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
     if form == "csv":
         return _csv(rows, published_beside(stores, rows))
-    return _markdown(stores, read, rows)
+    return _markdown(stores, read, blocks, rows)
 
 
 def _place(row: Row) -> tuple[str, str, str, str, str]:
@@ -76,12 +77,12 @@ def _csv(rows: Iterable[Row], published: Iterable[Published]) -> str:
     return stream.getvalue()
 
 
-def _markdown(stores: Sequence[RunStore], read: Sources, rows: Sequence[Row]) -> str:
+def _markdown(stores: Sequence[RunStore], read: Sources, blocks: Mapping[Place, Block], rows: Sequence[Row]) -> str:
     """One table a stage, the paper's numbers below ours, best and worst of several models marked, then verdicts, costs, notes."""
     parts = []
     marked = False
     beside = {one.place: one for one in published_beside(stores, rows)}
-    differences = by_stage(difference_table(scored(read)))
+    differences = by_stage(difference_table(blocks))
     for stage, block in by_stage(rows).items():
         dimensions = ordered({name for row in block for name in row["dimensions"]})
         marks = extremes(block)
@@ -121,7 +122,7 @@ def _markdown(stores: Sequence[RunStore], read: Sources, rows: Sequence[Row]) ->
     for row in chain_costs(read):
         unpriced = f" without {count(row['unpriced_calls'], 'call')} of unknown price" if row["unpriced_calls"] else ""
         below.append(f"{row['model']}: one task from idea to paper cost the agent {usd(row['usd'])}{unpriced} (mean of {row['n']})")
-    parts.append("\n".join(f"- {plain(note)}" for note in [*below, *notes_on([*beside.values()]), *notes(read)]))
+    parts.append("\n".join(f"- {plain(note)}" for note in [*below, *notes_on([*beside.values()]), *notes(read, blocks=blocks)]))
     return "\n\n".join(parts) + "\n"
 
 

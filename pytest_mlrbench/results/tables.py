@@ -73,10 +73,12 @@ def scored(sources: Sources) -> list[Scored[TrialLine]]:
 
 def score_rows(found: Iterable[Scored[Any]], *, intervals: bool = True) -> list[Row]:
     """As `score_table`, over records that were read already; without `intervals` no `ci95` is computed (and numpy not imported)."""
-    rows: list[Row] = []
-    for place, block in blocks_of(found).items():
-        rows.extend(_row(place, judge, block, intervals) for judge in block.values)
-    return rows
+    return block_rows(blocks_of(found), intervals=intervals)
+
+
+def block_rows(blocks: "Mapping[Place, Block]", *, intervals: bool = True) -> list[Row]:
+    """As `score_rows`, over blocks."""
+    return [_row(place, judge, block, intervals) for place, block in blocks.items() for judge in block.values]
 
 
 @dataclass(frozen=True)

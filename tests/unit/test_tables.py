@@ -15,7 +15,7 @@ from pytest_mlrbench.results.paired import difference_table
 from pytest_mlrbench.results.render import extremes, render
 from pytest_mlrbench.results.shown import outcome, plain, shorten
 from pytest_mlrbench.results.store import RunStore
-from pytest_mlrbench.results.tables import cost_table, score_table, scored, verdict_table
+from pytest_mlrbench.results.tables import blocks_of, cost_table, score_table, scored, verdict_table
 from tests.support.runs import add, finding, make_run, opinion, review
 
 TASKS = ("iclr2025_dl4c", "iclr2025_scsl", "iclr2025_wsl")
@@ -284,7 +284,7 @@ def test_differences_are_paired_by_task(tmp_path):
     for name, scores in (("base", (2, 5, 8)), ("new", (3, 6, 9))):
         for task, score in zip(TASKS, scores, strict=True):
             overall(make_run(tmp_path / name) if task == TASKS[0] else RunStore(tmp_path / name), task, score, score)
-    (row,) = difference_table(scored([RunStore(tmp_path / "base"), RunStore(tmp_path / "new")]))
+    (row,) = difference_table(blocks_of(scored([RunStore(tmp_path / "base"), RunStore(tmp_path / "new")])))
     # Each task is better by one: no task speaks against it, however much tasks differ among each other.
     assert row["dimensions"]["Overall"] == {"diff": 1.0, "ci95": [1.0, 1.0], "n": 3}
     assert (row["run"], row["against"], row["n"]) == ("new", "openai/m base", 3)
@@ -295,7 +295,7 @@ def test_of_three_models_each_is_compared_with_the_best(tmp_path):
     for store, score in zip(stores, (4, 8, 6), strict=True):
         for task in TASKS:
             overall(store, task, score, score)
-    rows = difference_table(scored(stores))
+    rows = difference_table(blocks_of(scored(stores)))
     assert [(row["model"], row["against"], row["dimensions"]["Overall"]["diff"]) for row in rows] == [
         ("a", "b", -4.0),
         ("c", "b", -2.0),
