@@ -248,7 +248,7 @@ def _scores(found: Sequence[Scored[TrialRecord]], rows: Sequence[Row], paper: Se
     tables = []
     for stage, block in by_stage(rows).items():
         dimensions = ordered({name for row in block for name in row["dimensions"]})
-        marks = extremes(block)
+        marks = extremes(block, blocks)
         lines: list[dict[str, Any]] = []
         for place, row in enumerate(block):
             cells = [(row["dimensions"].get(name), marks.get((place, name), "")) for name in dimensions]

@@ -53,11 +53,8 @@ def missing(source: RunStore | Reading) -> dict[str, list[TrialKey]]:
         seen.add(line.key)
         if line.stage in GRADED and line.status != "done":
             found[line.status].append(line.key)
-    for text in reading.run.get("selected", []):
-        key = TrialKey.parse(text)
-        if key not in seen:
-            found["not reached"].append(key)
-    return {why: found[why] for why in ("failed", "error", "skipped", "not reached") if why in found}
+    found["not reached"] = [key for key in reading.store.selected() if key not in seen]
+    return {why: found[why] for why in ("failed", "error", "skipped", "not reached") if found[why]}
 
 
 def _missing(reading: Reading, named: int) -> list[str]:
@@ -86,6 +83,14 @@ def _uneven(read: Sequence[Reading], blocks: Mapping[Place, Block], named: int) 
         other = {judge: label for judge, label in block.protocols.items() if not judge.startswith(f"{PANEL} [")}
         if other:
             lines.append(f"{what}: reviews made in another way are rows of their own and in no other mean: {', '.join(other)}")
+    judged: dict[str, set[str]] = defaultdict(set)
+    for place, block in blocks.items():
+        judged[place[0]].add(block.main)
+    lines += [
+        f"{stage}: rows were judged by different rubrics or prompts: none is marked as best, none compared with another"
+        for stage, mains in judged.items()
+        if len(mains) > 1
+    ]
     for stage, rows in stages.items():
         shared = set.intersection(*rows.values())
         if any(tasks != shared for tasks in rows.values()):
@@ -115,9 +120,8 @@ def _differences(found: Sequence[Reading]) -> list[str]:
     names = run_names(reading.store.root for reading in found)
     for reading in found:
         run, name_of_run = reading.run, names[reading.store.root]
-        settings = run.get("settings")
-        if settings and not run.get("imported"):
-            parsed = Settings.model_validate(settings)
+        parsed = reading.store.settings() if not run.get("imported") else None
+        if parsed is not None:
             for name, read in COMPARED.items():
                 said[name][str(read(parsed))].append(name_of_run)
         for name, value in (run.get("digests") or {}).items():

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..keys import TrialKey
 from ..settings import ModelSettings, Settings
 from ..tasks.catalogue import load_tasks, task_digest
 from ..tasks.official import verify
@@ -121,10 +120,10 @@ def _differences(stores: Sequence[RunStore], row: Row, cell: PublishedScore) -> 
             if run["settings"]["model"] == row["model"] and row["n"] != cell.n:
                 told[f"tasks: {row['n']} scored; the paper's {cell.n}"] = None
             continue
-        if not run.get("settings"):
+        settings = store.settings()
+        if settings is None:
             told["settings: not recorded by this run"] = None
             continue
-        settings = Settings.model_validate(run["settings"])
         if (settings.model, settings.agent) == (row["model"], row["agent"]):
             told.update(dict.fromkeys(_of_run(store, run, settings, row, cell)))
     return tuple(told)
@@ -163,7 +162,7 @@ def _texts(store: RunStore, digests: Mapping[str, object], row: Row) -> Iterable
         yield "task texts: our briefs; the paper's agents read the published calls"
         return
     folder = Path(str(source))
-    selected = {TrialKey.parse(text).task for text in store.run().get("selected", [])}
+    selected = {key.task for key in store.selected()}
     names = sorted(selected or {record.task for record in store.records()})
     try:
         tasks = load_tasks()

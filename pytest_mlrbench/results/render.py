@@ -85,7 +85,7 @@ def _markdown(stores: Sequence[RunStore], read: Sources, blocks: Mapping[Place, 
     differences = by_stage(difference_table(blocks))
     for stage, block in by_stage(rows).items():
         dimensions = ordered({name for row in block for name in row["dimensions"]})
-        marks = extremes(block)
+        marks = extremes(block, blocks)
         marked = marked or bool(marks)
         runs = any(row.get("run") for row in block)
         lines = []
@@ -134,16 +134,17 @@ def by_stage(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return blocks
 
 
-def extremes(block: Sequence[Row]) -> dict[tuple[int, str], str]:
+def extremes(block: Sequence[Row], blocks: Mapping[Place, Block] | None = None) -> dict[tuple[int, str], str]:
     """(Index of the row, dimension) -> `best` or `worst`, among the rows of one stage that have the same judge.
 
     Only where at least two of them differ in two decimals, as they are shown; equal ones share the mark. Confidence is not a
-    quality and is never marked.
+    quality and is never marked. Given the `blocks` of the rows, those judged by different protocols are not ranked either.
     """
     marks: dict[tuple[int, str], str] = {}
-    judges: dict[str, list[int]] = defaultdict(list)
+    judges: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, row in enumerate(block):
-        judges[row["judge"]].append(index)
+        used = blocks[row["stage"], row["model"], row["agent"], row.get("run", "")].main if blocks is not None else ""
+        judges[row["judge"], used].append(index)
     for indices in judges.values():
         for dimension in {name for index in indices for name in block[index]["dimensions"]} - {"Confidence"}:
             shown = {index: f"{cell['mean']:.2f}" for index in indices if (cell := block[index]["dimensions"].get(dimension))}

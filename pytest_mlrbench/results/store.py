@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import ConfigError
 from ..keys import STAGES, TrialKey, safe_name
 from ..records import Audit, JudgeForm, Review, StageResult, TrialRecord
+from ..settings import Settings
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -110,6 +111,25 @@ class RunStore:
         if not isinstance(loaded, dict):
             raise ConfigError(f"{self.run_file} holds no object: it was not written by pytest-mlrbench")
         return loaded
+
+    def settings(self) -> Settings | None:
+        """The settings in run.json; None where it has none. Raises ConfigError when they are not of this version."""
+        stored = self.run().get("settings")
+        if not stored:
+            return None
+        try:
+            return Settings.model_validate(stored)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ConfigError(f"{self.run_file} is damaged or of another version: settings.{where}: {first['msg']}") from error
+
+    def selected(self) -> list[TrialKey]:
+        """The trials that the run was to do. Raises ConfigError for what is no trial."""
+        try:
+            return [TrialKey.parse(text) for text in self.run().get("selected", [])]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(f"{self.run_file} is damaged: `selected`: {error}") from error
 
     def write_run(self, content: Mapping[str, Any]) -> None:
         write_atomic(self.run_file, json.dumps({"format": FORMAT, **content}, indent=1, ensure_ascii=False).encode())

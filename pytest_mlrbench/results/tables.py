@@ -89,6 +89,8 @@ class Block:
     """Judge -> task -> dimension -> value; the panel last, as judge `mean`."""
     mechanical: dict[str, bool]
     """Judge -> whether it only counts features."""
+    main: str
+    """Protocols of all other rows: blocks in which they differ are not to be compared."""
     protocols: dict[str, str]
     """Judge -> what its reviews were made by, for those that are not of the block's main protocol."""
 
@@ -143,7 +145,8 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
             mechanical[judge + suffix] = alone if judge == PANEL else kinds[judge]
             if label:
                 protocols[judge + suffix] = label
-    return Block(values, mechanical, protocols)
+    main = ", ".join(sorted({place[1] for place in reviews if place not in labels}))
+    return Block(values, mechanical, main, protocols)
 
 
 def _protocols(

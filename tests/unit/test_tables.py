@@ -14,7 +14,7 @@ from pytest_mlrbench.results.notes import notes
 from pytest_mlrbench.results.paired import difference_table
 from pytest_mlrbench.results.render import extremes, render
 from pytest_mlrbench.results.shown import outcome, plain, shorten
-from pytest_mlrbench.results.store import RunStore
+from pytest_mlrbench.results.store import RunStore, open_runs
 from pytest_mlrbench.results.tables import blocks_of, cost_table, score_table, scored, verdict_table
 from tests.support.runs import add, finding, make_run, opinion, review
 
@@ -198,6 +198,35 @@ def test_reviews_of_another_protocol_are_in_no_mean_but_their_own(tmp_path):
     other = row_of(rows, "openai/j1 [protocol qqqqqqqq]")
     assert (other["protocol"], other["n"], other["dimensions"]["Overall"]["mean"]) == ("protocol qqqqqqqq", 1, 1.0)
     assert any("made in another way" in note for note in notes([store]))
+
+
+def test_rows_of_different_rubrics_are_neither_marked_nor_compared(tmp_path):
+    stores = [make_run(tmp_path / name, model=name) for name in ("a", "b")]
+    for store, score, protocol in zip(stores, (4, 8), "pq", strict=True):
+        judged = review("openai/j1", "idea", {"Overall": score}).model_copy(update={"protocol": protocol * 64})
+        for task in TASKS:
+            add(store, f"{task}/idea", [judged])
+    text = render(stores, "md")
+    assert "| a | mlr-agent | mean | 3 | 4.00 ± 0.00" in text
+    assert "### idea: paired differences of the panel" not in text
+    assert "idea: rows were judged by different rubrics or prompts" in text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("settings", {"model": "m", "run": "r", "warp": 9}, "settings.warp"),
+        ("selected", ["nonsense"], "`selected`: not a trial key"),
+        ("selected", [3], "`selected`"),
+        ("parts", ["../elsewhere"], "`parts`"),
+    ],
+)
+def test_a_damaged_run_file_is_an_error_that_names_the_place(tmp_path, field, value, message):
+    store = make_run(tmp_path / "run")
+    overall(store, TASKS[0], 4, 8)
+    store.write_run({**store.run(), field: value})
+    with pytest.raises(ConfigError, match=rf"run.json is damaged.*{message}"):
+        render(open_runs([store.root]), "md")
 
 
 def test_rows_over_different_tasks_are_said(tmp_path):
