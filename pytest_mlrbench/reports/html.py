@@ -251,8 +251,13 @@ def _scores(found: Sequence[Scored[TrialRecord]], rows: Sequence[Row], paper: Se
         marks = extremes(block, blocks)
         lines: list[dict[str, Any]] = []
         for place, row in enumerate(block):
-            cells = [(row["dimensions"].get(name), marks.get((place, name), "")) for name in dimensions]
-            kind = {"panel": row["judge"] == PANEL, "mechanical": row.get("mechanical", False), "source": None}
+            cells = [(_cell(row, name), marks.get((place, name), "")) for name in dimensions]
+            kind = {
+                "run": row.get("run", ""),
+                "panel": row["judge"] == PANEL,
+                "mechanical": row.get("mechanical", False),
+                "source": None,
+            }
             lines.append({**row, **kind, "cells": cells})
             if (one := beside.get((stage, row["model"], row["agent"], row["judge"], row.get("run", "")))) is not None:
                 lines.append(_paper_line(one, dimensions))
@@ -265,7 +270,18 @@ def _scores(found: Sequence[Scored[TrialRecord]], rows: Sequence[Row], paper: Se
     return tables
 
 
+def _cell(row: Row, name: str) -> dict[str, Any] | None:
+    cell = row["dimensions"].get(name)
+    return None if cell is None else {**cell, "ci95": row.get("ci95", {}).get(name)}
+
+
 def _paper_line(one: Published, dimensions: Sequence[str]) -> dict[str, Any]:
-    values = {name: {"mean": cell.mean, "sd": cell.sd, "n": cell.n} for name, cell in one.values.items()}
+    values = {name: {"mean": cell.mean, "sd": cell.sd, "n": cell.n, "ci95": None} for name, cell in one.values.items()}
     named = {"model": one.label, "agent": one.agent, "judge": one.paper_judge, "n": one.n, "source": one.source}
-    return {**named, "panel": one.judge == PANEL, "mechanical": False, "cells": [(values.get(name), "") for name in dimensions]}
+    return {
+        **named,
+        "run": "",
+        "panel": one.judge == PANEL,
+        "mechanical": False,
+        "cells": [(values.get(name), "") for name in dimensions],
+    }

@@ -33,12 +33,15 @@ def hallucination_table(sources: Sources) -> list[Row]:
     Raises ConfigError when a file of people's labels is damaged.
     """
     blocks: dict[tuple[str, str, str], list[TrialLine]] = defaultdict(list)
+    looked_up: dict[tuple[str, str, str], list[TrialLine]] = defaultdict(list)
     rows: list[Row] = []
     labels: dict[tuple[str, str, str], list[dict[str, str]]] = defaultdict(list)
     for reading in readings(sources):
         for line in reading.lines:
             if line.stage in GRADED and (line.verdict is not None or line.forms):
                 blocks[line.stage, line.model, line.agent].append(line)
+                if line.forms and line.verdict is not None and not reading.run.get("imported"):
+                    looked_up[line.stage, line.model, line.agent].append(line)
         settings = reading.run.get("settings", {})
         place = ("end2end", str(settings.get("model", "?")), str(settings.get("agent", "?")))
         labels[place].extend(_labels(reading))
@@ -46,11 +49,9 @@ def hallucination_table(sources: Sources) -> list[Row]:
     for place in sorted(places, key=lambda place: (STAGES.index(place[0]), place[1:])):
         lines = blocks.get(place, [])
         checked = [line for line in lines if line.verdict is not None]
-        for who, own in ((CHECKS, False), (PANEL_FINDINGS, True)):
-            asked = [line for line in checked if line.forms] if own else checked
-            found = [
-                {one.type for one in line.findings if one.severity == "fail" and (one.check == "judges") is own} for line in asked
-            ]
+        for who, own, asked in ((CHECKS, False, checked), (PANEL_FINDINGS, True, looked_up[place])):
+            fails = [[one for one in line.findings if one.severity == "fail" and (one.check == "judges") is own] for line in asked]
+            found = [{one.type for one in listed} for listed in fails]
             rows += _row(place, who, found)
         for judge in dict.fromkeys(form.judge for line in lines for form in line.forms):
             claimed = [

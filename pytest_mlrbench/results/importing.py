@@ -123,6 +123,11 @@ class _Importer:
         reviews = self._reviews()
         self._human()
         parts = list(self._parts.values())
+        if not parts:
+            left = "; ".join(f"{one.path}: {one.reason}" for one in self._layout.problems[:3])
+            raise ConfigError(
+                f"{self._layout.root}: nothing in it becomes a run{': ' + left if left else ' (only scores of people)'}"
+            )
         single = len(parts) == 1
         for part in parts:
             part.write(self._origin(), self._run)

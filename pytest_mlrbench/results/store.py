@@ -21,7 +21,7 @@ Record = TypeVar("Record", bound=BaseModel)
 FORMAT = 1
 """Version of the run directory's layout, in run.json; a reader refuses a higher one."""
 
-HUMAN_LABELS = "human/hallucinations.json"
+HUMAN_LABELS = "human_labels.json"
 """In an imported run: people's verdicts on types of hallucination, `[{"task", "types": {TYPE: "yes"|"no"|"not sure"}}]`."""
 
 

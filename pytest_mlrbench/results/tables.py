@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any, Generic, TypeVar
@@ -320,19 +321,25 @@ def cost_table(sources: Sources) -> list[Row]:
     ]
 
 
+USAGE = tuple(Usage.model_fields)
+TOKENS = attrgetter(*USAGE)
+
+
 class Sum:
     """A sum of `Spent`: adding frozen models one by one takes longer than reading them."""
 
     def __init__(self) -> None:
-        self._usage: Counter[str] = Counter()
+        self._tokens = [0] * len(USAGE)
         self._cost = 0.0
         self._unpriced = 0
 
     def add(self, spent: Spent) -> None:
-        if spent.usage.calls or spent.cost or spent.unpriced_calls:
-            self._usage.update(dict(spent.usage))
-            self._cost += spent.cost
-            self._unpriced += spent.unpriced_calls
+        usage = spent.usage
+        if usage.calls:
+            self._tokens = [before + number for before, number in zip(self._tokens, TOKENS(usage), strict=True)]
+        self._cost += spent.cost
+        self._unpriced += spent.unpriced_calls
 
     def spent(self) -> Spent:
-        return Spent(usage=Usage(**self._usage), cost=self._cost, unpriced_calls=self._unpriced)
+        usage = Usage(**dict(zip(USAGE, self._tokens, strict=True)))
+        return Spent(usage=usage, cost=self._cost, unpriced_calls=self._unpriced)

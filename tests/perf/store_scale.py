@@ -4,8 +4,8 @@
 
 Generates run stores of that many trials (201 tasks, five stages, as many epochs as it takes, two judges, each justification of
 `--text` characters: 100,000 trials are 1.24 million scores and 2 GB of records), then runs each command on each in a process of its
-own. Wanted: time in proportion to trials, and a million scores in tables within 10 s and 2 GB; the exit status is 1 where the
-largest store needs more than that for its scores. A store that is there already (`--keep DIR`) is used again.
+own. Wanted: time in proportion to trials, and a million scores in tables within 10 s and 2 GB; the exit status is 1 where
+one needs more than that for its scores, in wall and in CPU time. A store that is there already (`--keep DIR`) is used again.
 """
 
 import argparse
@@ -41,6 +41,8 @@ class Taken:
 
     wall: float
     """Seconds."""
+    cpu: float
+    """Seconds of user and system time: what counts on a machine that others use too."""
     memory: int
     """Bytes of resident set at its peak."""
 
@@ -98,7 +100,7 @@ def measured(arguments: Sequence[str]) -> Taken:
     if process.returncode:
         assert process.stderr is not None
         raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}\n{process.stderr.read()[-2000:].decode()}")
-    return Taken(time.perf_counter() - began, usage.ru_maxrss * 1024)
+    return Taken(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def _commands(store: RunStore, folder: Path) -> dict[str, list[str]]:
@@ -132,15 +134,12 @@ def main() -> int:
             for command in options.commands.split(","):
                 taken = measured(commands[command])
                 allowed = max(SECONDS_A_MILLION * scores / 1e6, 5.0)
-                within = taken.wall <= allowed and taken.memory <= MEMORY * max(scores / 1e6, 1)
+                within = min(taken.wall, taken.cpu) <= allowed and taken.memory <= MEMORY * max(scores / 1e6, 1)
                 good = good and within
-                rows.append(
-                    [
-                        f"{trials:,}", f"{scores:,}", command, f"{taken.wall:.1f} s", f"{1e6 * taken.wall / trials:.0f} us",
-                        f"{taken.memory / 2**20:,.0f} MB", "yes" if within else "NO",
-                    ]
-                )  # fmt: skip
-    head = ["trials", "scores", "command", "time", "a trial", "peak memory", "within 10 s and 2 GB a million scores"]
+                times = [f"{taken.wall:.1f} s", f"{taken.cpu:.1f} s", f"{1e6 * taken.cpu / trials:.0f} us"]
+                size = f"{taken.memory / 2**20:,.0f} MB"
+                rows.append([f"{trials:,}", f"{scores:,}", command, *times, size, "yes" if within else "NO"])
+    head = ["trials", "scores", "command", "time", "CPU", "CPU a trial", "peak memory", "within 10 s and 2 GB a million scores"]
     table(f"run stores, {options.text} characters a justification", rows, head)
     return 0 if good else 1
 
