@@ -5,7 +5,7 @@
 Generates run stores of that many trials (201 tasks, five stages, as many epochs as it takes, two judges, each justification of
 `--text` characters: 100,000 trials are 1.24 million scores and 2 GB of records), then runs each command on each in a process of its
 own. Wanted: time in proportion to trials, and a million scores in tables within 10 s and 2 GB; the exit status is 1 where
-one needs more than that for its scores, in wall and in CPU time. A store that is there already (`--keep DIR`) is used again.
+one needs more for its scores, in CPU time as well as by the clock. A store that is there already (`--keep DIR`) is used again.
 """
 
 import argparse
