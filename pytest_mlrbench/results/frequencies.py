@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence, Set
 from ..errors import ConfigError
 from ..keys import GRADED, STAGES
 from .published_files import NOT_LOOKED_UP
-from .reference import load_reference
+from .reference import load_reference, paper_model
 from .store import HUMAN_LABELS
 from .tables import Row, Sources, readings
 from .trial_lines import Reading, TrialLine
@@ -19,6 +19,8 @@ CHECKS = "checks"
 PANEL_FINDINGS = "panel, looked up"
 """What the panel's forms came to, quotations looked up (check `judges`)."""
 PEOPLE = "people"
+NOT_NAMED = "not recorded"
+"""Model of people's labels that no imported work belongs to (`importing.NOT_RECORDED`)."""
 CHAIN = ("idea", "literature", "proposal", "experiment", "paper")
 """Stages whose costs make up one end-to-end task (Table 6)."""
 
@@ -95,9 +97,9 @@ def _labels(reading: Reading) -> Iterable[dict[str, str]]:
 
 
 def published_rates(rows: Iterable[Row]) -> list[Row]:
-    """Fig. 6 for the agents of `rows`: percent of ten papers, with what judges found and people confirmed."""
+    """Fig. 6 for the agents of `rows` that have a model of the paper: percent of ten papers, found by judges, confirmed by people."""
     rates = load_reference().hallucination_rates
-    agents = dict.fromkeys(row["agent"] for row in rows)
+    agents = dict.fromkeys(row["agent"] for row in rows if paper_model(row["model"]) is not None or row["model"] == NOT_NAMED)
     return [{"agent": agent, "rates": dict(rates[agent])} for agent in agents if agent in rates]
 
 

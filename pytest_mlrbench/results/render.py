@@ -17,6 +17,9 @@ from .tables import PANEL, Block, Place, Row, Sources, block_rows, blocks_of, co
 
 FORMATS = ("md", "csv", "json")
 
+LEAST_MARKED = 6
+"""Tasks below which no difference is marked: that all of five tasks agree happens by chance in 6 % of cases (sign test)."""
+
 NAMES = ("Model", "Agent", "Judge", "Stage", "Findings that fail", "Run", "Against", "Who")
 """Columns that hold words."""
 VERDICT_HEAD = (
@@ -115,7 +118,7 @@ def _markdown(stores: Sequence[RunStore], read: Sources, blocks: Mapping[Place, 
         below.append("per judge, the best row is **bold** and the worst _italic_")
     if differences:
         below.append(
-            "paired differences: task by task, on the tasks of both; **bold** where the interval leaves out 0, not corrected"
+            "paired differences: task by task, on the tasks of both; **bold** where the interval of six tasks or more leaves out 0"
         )
     if hallucinated:
         below.append("hallucinations: works in which a type was found, of those looked at; `not sure` counts for neither side")
@@ -187,7 +190,7 @@ def _difference(row: Row, dimension: str) -> str:
     number = f" (n {cell['n']})" if cell["n"] != row["n"] else ""
     if ends is None:
         return f"{cell['diff']:+.2f}{number}"
-    mark = "**{}**" if ends[0] > 0 or ends[1] < 0 else "{}"
+    mark = "**{}**" if cell["n"] >= LEAST_MARKED and (ends[0] > 0 or ends[1] < 0) else "{}"
     return mark.format(f"{cell['diff']:+.2f}") + f" [{ends[0]:+.2f}, {ends[1]:+.2f}]{number}"
 
 

@@ -16,6 +16,7 @@ from pytest_mlrbench.results.render import extremes, render
 from pytest_mlrbench.results.shown import outcome, plain, shorten
 from pytest_mlrbench.results.store import RunStore, open_runs
 from pytest_mlrbench.results.tables import blocks_of, cost_table, score_table, scored, verdict_table
+from pytest_mlrbench.tasks.catalogue import load_tasks
 from tests.support.runs import add, finding, make_run, opinion, review
 
 TASKS = ("iclr2025_dl4c", "iclr2025_scsl", "iclr2025_wsl")
@@ -317,6 +318,18 @@ def test_differences_are_paired_by_task(tmp_path):
     # Each task is better by one: no task speaks against it, however much tasks differ among each other.
     assert row["dimensions"]["Overall"] == {"diff": 1.0, "ci95": [1.0, 1.0], "n": 3}
     assert (row["run"], row["against"], row["n"]) == ("new", "openai/m base", 3)
+
+
+def test_a_difference_is_marked_from_six_tasks_on(tmp_path):
+    def text(number: int) -> str:
+        stores = [make_run(tmp_path / f"{name}{number}", model=name) for name in ("a", "b")]
+        for task in [*load_tasks()][:number]:
+            for store, score in zip(stores, (4, 8), strict=True):
+                overall(store, task, score, score)
+        return render(stores, "md")
+
+    assert "| b | mlr-agent | a | 5 | +4.00 [+4.00, +4.00] |" in text(5)
+    assert "| b | mlr-agent | a | 6 | **+4.00** [+4.00, +4.00] |" in text(6)
 
 
 def test_of_three_models_each_is_compared_with_the_best(tmp_path):
