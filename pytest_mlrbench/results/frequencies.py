@@ -97,7 +97,7 @@ def _labels(reading: Reading) -> Iterable[dict[str, str]]:
 
 
 def published_rates(rows: Iterable[Row]) -> list[Row]:
-    """Fig. 6 for the agents of `rows` that have a model of the paper: percent of ten papers, found by judges, confirmed by people."""
+    """Fig. 6 for the agents of `rows` that have a model of the paper: percent of ten papers, found by judges and people."""
     rates = load_reference().hallucination_rates
     agents = dict.fromkeys(row["agent"] for row in rows if paper_model(row["model"]) is not None or row["model"] == NOT_NAMED)
     return [{"agent": agent, "rates": dict(rates[agent])} for agent in agents if agent in rates]
