@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .commands import importing
 from .errors import ConfigError, MLRBenchError
 
 if TYPE_CHECKING:
@@ -63,8 +64,10 @@ def build_parser() -> argparse.ArgumentParser:
     tables.add_argument("--format", choices=("md", "csv", "json"), default="md", help="default: %(default)s")
 
     export = command("export", _export, "One row per score as a file.", "mlrbench export mlr-runs/a -o scores.csv")
-    export.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    export.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="FILE.csv, FILE.json or FILE.parquet")
+
+    importing.register(command)
 
     report = command("report", _report, "A self-contained HTML report.", "mlrbench report mlr-runs/a mlr-runs/b -o reports")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
@@ -127,23 +130,27 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _stores(folders: Sequence[Path]) -> "list[RunStore]":
-    from .results.store import RunStore
+    from .results.store import open_runs
 
-    return [RunStore.open(folder) for folder in folders]
+    return open_runs(folders)
 
 
 def _tables(options: argparse.Namespace) -> int:
     from .results.render import render
+    from .results.trial_lines import without_gc
 
-    print(render(_stores(options.runs), options.format), end="")
+    with without_gc():
+        print(render(_stores(options.runs), options.format), end="")
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
     from .results.export import export
+    from .results.trial_lines import without_gc
 
-    (store,) = _stores([options.run])
-    print(f"{export(store, options.output)} scores in {options.output}")
+    with without_gc():
+        number = export(_stores(options.runs), options.output)
+    print(f"{number} scores in {options.output}")
     return 0
 
 
@@ -273,10 +280,10 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
+    from .results.store import RunStore
     from .watching import Watch
 
-    (store,) = _stores([options.run])
-    watch = Watch(store)
+    watch = Watch(RunStore.open(options.run))
     while True:
         line, over = watch.look()
         print(line, flush=True)
@@ -287,9 +294,9 @@ def _watch(options: argparse.Namespace) -> int:
 
 def _stop(options: argparse.Namespace) -> int:
     from .engine.detached import stop_runners
+    from .results.store import RunStore
 
-    (store,) = _stores([options.run])
-    number = stop_runners(store)
+    number = stop_runners(RunStore.open(options.run))
     print(f"stopped {number} experiment{'s' if number != 1 else ''} of {options.run}")
     return 0
 

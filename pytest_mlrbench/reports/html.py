@@ -13,12 +13,13 @@ from urllib.parse import quote
 from ..errors import ConfigError
 from ..keys import GRADED, STAGES, TrialKey
 from ..records import Spent, TrialRecord
+from ..results.notes import notes
 from ..results.published import Published, notes_on, published_beside
 from ..results.reference import load_reference
 from ..results.render import by_stage, cost_line, extremes
 from ..results.shown import HALLUCINATED, OUTCOMES, outcome, plain
 from ..results.store import RunStore, write_atomic
-from ..results.tables import PANEL, Row, Scored, blocks_of, cost_table, notes, ordered, score_rows, thresholds, verdict_table
+from ..results.tables import PANEL, Row, Scored, blocks_of, cost_table, ordered, score_rows, thresholds, verdict_table
 from ..settings import Settings
 from ..tasks.catalogue import load_tasks
 from .plot import plot
@@ -128,7 +129,7 @@ class _Report:
 
     # -- a trial ------------------------------------------------------------------------------------------------------
 
-    def _trial(self, anchor: str, scored: Scored, minimum: Mapping[str, float], require: str | None) -> dict[str, Any]:
+    def _trial(self, anchor: str, scored: Scored[TrialRecord], minimum: Mapping[str, float], require: str | None) -> dict[str, Any]:
         store, record = scored.store, scored.record
         task = load_tasks().get(record.task)
         what, reasons = outcome(record.model_dump(mode="json"), minimum, require)
@@ -240,27 +241,47 @@ def _read(output: Path, name: str | None, limit: int) -> bytes | None:
         return stream.read(limit) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
-def _scores(found: Sequence[Scored], rows: Sequence[Row], paper: Sequence[Published]) -> list[dict[str, Any]]:
+def _scores(found: Sequence[Scored[TrialRecord]], rows: Sequence[Row], paper: Sequence[Published]) -> list[dict[str, Any]]:
     """One block a stage: its table, the paper's numbers below ours, and its plot."""
     blocks = blocks_of(found)
-    beside = {(one.stage, one.model, one.agent, one.judge): one for one in paper}
+    beside = {one.place: one for one in paper}
     tables = []
     for stage, block in by_stage(rows).items():
         dimensions = ordered({name for row in block for name in row["dimensions"]})
-        marks = extremes(block)
+        marks = extremes(block, blocks)
         lines: list[dict[str, Any]] = []
         for place, row in enumerate(block):
-            cells = [(row["dimensions"].get(name), marks.get((place, name), "")) for name in dimensions]
-            kind = {"panel": row["judge"] == PANEL, "mechanical": row.get("mechanical", False), "source": None}
+            cells = [(_cell(row, name), marks.get((place, name), "")) for name in dimensions]
+            kind = {
+                "run": row.get("run", ""),
+                "panel": row["judge"] == PANEL,
+                "mechanical": row.get("mechanical", False),
+                "source": None,
+            }
             lines.append({**row, **kind, "cells": cells})
-            if (one := beside.get((stage, row["model"], row["agent"], row["judge"]))) is not None:
+            if (one := beside.get((stage, row["model"], row["agent"], row["judge"], row.get("run", "")))) is not None:
                 lines.append(_paper_line(one, dimensions))
-        own = {f"{place[1]} ({place[2]})": block.values[PANEL] for place, block in blocks.items() if place[0] == stage}
+        own = {
+            f"{place[1]} ({', '.join(filter(None, place[2:]))})": block.values[PANEL]
+            for place, block in blocks.items()
+            if place[0] == stage
+        }
         tables.append({"stage": stage, "dimensions": dimensions, "rows": lines, "plot": plot(own, dimensions)})
     return tables
 
 
+def _cell(row: Row, name: str) -> dict[str, Any] | None:
+    cell = row["dimensions"].get(name)
+    return None if cell is None else {**cell, "ci95": row.get("ci95", {}).get(name)}
+
+
 def _paper_line(one: Published, dimensions: Sequence[str]) -> dict[str, Any]:
-    values = {name: {"mean": cell.mean, "sd": cell.sd, "n": cell.n} for name, cell in one.values.items()}
+    values = {name: {"mean": cell.mean, "sd": cell.sd, "n": cell.n, "ci95": None} for name, cell in one.values.items()}
     named = {"model": one.label, "agent": one.agent, "judge": one.paper_judge, "n": one.n, "source": one.source}
-    return {**named, "panel": one.judge == PANEL, "mechanical": False, "cells": [(values.get(name), "") for name in dimensions]}
+    return {
+        **named,
+        "run": "",
+        "panel": one.judge == PANEL,
+        "mechanical": False,
+        "cells": [(values.get(name), "") for name in dimensions],
+    }

@@ -9,10 +9,11 @@ from typing import Any
 
 from ..keys import TrialKey
 from ..records import Finding, Spent, TrialRecord
+from ..results.notes import notes
 from ..results.render import cost_line, panel_rows
 from ..results.shown import HALLUCINATED, OUTCOMES, count, outcome, place_lines, plain, shorten, usd
 from ..results.store import RunStore
-from ..results.tables import Scored, notes, ordered, score_rows, thresholds
+from ..results.tables import Scored, ordered, score_rows, thresholds
 from ..settings import RESUME_MAY_DIFFER, Settings
 
 MOST = 8
@@ -52,9 +53,9 @@ def summary_lines(
     return [plain(line) for line in lines]
 
 
-def _scores(found: Sequence[Scored], width: int) -> list[str]:
+def _scores(found: Sequence[Scored[TrialRecord]], width: int) -> list[str]:
     """The panel's means: a line per stage, or where that is too wide a column per stage."""
-    rows = panel_rows(score_rows(found))
+    rows = panel_rows(score_rows(found, intervals=False))
     if not rows:
         return ["no scores"]
     dimensions = ordered({name for row in rows for name in row["dimensions"]})

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..keys import TrialKey
 from ..settings import ModelSettings, Settings
 from ..tasks.catalogue import load_tasks, task_digest
 from ..tasks.official import verify
@@ -36,11 +35,18 @@ class Published:
     paper_judge: str
     """`mean` or the id of the judge's model as the paper used it."""
     source: str
+    run: str
+    """As in the row; empty where no two runs have the same stage, model and agent."""
     n: int
     values: Mapping[str, PublishedScore]
     """By dimension."""
     differences: tuple[str, ...]
     """Why the row and these values are not comparable; empty when nothing is known to differ."""
+
+    @property
+    def place(self) -> tuple[str, str, str, str, str]:
+        """Which row of `score_table` this stands below."""
+        return self.stage, self.model, self.agent, self.judge, self.run
 
     @property
     def label(self) -> str:
@@ -55,7 +61,9 @@ def published_beside(stores: Sequence[RunStore], rows: Iterable[Row]) -> list[Pu
     """
     found = []
     for row in rows:
-        cells = () if row.get("mechanical") else reference_values(row["stage"], row["model"], row["judge"], None, row["agent"])
+        # Reviews made in another way than the row's main ones (without the code) are nothing that the paper prints.
+        none = row.get("mechanical") or row.get("protocol")
+        cells = () if none else reference_values(row["stage"], row["model"], row["judge"], None, row["agent"])
         if not cells:
             continue
         # Of a judge that the paper used in two snapshots, the first printed.
@@ -67,6 +75,7 @@ def published_beside(stores: Sequence[RunStore], rows: Iterable[Row]) -> list[Pu
                 paper_model=cells[0].model,
                 paper_judge=cells[0].judge,
                 source=", ".join(sources),
+                run=row.get("run", ""),
                 n=cells[0].n,
                 values={cell.dimension: cell for cell in cells},
                 differences=_differences(stores, row, cells[0]),
@@ -104,10 +113,17 @@ def _differences(stores: Sequence[RunStore], row: Row, cell: PublishedScore) -> 
     told: dict[str, None] = {}
     for store in stores:
         run = store.run()
-        if not run.get("settings"):
+        if row.get("run") not in (None, store.root.name, str(store.root)):
+            continue
+        if run.get("imported"):
+            # The published reviews themselves, or others of their layout: what made them is not recorded (a note says so).
+            if run["settings"]["model"] == row["model"] and row["n"] != cell.n:
+                told[f"tasks: {row['n']} scored; the paper's {cell.n}"] = None
+            continue
+        settings = store.settings()
+        if settings is None:
             told["settings: not recorded by this run"] = None
             continue
-        settings = Settings.model_validate(run["settings"])
         if (settings.model, settings.agent) == (row["model"], row["agent"]):
             told.update(dict.fromkeys(_of_run(store, run, settings, row, cell)))
     return tuple(told)
@@ -146,7 +162,7 @@ def _texts(store: RunStore, digests: Mapping[str, object], row: Row) -> Iterable
         yield "task texts: our briefs; the paper's agents read the published calls"
         return
     folder = Path(str(source))
-    selected = {TrialKey.parse(text).task for text in store.run().get("selected", [])}
+    selected = {key.task for key in store.selected()}
     names = sorted(selected or {record.task for record in store.records()})
     try:
         tasks = load_tasks()

@@ -41,6 +41,22 @@ def outcome(
     return ("failed" if reasons else "passed"), reasons
 
 
+def decided(
+    status: str,
+    failing: bool,
+    scores: Mapping[str, float | None],
+    verdict: str | None,
+    minimum: Mapping[str, float],
+    require: str | None,
+) -> Outcome:
+    """The outcome that `outcome` gives a record, from its numbers alone; `failing`: a finding of severity `fail`."""
+    if status != "done":
+        named: Outcome = status  # type: ignore[assignment]
+        return named
+    below = any((score := scores.get(dimension)) is not None and score < least for dimension, least in minimum.items())
+    return "failed" if failing or below or (require is not None and verdict not in (None, require)) else "passed"
+
+
 def finding_text(finding: Mapping[str, Any], *, quotes: int = 1, length: int = 120) -> str:
     """One finding in a line: message, then up to `quotes` places as `file:line "quote"`, each quote `length` characters at most."""
     places = []

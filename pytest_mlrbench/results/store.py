@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,11 +14,15 @@ from pydantic import BaseModel, ValidationError
 from ..errors import ConfigError
 from ..keys import STAGES, TrialKey, safe_name
 from ..records import Audit, JudgeForm, Review, StageResult, TrialRecord
+from ..settings import Settings
 
 Record = TypeVar("Record", bound=BaseModel)
 
 FORMAT = 1
 """Version of the run directory's layout, in run.json; a reader refuses a higher one."""
+
+HUMAN_LABELS = "human_labels.json"
+"""In an imported run: people's verdicts on types of hallucination, `[{"task", "types": {TYPE: "yes"|"no"|"not sure"}}]`."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -75,7 +79,17 @@ class RunStore:
         found = store.run().get("format")
         if not isinstance(found, int) or found > FORMAT:
             raise ConfigError(f"{root} has format {found!r}, this version reads up to {FORMAT}: upgrade pytest-mlrbench")
+        parts = store.parts()
+        if parts:
+            raise ConfigError(f"{root} holds {len(parts)} runs, give one of them: {', '.join(str(root / name) for name in parts)}")
         return store
+
+    def parts(self) -> list[str]:
+        """Names of the runs in this folder when it is one of several (`mlrbench import`); empty for a run."""
+        names = self.run().get("parts", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) and name == safe_name(name) for name in names):
+            raise ConfigError(f"{self.run_file} is damaged: `parts` is no list of folder names")
+        return names
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
@@ -97,6 +111,25 @@ class RunStore:
         if not isinstance(loaded, dict):
             raise ConfigError(f"{self.run_file} holds no object: it was not written by pytest-mlrbench")
         return loaded
+
+    def settings(self) -> Settings | None:
+        """The settings in run.json; None where it has none. Raises ConfigError when they are not of this version."""
+        stored = self.run().get("settings")
+        if not stored:
+            return None
+        try:
+            return Settings.model_validate(stored)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ConfigError(f"{self.run_file} is damaged or of another version: settings.{where}: {first['msg']}") from error
+
+    def selected(self) -> list[TrialKey]:
+        """The trials that the run was to do. Raises ConfigError for what is no trial."""
+        try:
+            return [TrialKey.parse(text) for text in self.run().get("selected", [])]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(f"{self.run_file} is damaged: `selected`: {error}") from error
 
     def write_run(self, content: Mapping[str, Any]) -> None:
         write_atomic(self.run_file, json.dumps({"format": FORMAT, **content}, indent=1, ensure_ascii=False).encode())
@@ -182,6 +215,21 @@ class RunStore:
             target.rename(Path(tempfile.mkdtemp(dir=self.trial(key), prefix=".replaced-")) / "output")
         staged.rename(target)
         sync_directory(self.trial(key))
+
+
+def open_runs(roots: Iterable[Path]) -> list[RunStore]:
+    """The runs in `roots`, a folder of several as all of them. Raises ConfigError as `RunStore.open`, or for one named twice."""
+    stores: list[RunStore] = []
+    for root in roots:
+        store = RunStore(root)
+        parts = store.parts() if store.run_file.is_file() else []
+        stores += [RunStore.open(root / name) for name in parts] if parts else [RunStore.open(root)]
+    seen: set[Path] = set()
+    for store in stores:
+        if (place := store.root.resolve()) in seen:
+            raise ConfigError(f"{store.root} is given twice: its trials would count twice")
+        seen.add(place)
+    return stores
 
 
 def _load(kind: type[Record], path: Path) -> Record | None:

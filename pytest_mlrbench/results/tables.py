@@ -1,17 +1,19 @@
-"""Tables over run stores: scores, verdicts, costs, and the notes that belong below them; the renderers and all reports use it."""
+"""Tables over run stores: scores, verdicts, costs; the renderers and all reports use it, with `notes` below."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
 from statistics import fmean, pstdev
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from ..keys import GRADED, STAGES, TrialKey
-from ..records import Review, Spent, TrialRecord
-from ..settings import Settings
+from ..keys import GRADED, STAGES
+from ..records import Spent, TrialRecord, Usage
 from ..stages.rubric import REVIEW_KEYS
-from .shown import OUTCOMES, count, outcome
+from .shown import OUTCOMES, Outcome, decided
 from .store import RunStore
+from .trial_lines import Reading, TrialLine, read_run
 
 DIMENSIONS = tuple(dict.fromkeys(name for name, kind in REVIEW_KEYS.values() if kind != "opinion"))
 """Every dimension in the order of the rubrics: `Overall` last but for `Confidence`."""
@@ -19,117 +21,207 @@ DIMENSIONS = tuple(dict.fromkeys(name for name, kind in REVIEW_KEYS.values() if 
 PANEL = "mean"
 """Name of the panel's row (docs/interface.md, `tables --format json`)."""
 
-NOT_VALIDATED = "judges not validated against people"
-MECHANICAL = (
-    "mechanical: the offline judge counts features of the text (sections, lengths, sourced numbers); nobody judged the research"
-)
-
 Row = dict[str, Any]
-Place = tuple[str, str, str]
-"""Stage, model, agent: what one block of rows is about."""
+Place = tuple[str, str, str, str]
+"""Stage, model, agent, and the run's name where several runs have that stage, model and agent: what one block of rows is about."""
+Sources = Sequence["RunStore | Reading"]
+"""Runs; one that was read already is not read again."""
+
+
+Kept = TypeVar("Kept", TrialRecord, TrialLine)
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A record with the store it lies in."""
+class Scored(Generic[Kept]):
+    """A record, or its numbers, with the store it lies in."""
 
     store: RunStore
-    record: TrialRecord
+    record: Kept
 
     @property
-    def place(self) -> Place:
+    def place(self) -> tuple[str, str, str]:
+        """Stage, model, agent."""
         return self.record.stage, self.record.model, self.record.agent
 
-    @property
-    def unit(self) -> tuple[str, int]:
-        """What repeats a task: an epoch of a run."""
-        return str(self.store.root), self.record.epoch
+
+def readings(sources: Sources) -> list[Reading]:
+    """Everything that tables need of `sources`, each read once. Raises ConfigError as `trial_lines.read_run`."""
+    return [read_run(source) if isinstance(source, RunStore) else source for source in sources]
 
 
 # -- scores -----------------------------------------------------------------------------------------------------------
 
 
-def score_table(stores: Sequence[RunStore]) -> list[Row]:
+def score_table(sources: Sources) -> list[Row]:
     """One row per stage, model, agent and judge, the panel as judge `mean` after its judges.
 
     A task's value is the mean over its epochs of the mean over a judge's repeats; a row's SD is the population SD over tasks
-    (as the paper's Tables 9-18 come out). The panel's task value is the mean of all its judges' and absent if one of them is;
-    model judges and mechanical ones are never averaged with each other. Rows of mechanical judges carry `mechanical: true`.
+    (as the paper's Tables 9-18 come out). `ci95` maps a dimension to the bootstrap interval of its mean over tasks
+    (`statistics.bootstrap_mean_ci`; absent for one task). The panel's task value is the mean of all its judges' and absent if one
+    of them is; model judges and mechanical ones are never averaged with each other. Rows of mechanical judges carry
+    `mechanical: true`.
+
+    What does not belong together is not averaged: two runs of the same stage, model and agent have rows of their own, with `run`;
+    reviews of another protocol than most have rows of their own, with `protocol`, and their judge's name says so.
     """
-    return score_rows([Scored(store, record) for store in stores for record in store.records()])
+    return score_rows(scored(sources))
 
 
-def score_rows(found: Iterable[Scored]) -> list[Row]:
-    """As `score_table`, over records that were read already."""
-    rows: list[Row] = []
-    for place, block in blocks_of(found).items():
-        values, kinds = block.values, block.mechanical
-        rows.extend(_row(place, judge, values[judge], kinds[judge]) for judge in values)
-    return rows
+def scored(sources: Sources) -> list[Scored[TrialLine]]:
+    """All records of `sources`."""
+    return [Scored(reading.store, line) for reading in readings(sources) for line in reading.lines]
+
+
+def score_rows(found: Iterable[Scored[Any]], *, intervals: bool = True) -> list[Row]:
+    """As `score_table`, over records that were read already; without `intervals` no `ci95` is computed (and numpy not imported)."""
+    return block_rows(blocks_of(found), intervals=intervals)
+
+
+def block_rows(blocks: "Mapping[Place, Block]", *, intervals: bool = True) -> list[Row]:
+    """As `score_rows`, over blocks."""
+    return [_row(place, judge, block, intervals) for place, block in blocks.items() for judge in block.values]
 
 
 @dataclass(frozen=True)
 class Block:
-    """The scores of one stage, model and agent."""
+    """The scores of one stage, model and agent (and run)."""
 
     values: dict[str, dict[str, dict[str, float]]]
     """Judge -> task -> dimension -> value; the panel last, as judge `mean`."""
     mechanical: dict[str, bool]
     """Judge -> whether it only counts features."""
+    main: str
+    """Protocols of all other rows: blocks in which they differ are not to be compared."""
+    protocols: dict[str, str]
+    """Judge -> what its reviews were made by, for those that are not of the block's main protocol."""
 
 
-def blocks_of(found: Iterable[Scored]) -> dict[Place, Block]:
-    """Values per task of every judge and of the panel, in the order of stages, models and agents."""
-    grouped: dict[Place, list[Scored]] = defaultdict(list)
-    for scored in found:
-        if scored.record.status == "done" and scored.record.reviews:
-            grouped[scored.place].append(scored)
-    return {place: _block(grouped[place]) for place in sorted(grouped, key=lambda place: (STAGES.index(place[0]), place[1:]))}
+def blocks_of(found: Iterable[Scored[Any]]) -> dict[Place, Block]:
+    """Values per task of every judge and of the panel, in the order of stages, models, agents and runs."""
+    grouped: dict[tuple[str, str, str], dict[Path, list[Scored[Any]]]] = defaultdict(lambda: defaultdict(list))
+    for one in found:
+        if one.record.status == "done" and one.record.reviews:
+            grouped[one.place][one.store.root].append(one)
+    blocks = {}
+    for place in sorted(grouped, key=lambda place: (STAGES.index(place[0]), place[1:])):
+        names = run_names(grouped[place])
+        for root, part in grouped[place].items():
+            blocks[*place, names[root] if len(names) > 1 else ""] = _block(part)
+    return blocks
 
 
-def _block(found: Sequence[Scored]) -> Block:
+def run_names(roots: Iterable[Path]) -> dict[Path, str]:
+    """Short names of runs, their whole paths where two have the same name."""
+    given = list(roots)
+    names = Counter(root.name for root in given)
+    return {root: root.name if names[root.name] == 1 else str(root) for root in given}
+
+
+def _block(found: Sequence[Scored[Any]]) -> Block:
+    reviews: dict[tuple[str, str], dict[str, dict[int, list[Mapping[str, int | None]]]]] = {}
     kinds: dict[str, bool] = {}
-    reviews: dict[str, dict[str, dict[tuple[str, int], list[Review]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for scored in found:
-        for review in scored.record.reviews:
+    for one in found:
+        task, epoch = one.record.task, one.record.epoch
+        for review in one.record.reviews:
             kinds.setdefault(review.judge, review.mechanical)
-            reviews[review.judge][scored.record.task][scored.unit].append(review)
-    values = {judge: {task: _task_values(units.values()) for task, units in tasks.items()} for judge, tasks in reviews.items()}
-    # Mechanical judges make a panel only where no model judge sits beside them.
-    alone = all(kinds.values())
-    panel = [judge for judge, mechanical in kinds.items() if mechanical is alone]
-    tasks = sorted({task for judge in panel for task in values[judge]})
-    joined = {task: _joined([values[judge].get(task) for judge in panel]) for task in tasks}
-    return Block({**values, PANEL: joined}, {**kinds, PANEL: alone})
+            tasks = reviews.setdefault((review.judge, review.protocol), {})
+            tasks.setdefault(task, {}).setdefault(epoch, []).append(review.scores)
+    counts = {place: sum(map(len, tasks.values())) for place, tasks in reviews.items()}
+    labels = _protocols(found[0].store.run(), counts, kinds) if len({protocol for _, protocol in reviews}) > 1 else {}
+    values: dict[str, dict[str, dict[str, float]]] = {}
+    mechanical: dict[str, bool] = {}
+    protocols: dict[str, str] = {}
+    for label in dict.fromkeys(["", *labels.values()]):
+        judges = {judge: tasks for (judge, protocol), tasks in reviews.items() if labels.get((judge, protocol), "") == label}
+        suffix = f" [{label}]" if label else ""
+        own = {judge: {task: _task_values(units.values()) for task, units in tasks.items()} for judge, tasks in judges.items()}
+        # Mechanical judges make a panel only where no model judge sits beside them.
+        alone = all(kinds[judge] for judge in own)
+        panel = [tasks for judge, tasks in own.items() if kinds[judge] is alone]
+        joined = {
+            task: _joined([tasks.get(task) for tasks in panel]) for task in sorted({task for tasks in panel for task in tasks})
+        }
+        for judge, valued in [*own.items(), (PANEL, joined)]:
+            values[judge + suffix] = valued
+            mechanical[judge + suffix] = alone if judge == PANEL else kinds[judge]
+            if label:
+                protocols[judge + suffix] = label
+    main = ", ".join(sorted({place[1] for place in reviews if place not in labels}))
+    return Block(values, mechanical, main, protocols)
 
 
-def _task_values(units: Iterable[Sequence[Review]]) -> dict[str, float]:
+def _protocols(
+    run: Mapping[str, Any], counts: Mapping[tuple[str, str], int], kinds: Mapping[str, bool]
+) -> dict[tuple[str, str], str]:
+    """(Judge, protocol) -> name of the protocol, for all but the one that most reviews of model (or of mechanical) judges have.
+
+    `counts` has the reviews of each judge and protocol, the earliest first, which wins where two are equally many.
+    """
+    totals: dict[bool, Counter[str]] = defaultdict(Counter)
+    for (judge, protocol), number in counts.items():
+        totals[kinds[judge]][protocol] += number
+    main = {kind: counted.most_common(1)[0][0] for kind, counted in totals.items()}
+    named = (run.get("imported") or {}).get("protocols") or {}
+    return {
+        (judge, protocol): str(named.get(protocol, f"protocol {protocol[:8]}"))
+        for judge, protocol in counts
+        if protocol != main[kinds[judge]]
+    }
+
+
+def protocol_labels(reading: Reading) -> dict[tuple[str, str, str], str]:
+    """(Stage, judge, protocol) -> what `score_table` adds to the judge's name, for reviews of another protocol than most."""
+    counts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    kinds: dict[str, dict[str, bool]] = defaultdict(dict)
+    for line in reading.lines:
+        if line.status == "done":
+            for review in line.reviews:
+                counts[line.stage][review.judge, review.protocol] += 1
+                kinds[line.stage].setdefault(review.judge, review.mechanical)
+    return {
+        (stage, *place): label for stage in counts for place, label in _protocols(reading.run, counts[stage], kinds[stage]).items()
+    }
+
+
+def _task_values(units: Iterable[Sequence[Mapping[str, int | None]]]) -> dict[str, float]:
     """Dimension -> one judge's value for one task; a dimension without any score is absent."""
+    epochs = list(units)
+    if len(epochs) == 1 and len(epochs[0]) == 1:
+        return {name: float(score) for name, score in epochs[0][0].items() if score is not None}
     collected: dict[str, list[float]] = defaultdict(list)
-    for repeats in units:
-        for dimension in {name for review in repeats for name in review.scores}:
-            scores = [score for review in repeats if (score := review.scores.get(dimension)) is not None]
-            if scores:
-                collected[dimension].append(fmean(scores))
+    for repeats in epochs:
+        for dimension in {name for scores in repeats for name in scores}:
+            numbers = [score for scores in repeats if (score := scores.get(dimension)) is not None]
+            if numbers:
+                collected[dimension].append(fmean(numbers))
     return {dimension: fmean(numbers) for dimension, numbers in collected.items()}
 
 
 def _joined(judges: Sequence[Mapping[str, float] | None]) -> dict[str, float]:
     """The panel's values for one task: a dimension that one judge has no score for is absent."""
-    if any(one is None for one in judges):
-        return {}
     present = [one for one in judges if one is not None]
-    shared = set.intersection(*(set(one) for one in present))
-    return {dimension: fmean(one[dimension] for one in present) for dimension in shared}
+    if len(present) < len(judges):
+        return {}
+    first, *others = present
+    return {name: fmean(one[name] for one in present) for name in first if all(name in one for one in others)}
 
 
-def _row(place: Place, judge: str, tasks: Mapping[str, Mapping[str, float]], mechanical: bool) -> Row:
-    dimensions = {}
-    for dimension in ordered({name for values in tasks.values() for name in values}):
-        numbers = [values[dimension] for values in tasks.values() if dimension in values]
-        dimensions[dimension] = {"mean": fmean(numbers), "sd": pstdev(numbers), "n": len(numbers)}
+def _row(place: Place, judge: str, block: Block, intervals: bool) -> Row:
+    tasks = block.values[judge]
+    names = ordered({name for values in tasks.values() for name in values})
+    columns = [{task: values[name] for task, values in tasks.items() if name in values} for name in names]
+    dimensions = {
+        name: {"mean": fmean(column.values()), "sd": pstdev(column.values()), "n": len(column)}
+        for name, column in zip(names, columns, strict=True)
+    }
     row: Row = {"stage": place[0], "model": place[1], "agent": place[2], "judge": judge, "n": len(tasks), "dimensions": dimensions}
-    return row | {"mechanical": True} if mechanical else row
+    ends: dict[str, list[float]] = {}
+    if intervals:
+        from .statistics import bootstrap_mean_cis
+
+        ends = {name: one.ends for name, one in zip(names, bootstrap_mean_cis(columns), strict=True) if one is not None}
+    extra = {"ci95": ends, "run": place[3], "protocol": block.protocols.get(judge, ""), "mechanical": block.mechanical[judge]}
+    return row | {name: value for name, value in extra.items() if value}
 
 
 def ordered(names: Iterable[str]) -> list[str]:
@@ -140,37 +232,38 @@ def ordered(names: Iterable[str]) -> list[str]:
 # -- verdicts and costs -----------------------------------------------------------------------------------------------
 
 
-def verdict_table(stores: Sequence[RunStore]) -> list[Row]:
+def verdict_table(sources: Sources) -> list[Row]:
     """One row per stage, model and agent: outcomes, verdicts, findings of severity `fail` by type, and judges' own opinions.
 
     `opinions` maps a judge to [times it said hallucinated, times it was asked]. Outcomes take the run's own thresholds.
     """
-    blocks: dict[Place, list[Scored]] = defaultdict(list)
-    for store in stores:
-        for record in store.records():
-            if record.stage in GRADED:
-                blocks[record.stage, record.model, record.agent].append(Scored(store, record))
+    blocks: dict[tuple[str, str, str], list[tuple[TrialLine, Outcome]]] = defaultdict(list)
+    for reading in readings(sources):
+        limits = _thresholds(reading.run)
+        for line in reading.lines:
+            if line.stage in GRADED:
+                blocks[line.stage, line.model, line.agent].append((line, _outcome(line, *limits)))
     rows = []
     for place in sorted(blocks, key=lambda place: (STAGES.index(place[0]), place[1:])):
-        found = blocks[place]
-        limits = {store.root: thresholds(store) for store in {scored.store.root: scored.store for scored in found}.values()}
-        outcomes = Counter(outcome(scored.record.model_dump(mode="json"), *limits[scored.store.root])[0] for scored in found)
-        records = [scored.record for scored in found]
-        verdicts = Counter(record.verdict for record in records if record.verdict is not None)
-        supports = [record.support for record in records if record.support is not None]
-        types = Counter(finding.type for record in records for finding in record.findings if finding.severity == "fail")
-        warnings = sum(finding.severity == "warn" for record in records for finding in record.findings)
+        lines = [line for line, _ in blocks[place]]
+        outcomes = Counter(what for _, what in blocks[place])
+        verdicts = Counter(line.verdict for line in lines if line.verdict is not None)
+        supports = [line.support for line in lines if line.support is not None]
+        types = Counter(finding.type for line in lines for finding in line.findings if finding.severity == "fail")
+        warnings = sum(finding.severity == "warn" for line in lines for finding in line.findings)
         opinions: dict[str, list[int]] = {}
-        for review in (review for record in records for review in record.reviews if review.opinion is not None):
-            said = opinions.setdefault(review.judge, [0, 0])
-            said[0] += bool(review.opinion and review.opinion.has_hallucination)
-            said[1] += 1
+        for line in lines:
+            for review in line.reviews:
+                if review.opinion is not None:
+                    said = opinions.setdefault(review.judge, [0, 0])
+                    said[0] += review.opinion.has_hallucination
+                    said[1] += 1
         rows.append(
             {
                 "stage": place[0],
                 "model": place[1],
                 "agent": place[2],
-                "n": len(records),
+                "n": len(lines),
                 "outcomes": {name: outcomes[name] for name in OUTCOMES},
                 "verdicts": {name: verdicts[name] for name in ("verified", "unverified", "hallucinated")},
                 "support": fmean(supports) if supports else None,
@@ -182,124 +275,71 @@ def verdict_table(stores: Sequence[RunStore]) -> list[Row]:
     return rows
 
 
+def _outcome(line: TrialLine, minimum: Mapping[str, float], require: str | None) -> Outcome:
+    return decided(line.status, any(one.severity == "fail" for one in line.findings), line.scores, line.verdict, minimum, require)
+
+
 def thresholds(store: RunStore) -> tuple[dict[str, float], str | None]:
     """--mlr-min and --mlr-require of a run, for `shown.outcome`."""
-    settings = store.run().get("settings", {})
+    return _thresholds(store.run())
+
+
+def _thresholds(run: Mapping[str, Any]) -> tuple[dict[str, float], str | None]:
+    settings = run.get("settings", {})
     return settings.get("min") or {}, settings.get("require")
 
 
-def cost_table(stores: Sequence[RunStore]) -> list[Row]:
+def cost_table(sources: Sources) -> list[Row]:
     """One row per stage, model and agent: what the kept trials cost on the agent's and the judges' side (USD, tokens, calls).
 
     Ungraded literature is included. What attempts cost that were done again is only in the call log.
     """
-    agents: dict[Place, Spent] = defaultdict(Spent)
-    judges: dict[Place, Spent] = defaultdict(Spent)
-    trials: Counter[Place] = Counter()
-    for store in stores:
-        settings = store.run().get("settings", {})
-        for key in store.keys():  # noqa: SIM118 - a store is no mapping
-            result, record = store.stage_result(key), store.record(key)
-            if result is None and record is None:
-                continue
-            place = (
-                (record.stage, record.model, record.agent)
-                if record is not None
-                else (key.stage, str(settings.get("model", "?")), str(settings.get("agent", "?")))
-            )
+    agents: dict[tuple[str, str, str], Sum] = defaultdict(Sum)
+    judges: dict[tuple[str, str, str], Sum] = defaultdict(Sum)
+    trials: Counter[tuple[str, str, str]] = Counter()
+    for reading in readings(sources):
+        settings = reading.run.get("settings", {})
+        for line in reading.lines:
+            place = (line.stage, line.model, line.agent)
             trials[place] += 1
-            agents[place] += result.spent if result is not None else record.agent_spent if record is not None else Spent()
-            if record is not None:
-                judges[place] += record.judge_spent
+            agents[place].add(line.agent_spent)
+            judges[place].add(line.judge_spent)
+        for other in reading.unrecorded:
+            place = (other.key.stage, str(settings.get("model", "?")), str(settings.get("agent", "?")))
+            trials[place] += 1
+            agents[place].add(other.spent)
     return [
         {
             "stage": place[0],
             "model": place[1],
             "agent": place[2],
             "n": trials[place],
-            "agent_spent": agents[place].model_dump(),
-            "judge_spent": judges[place].model_dump(),
+            "agent_spent": agents[place].spent().model_dump(),
+            "judge_spent": judges[place].spent().model_dump(),
         }
         for place in sorted(trials, key=lambda place: (STAGES.index(place[0]), place[1:]))
     ]
 
 
-# -- notes ------------------------------------------------------------------------------------------------------------
+USAGE = tuple(Usage.model_fields)
+TOKENS = attrgetter(*USAGE)
 
 
-def notes(stores: Sequence[RunStore], named: int = 6) -> list[str]:
-    """What a reader of the tables must know: the kind of judges, what has no score, in what the runs differ.
+class Sum:
+    """A sum of `Spent`: adding frozen models one by one takes longer than reading them."""
 
-    At most `named` trials are named in one note.
-    """
-    lines: list[str] = []
-    reviews = [review for store in stores for record in store.records() for review in record.reviews]
-    if any(not review.mechanical for review in reviews):
-        lines.append(NOT_VALIDATED)
-    if any(review.mechanical for review in reviews):
-        lines.append(MECHANICAL)
-    for store in stores:
-        lines.extend(_missing(store, named))
-    texts = {str(source) for store in stores if (source := (store.run().get("digests") or {}).get("tasks_source"))}
-    if len(texts) == 1:  # several are said where the runs' differences are
-        lines.append(f"task texts: {texts.pop()}")
-    cut = sum(bool(review.not_shown) for review in reviews)
-    if cut:
-        lines.append(f"{cut} of {count(len(reviews), 'review')} did not see all of the work (`not_shown` of the review says what)")
-    return lines + _differences(stores)
+    def __init__(self) -> None:
+        self._tokens = [0] * len(USAGE)
+        self._cost = 0.0
+        self._unpriced = 0
 
+    def add(self, spent: Spent) -> None:
+        usage = spent.usage
+        if usage.calls:
+            self._tokens = [before + number for before, number in zip(self._tokens, TOKENS(usage), strict=True)]
+        self._cost += spent.cost
+        self._unpriced += spent.unpriced_calls
 
-def missing(store: RunStore) -> dict[str, list[TrialKey]]:
-    """Graded trials without scores by why: `failed`, `error`, `skipped`, and `not reached` for selected ones without a record."""
-    found: dict[str, list[TrialKey]] = defaultdict(list)
-    seen = set()
-    for record in store.records():
-        seen.add(record.key)
-        if record.stage in GRADED and record.status != "done":
-            found[record.status].append(record.key)
-    for text in store.run().get("selected", []):
-        key = TrialKey.parse(text)
-        if key not in seen:
-            found["not reached"].append(key)
-    return {why: found[why] for why in ("failed", "error", "skipped", "not reached") if why in found}
-
-
-def _missing(store: RunStore, named: int) -> list[str]:
-    lines = []
-    for why, keys in missing(store).items():
-        listed = ", ".join(str(key) for key in keys[:named])
-        more = f" and {len(keys) - named} more" if len(keys) > named else ""
-        lines.append(f"{store.root.name}: no scores for {count(len(keys), 'item')} ({why}): {listed}{more}")
-    return lines
-
-
-COMPARED: dict[str, Callable[[Settings], object]] = {
-    "coder": lambda settings: settings.coder,
-    "judges": lambda settings: ", ".join(settings.judges),
-    "mode": lambda settings: settings.mode,
-    "seed": lambda settings: settings.seed,
-    "literature search": lambda settings: settings.search,
-}
-"""Settings that change what scores mean."""
-
-
-def _differences(stores: Sequence[RunStore]) -> list[str]:
-    """In what several runs differ: settings, and the digests of task texts, rubrics and prompts."""
-    said: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for store in stores:
-        run = store.run()
-        settings = run.get("settings")
-        if settings:
-            parsed = Settings.model_validate(settings)
-            for name, read in COMPARED.items():
-                said[name][str(read(parsed))].append(store.root.name)
-        for name, value in (run.get("digests") or {}).items():
-            if name.endswith("_source"):
-                said[f"where the {name.removesuffix('_source')} come from"][str(value)].append(store.root.name)
-            else:
-                said[f"the digest of {name}"][str(value)[:12]].append(store.root.name)
-    return [
-        f"runs differ in {name}: " + "; ".join(f"{value} ({', '.join(runs)})" for value, runs in values.items())
-        for name, values in said.items()
-        if len(values) > 1
-    ]
+    def spent(self) -> Spent:
+        usage = Usage(**dict(zip(USAGE, self._tokens, strict=True)))
+        return Spent(usage=usage, cost=self._cost, unpriced_calls=self._unpriced)

@@ -29,7 +29,7 @@ def store(tmp_path):
 
 
 def test_csv_has_the_columns_of_the_contract_and_a_row_per_score(store, tmp_path):
-    assert export(store, tmp_path / "x.csv") == 5
+    assert export([store], tmp_path / "x.csv") == 5
     with (tmp_path / "x.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == list(COLUMNS)
@@ -46,7 +46,7 @@ def test_csv_has_the_columns_of_the_contract_and_a_row_per_score(store, tmp_path
 
 
 def test_json_keeps_null_scores_and_numbers(store, tmp_path):
-    export(store, tmp_path / "x.json")
+    export([store], tmp_path / "x.json")
     rows = json.loads((tmp_path / "x.json").read_text())
     assert len(rows) == 5
     assert rows[0]["score"] is None
@@ -57,7 +57,7 @@ def test_json_keeps_null_scores_and_numbers(store, tmp_path):
 def test_a_task_that_is_not_in_the_catalogue_has_empty_places(tmp_path):
     store = make_run(tmp_path / "run")
     add(store, "my,own\ntask/idea", [review("j", "idea", {"Overall": 5})])
-    export(store, tmp_path / "x.csv")
+    export([store], tmp_path / "x.csv")
     with (tmp_path / "x.csv").open(newline="") as stream:
         (row,) = list(csv.DictReader(stream))
     assert row["task"] == "my,own\ntask"
@@ -66,21 +66,21 @@ def test_a_task_that_is_not_in_the_catalogue_has_empty_places(tmp_path):
 
 def test_an_unknown_suffix_lists_the_valid_ones_and_writes_nothing(store, tmp_path):
     with pytest.raises(ConfigError, match=r"\.csv, \.json, \.parquet"):
-        export(store, tmp_path / "x.xlsx")
+        export([store], tmp_path / "x.xlsx")
     assert not (tmp_path / "x.xlsx").exists()
 
 
 def test_parquet_without_pyarrow_says_how_to_get_it(store, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pytest-mlrbench\[parquet\]"):
-        export(store, tmp_path / "x.parquet")
+        export([store], tmp_path / "x.parquet")
 
 
 def test_parquet_reads_back_as_it_was_exported(store, tmp_path):
     pytest.importorskip("pyarrow")
     import pandas
 
-    export(store, tmp_path / "x.parquet")
+    export([store], tmp_path / "x.parquet")
     frame = pandas.read_parquet(tmp_path / "x.parquet")
     assert list(frame.columns) == list(COLUMNS)
     assert frame["score"].tolist()[1:] == [7, 4, 6, 5]
@@ -90,4 +90,4 @@ def test_parquet_reads_back_as_it_was_exported(store, tmp_path):
 def test_a_place_that_cannot_be_written_is_a_config_error(store, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ConfigError, match="choose another -o"):
-        export(store, tmp_path / "file" / "x.csv")
+        export([store], tmp_path / "file" / "x.csv")

@@ -9,10 +9,14 @@ from statistics import pstdev
 import pytest
 
 from pytest_mlrbench.errors import ConfigError
+from pytest_mlrbench.keys import TrialKey
+from pytest_mlrbench.results.notes import notes
+from pytest_mlrbench.results.paired import difference_table
 from pytest_mlrbench.results.render import extremes, render
 from pytest_mlrbench.results.shown import outcome, plain, shorten
-from pytest_mlrbench.results.store import RunStore
-from pytest_mlrbench.results.tables import cost_table, notes, score_table, verdict_table
+from pytest_mlrbench.results.store import RunStore, open_runs
+from pytest_mlrbench.results.tables import blocks_of, cost_table, score_table, scored, verdict_table
+from pytest_mlrbench.tasks.catalogue import load_tasks
 from tests.support.runs import add, finding, make_run, opinion, review
 
 TASKS = ("iclr2025_dl4c", "iclr2025_scsl", "iclr2025_wsl")
@@ -165,6 +169,179 @@ def test_csv_and_json_hold_full_precision(tmp_path):
     assert json.loads(render([store], "json")) == rows
     lines = list(csv.DictReader(io.StringIO(render([store], "csv"))))
     assert float(lines[0]["mean"]) == rows[0]["dimensions"]["Overall"]["mean"] == 14 / 3
+
+
+# -- what does not belong together ------------------------------------------------------------------------------------
+
+
+def test_two_runs_of_one_model_have_rows_of_their_own(tmp_path):
+    for name, score in (("base", 4), ("new", 8)):
+        overall(make_run(tmp_path / name), TASKS[0], score, score)
+    stores = [RunStore(tmp_path / name) for name in ("base", "new")]
+    rows = [row for row in score_table(stores) if row["judge"] == "mean"]
+    assert [(row["run"], row["dimensions"]["Overall"]["mean"]) for row in rows] == [("base", 4.0), ("new", 8.0)]
+    assert "run" not in score_table(stores[:1])[0]
+    text = render(stores, "md")
+    assert "| openai/m | mlr-agent | base | mean | 1 | _4.00_ ± 0.00 |" in text
+    assert "| openai/m new | mlr-agent | openai/m base | 1 | +4.00 |" in text
+
+
+def test_reviews_of_another_protocol_are_in_no_mean_but_their_own(tmp_path):
+    store = make_run(tmp_path / "run")
+    for task in TASKS[:2]:
+        overall(store, task, 4, 8)
+    scores = [("openai/j1", 1, "q" * 64), ("openai/j1", 5, "p" * 64), ("openai/j2", 9, "p" * 64)]
+    judged = [review(judge, "idea", {"Overall": score}).model_copy(update={"protocol": used}) for judge, score, used in scores]
+    add(store, f"{TASKS[2]}/idea", judged)
+    rows = score_table([store])
+    assert row_of(rows, "openai/j1")["dimensions"]["Overall"]["mean"] == pytest.approx((4 + 4 + 5) / 3)
+    assert row_of(rows, "mean")["n"] == 3
+    other = row_of(rows, "openai/j1 [protocol qqqqqqqq]")
+    assert (other["protocol"], other["n"], other["dimensions"]["Overall"]["mean"]) == ("protocol qqqqqqqq", 1, 1.0)
+    assert any("made in another way" in note for note in notes([store]))
+
+
+def test_rows_of_different_rubrics_are_neither_marked_nor_compared(tmp_path):
+    stores = [make_run(tmp_path / name, model=name) for name in ("a", "b")]
+    for store, score, protocol in zip(stores, (4, 8), "pq", strict=True):
+        judged = review("openai/j1", "idea", {"Overall": score}).model_copy(update={"protocol": protocol * 64})
+        for task in TASKS:
+            add(store, f"{task}/idea", [judged])
+    text = render(stores, "md")
+    assert "| a | mlr-agent | mean | 3 | 4.00 ± 0.00" in text
+    assert "### idea: paired differences of the panel" not in text
+    assert "idea: rows were judged by different rubrics or prompts" in text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("settings", {"model": "m", "run": "r", "warp": 9}, "settings.warp"),
+        ("selected", ["nonsense"], "`selected`: not a trial key"),
+        ("selected", [3], "`selected`"),
+        ("parts", ["../elsewhere"], "`parts`"),
+    ],
+)
+def test_a_damaged_run_file_is_an_error_that_names_the_place(tmp_path, field, value, message):
+    store = make_run(tmp_path / "run")
+    overall(store, TASKS[0], 4, 8)
+    store.write_run({**store.run(), field: value})
+    with pytest.raises(ConfigError, match=rf"run.json is damaged.*{message}"):
+        render(open_runs([store.root]), "md")
+
+
+def test_rows_over_different_tasks_are_said(tmp_path):
+    stores = [make_run(tmp_path / name, model=name) for name in ("a", "b")]
+    for task in TASKS:
+        overall(stores[0], task, 4, 8)
+    overall(stores[1], TASKS[0], 4, 8)
+    assert "idea: rows are over different tasks, 1 of them in all: 3 (idea of a), 1 (idea of b)" in notes(stores)
+    assert not any("different tasks" in note for note in notes(stores[:1]))
+
+
+def test_a_judge_that_lacks_tasks_of_its_panel_is_said(tmp_path):
+    store = make_run(tmp_path / "run")
+    overall(store, TASKS[0], 4, 8)
+    add(store, f"{TASKS[1]}/idea", [review("openai/j1", "idea", {"Overall": 4})])
+    assert f"idea of openai/m: no review by openai/j2 for 1 task: {TASKS[1]}" in notes([store])
+
+
+def test_unknown_tasks_are_said(tmp_path):
+    store = make_run(tmp_path / "run")
+    overall(store, "my_own_task", 4, 8)
+    assert "1 task not of MLR-Bench: my_own_task" in notes([store])
+
+
+@pytest.mark.parametrize(("dimension", "score"), [("Overall", 11), ("Overall", 0), ("Confidence", 6)])
+def test_a_score_outside_its_scale_is_an_error_that_names_it(tmp_path, dimension, score):
+    store = make_run(tmp_path / "run")
+    add(store, f"{TASKS[0]}/end2end", [review("openai/j1", "end2end", {dimension: score})])
+    with pytest.raises(ConfigError, match=rf"{TASKS[0]}/end2end/record.json: openai/j1 gave {dimension} {score}, outside 1 to"):
+        score_table([store])
+
+
+def test_two_reviews_by_one_judge_are_an_error_unless_they_are_repeats(tmp_path):
+    store = make_run(tmp_path / "run")
+    add(store, f"{TASKS[0]}/idea", [review("openai/j1", "idea", {"Overall": 4})] * 2)
+    with pytest.raises(ConfigError, match="two reviews by openai/j1 with the same protocol and repeat 1"):
+        score_table([store])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"task": "x"}'])
+def test_a_damaged_record_is_an_error_that_names_the_file(tmp_path, content):
+    store = make_run(tmp_path / "run")
+    overall(store, TASKS[0], 4, 8)
+    (store.root / "trials" / TASKS[0] / "idea" / "record.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"idea/record.json is damaged or of another version"):
+        score_table([store])
+
+
+def test_a_record_in_the_folder_of_another_trial_is_an_error(tmp_path):
+    store = make_run(tmp_path / "run")
+    overall(store, TASKS[0], 4, 8)
+    (store.root / "trials" / TASKS[0]).rename(store.root / "trials" / TASKS[1])
+    with pytest.raises(ConfigError, match=rf"{TASKS[1]}/idea/record.json is about {TASKS[0]}/idea"):
+        score_table([store])
+
+
+# -- uncertainty ------------------------------------------------------------------------------------------------------
+
+
+def test_intervals_stand_beside_means_and_in_json_and_csv(tmp_path):
+    store = make_run(tmp_path / "run")
+    for task, score in zip(TASKS, (4, 6, 8), strict=True):
+        overall(store, task, score, score)
+    (row,) = [row for row in score_table([store]) if row["judge"] == "mean"]
+    low, high = row["ci95"]["Overall"]
+    assert 4 <= low < 6 < high <= 8
+    assert f"| 6.00 ± 1.63 [{low:.2f}, {high:.2f}] |" in render([store], "md")
+    (line,) = [line for line in csv.DictReader(io.StringIO(render([store], "csv"))) if line["judge"] == "mean"]
+    assert (float(line["ci95_low"]), float(line["ci95_high"])) == (low, high)
+
+
+def test_epochs_of_a_task_do_not_narrow_its_interval(tmp_path):
+    def interval(name: str, epochs: int) -> list[float]:
+        store = make_run(tmp_path / name)
+        for task, score in zip(TASKS, (4, 6, 8), strict=True):
+            for epoch in range(1, epochs + 1):
+                add(store, TrialKey(task, "idea", epoch), [review("openai/j1", "idea", {"Overall": score})])
+        return row_of(score_table([store]), "mean")["ci95"]["Overall"]
+
+    assert interval("once", 1) == interval("often", 8)
+
+
+def test_differences_are_paired_by_task(tmp_path):
+    for name, scores in (("base", (2, 5, 8)), ("new", (3, 6, 9))):
+        for task, score in zip(TASKS, scores, strict=True):
+            overall(make_run(tmp_path / name) if task == TASKS[0] else RunStore(tmp_path / name), task, score, score)
+    (row,) = difference_table(blocks_of(scored([RunStore(tmp_path / "base"), RunStore(tmp_path / "new")])))
+    # Each task is better by one: no task speaks against it, however much tasks differ among each other.
+    assert row["dimensions"]["Overall"] == {"diff": 1.0, "ci95": [1.0, 1.0], "n": 3}
+    assert (row["run"], row["against"], row["n"]) == ("new", "openai/m base", 3)
+
+
+def test_a_difference_is_marked_from_six_tasks_on(tmp_path):
+    def text(number: int) -> str:
+        stores = [make_run(tmp_path / f"{name}{number}", model=name) for name in ("a", "b")]
+        for task in [*load_tasks()][:number]:
+            for store, score in zip(stores, (4, 8), strict=True):
+                overall(store, task, score, score)
+        return render(stores, "md")
+
+    assert "| b | mlr-agent | a | 5 | +4.00 [+4.00, +4.00] |" in text(5)
+    assert "| b | mlr-agent | a | 6 | **+4.00** [+4.00, +4.00] |" in text(6)
+
+
+def test_of_three_models_each_is_compared_with_the_best(tmp_path):
+    stores = [make_run(tmp_path / name, model=name) for name in ("a", "b", "c")]
+    for store, score in zip(stores, (4, 8, 6), strict=True):
+        for task in TASKS:
+            overall(store, task, score, score)
+    rows = difference_table(blocks_of(scored(stores)))
+    assert [(row["model"], row["against"], row["dimensions"]["Overall"]["diff"]) for row in rows] == [
+        ("a", "b", -4.0),
+        ("c", "b", -2.0),
+    ]
 
 
 def test_an_unknown_format_is_an_error_that_lists_the_valid_ones(tmp_path):
