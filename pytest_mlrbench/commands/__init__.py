@@ -1,0 +1,1 @@
+"""Arguments of single `mlrbench` commands, one module a command; `cli` registers them."""
