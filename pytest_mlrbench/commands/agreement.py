@@ -72,7 +72,8 @@ def _stores(folders: Iterable[Path]) -> "list[RunStore]":
 
 
 def _people(options: argparse.Namespace, files: Sequence[Path], folders: Sequence[Path]) -> int:
-    from ..results.agreement.human import agreement, join_runs, join_sheets
+    from ..results.agreement.human import agreement
+    from ..results.agreement.joining import join_runs, join_sheets
     from ..results.agreement.sheets import merged, read_sheet
     from ..results.agreement.told import human_text
 

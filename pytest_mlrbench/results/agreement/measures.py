@@ -225,11 +225,13 @@ def _alpha(number: "Indices", sums: "Floats", squares: "Floats") -> float:
     return 1 - within / between if between > 1e-12 else nan
 
 
-def mann_whitney(first: Sequence[float], second: Sequence[float]) -> tuple[float, float] | None:
-    """U of `first` and the two-sided p by scipy's own choice of method; None where a side is empty."""
+def mann_whitney(first: Sequence[float], second: Sequence[float]) -> tuple[float | None, float | None]:
+    """U of `first` and the two-sided p by scipy's own choice of method; None where a side is empty, p also where all values tie."""
     from scipy.stats import mannwhitneyu
 
     if not first or not second:
-        return None
+        return None, None
+    if len({*first, *second}) == 1:
+        return len(first) * len(second) / 2, None
     found = mannwhitneyu(first, second, alternative="two-sided")
     return float(found.statistic), float(found.pvalue)

@@ -7,6 +7,7 @@ from ...errors import ConfigError
 from ...keys import GRADED
 from ..shown import count
 from ..store import RunStore
+from ..tables import notes as notes_of_tables
 from . import bias, panel
 from .works import Work, distinct, judges_of, works_of
 
@@ -38,8 +39,13 @@ def judges_report(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> dic
         "length": bias.length_slopes(works),
         "blind_informed": bias.blind_informed(works),
         "differ_most": panel.differ_most(works),
-        "notes": [*_notes(works, len(every) - len(works)), *drift_notes],
+        "notes": [*_notes(works, len(every) - len(works)), *drift_notes, *_differences(stores)],
     }
+
+
+def _differences(stores: Sequence[RunStore]) -> list[str]:
+    """In what the runs differ, as the tables say it."""
+    return [note for note in notes_of_tables(stores) if note.startswith("runs differ")] if len(stores) > 1 else []
 
 
 def _notes(works: Sequence[Work], again: int) -> list[str]:

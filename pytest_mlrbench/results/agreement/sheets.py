@@ -15,7 +15,7 @@ from typing import Literal
 
 from ...errors import ConfigError
 from ...keys import GRADED
-from ...stages.rubric import REVIEW_KEYS, SCALES
+from ...stages.rubric import REVIEW_KEYS, SCALES, STAGE_KEYS
 from ...tasks.catalogue import load_tasks
 from ..tables import DIMENSIONS
 
@@ -205,9 +205,17 @@ class _Columns:
 
     def row(self, line: int, cells: Sequence[str]) -> SheetRow | None:
         """The review in `cells`, None when no score is filled in. Raises ValueError with what is wrong."""
-        scores = {
-            name: _score(name, cells[place]) for name, place in self.dimensions.items() if cells[place].casefold() not in _EMPTY
-        }
+        scores: dict[str, float] = {}
+        problems = []
+        for name, place in self.dimensions.items():
+            if cells[place].casefold() in _EMPTY:
+                continue
+            try:
+                scores[name] = _score(name, cells[place])
+            except ValueError as error:
+                problems.append(str(error))
+        if problems:
+            raise ValueError(", ".join(problems))
         if not scores:
             return None
         said = {name: cells[place] for name, place in self.places.items()}
@@ -270,6 +278,11 @@ def _columns(path: Path, header: Sequence[str], side: Side, alone: bool) -> _Col
     return _Columns(side, places, dimensions)
 
 
+def _asked(dimension: str, stage: str | None) -> bool:
+    """Whether the rubric of `stage` has `dimension`; any may have where the sheet does not say the stage."""
+    return stage is None or dimension in {REVIEW_KEYS[key][0] for key in STAGE_KEYS[stage]}
+
+
 def _told(sheet: Sheet, side: Side) -> list[str]:
     """Warnings about rows that are no errors."""
     told = []
@@ -299,7 +312,7 @@ def _told(sheet: Sheet, side: Side) -> list[str]:
     empty = {
         dimension: lines
         for dimension in sheet.dimensions
-        if (lines := [row.line for row in sheet.rows if dimension not in row.scores])
+        if (lines := [row.line for row in sheet.rows if dimension not in row.scores and _asked(dimension, row.item.stage)])
     }
     for dimension, lines in empty.items():
         told.append(f"{name}: {dimension} is empty in {lines_text(lines)}")

@@ -32,7 +32,9 @@ SHEET, PAGE = "reviews.csv", "reviews.html"
 TEXT = 120_000
 """Bytes of one document on the page; the middle of a longer one is left out, its file is linked."""
 FILES = 200
-"""Files of one work that are linked."""
+"""Files of one work that are listed."""
+NOT_LINKED = frozenset({".html", ".htm", ".xhtml", ".xml", ".svg", ".mhtml", ".pdf"})
+"""What a browser would run or what may call out: the agent's, so it is named and not linked."""
 
 _DOCUMENTS: dict[str, tuple[tuple[str, str], ...]] = {
     "idea": (("idea", "idea.md"),),
@@ -171,6 +173,7 @@ class _Shown:
             return {"name": name, "text": "", "missing": str(error) if isinstance(error, NotReadable) else "cannot be read"}
 
     def _links(self, stage: str) -> list[tuple[str, str]]:
+        """Name and link of each file; no link where opening it would let the agent's file run in the reader's browser."""
         place = source(self._store, self._record, stage)
         if place is None:
             return []
@@ -178,7 +181,10 @@ class _Shown:
         shown = {name for _, name in _DOCUMENTS[self._record.stage]}
         base = Path(os.path.relpath(root.resolve(), self._folder.resolve())).as_posix()
         files = [found for found in list_files(root).files if found.path not in shown]
-        return [(shown_name(found.path), f"{quote(base)}/{quote(os.fsencode(found.path))}") for found in files[:FILES]]
+        return [
+            (shown_name(found.path), "" if found.suffix in NOT_LINKED else f"{quote(base)}/{quote(os.fsencode(found.path))}")
+            for found in files[:FILES]
+        ]
 
 
 def _html(works: Sequence[dict[str, Any]], rubrics: Iterable[Rubric], columns: Sequence[str]) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..shown import count, plain
-from .human import DimensionAgreement, Joined
+from .human import DimensionAgreement
+from .joining import Joined
 from .measures import Estimate
 from .works import Row
 
