@@ -28,7 +28,7 @@ class DimensionAgreement:
     u: float | None
     """Mann-Whitney U of the pairs' differences against the judge's; None where a side is empty."""
     p: float | None
-    """Two-sided; None also where all differences are equal."""
+    """Two-sided."""
     spearman: Estimate
     """Over items: mean of the people against the judge."""
     kappa: Estimate
@@ -107,9 +107,9 @@ def _of(joined: Joined, dimension: str) -> DimensionAgreement:
         p=p,
         spearman=Pairs((item, fmean(values), judge[item]) for item, values in people.items()).spearman(),
         kappa=each.kappa(),
-        alpha=alpha({item: [*values, judge[item]] for item, values in people.items()}),
+        alpha=alpha((item, [*values, judge[item]]) for item, values in people.items()),
         gap=difference_of_means(between, against),
         shift=each.mean_difference(),
-        alpha_humans=alpha(people),
+        alpha_humans=alpha(people.items()),
         items=len(people),
     )

@@ -1,15 +1,17 @@
 """Measures of agreement between raters with bootstrap intervals; all other modules of this package take their numbers from here.
 
-Kappa and alpha are written out, not taken from scikit-learn and krippendorff: each is needed 2,000 times an interval, where those
-packages need a minute for one run of five stages and these forms a second. Tests hold them equal to the two packages.
+Kappa and alpha are written out, not taken from scikit-learn and krippendorff: an interval needs each 2,000 times, for which those
+packages take a minute a run of five stages, and sums over units a second. Tests hold the values equal to the two packages, and the
+intervals to `results.statistics.bootstrap_ci`, which draws the same units one sample after the other.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
-from typing import TYPE_CHECKING, TypeVar
+from itertools import pairwise
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..statistics import bootstrap_ci
+from ..statistics import LEAST_DEFINED, LEVEL, SEED
 
 if TYPE_CHECKING:
     import numpy
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key", bound=Hashable)
 
-Statistic = Callable[["Indices"], float]
-"""Indices of the drawn units -> the value; NaN where it is not defined."""
+DRAWS = 2_000
+"""Samples of units behind an interval, as in `bootstrap_ci`."""
+CHUNK = 2_000_000
+"""Drawn units that are looked at at once: 16 MB a column."""
+TINY = 1e-12
+"""Spread below which scores are all equal, but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -47,51 +53,71 @@ class Estimate:
 NOTHING = Estimate(None)
 
 
-def estimate(units: int, statistic: Statistic) -> Estimate:
-    """`statistic` of `units` units, with the percentile interval over 2,000 seeded draws of units with replacement."""
+def estimate(units: int, statistic: "Callable[[Indices], Floats]") -> Estimate:
+    """A statistic of `units` units, with the percentile interval over `DRAWS` seeded draws of units with replacement.
+
+    `statistic` gets a row of unit indices for each sample and returns a value for each, NaN where it is not defined. No interval
+    with fewer than two units, or where less than `LEAST_DEFINED` of the samples have a value.
+    """
     import numpy
 
     if not units:
         return NOTHING
-    value = statistic(numpy.arange(units))
+    value = float(statistic(numpy.arange(units)[None, :])[0])
     if not isfinite(value):
         return NOTHING
-    found = bootstrap_ci(range(units), lambda drawn: statistic(numpy.asarray(drawn)))
-    return Estimate(value) if found is None else Estimate(value, found.low, found.high)
+    if units < 2:
+        return Estimate(value)
+    drawn = numpy.random.default_rng([SEED, units]).integers(units, size=(DRAWS, units))
+    step = max(1, CHUNK // units)
+    values = numpy.concatenate([statistic(drawn[start : start + step]) for start in range(0, DRAWS, step)])
+    defined = values[numpy.isfinite(values)]
+    if len(defined) < LEAST_DEFINED * DRAWS:
+        return Estimate(value)
+    low, high = numpy.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(low), float(high))
+
+
+def _of_sums(rows: Sequence[Sequence[float]], measure: "Callable[..., Floats]") -> Estimate:
+    """`measure` of the columns' totals over drawn units; `rows` holds each unit's own sums."""
+    import numpy
+
+    sums = numpy.array(rows, dtype=float)
+    units = len(rows)
+
+    def statistic(drawn: "Indices") -> "Floats":
+        places = drawn + units * numpy.arange(len(drawn))[:, None]
+        times = numpy.bincount(places.ravel(), minlength=units * len(drawn)).reshape(len(drawn), units)
+        with numpy.errstate(divide="ignore", invalid="ignore"):
+            found: Floats = measure(*(times @ sums).T)
+        return found
+
+    return estimate(units, statistic)
+
+
+def _grouped(pairs: Iterable[tuple[Key, Any]]) -> list[list[Any]]:
+    """What belongs to each unit, units in an order that does not depend on how files were read."""
+    units: dict[Key, list[Any]] = {}
+    for unit, what in pairs:
+        units.setdefault(unit, []).append(what)
+    return [units[unit] for unit in sorted(units, key=str)]
 
 
 def pooled_mean(by_unit: Mapping[Key, Sequence[float]]) -> Estimate:
     """The mean of all values, each counting once; a unit is drawn with all of its values, none included."""
-    import numpy
-
-    sums = numpy.array([sum(values) for values in by_unit.values()])
-    counts = numpy.array([len(values) for values in by_unit.values()])
-
-    def mean(drawn: "Indices") -> float:
-        number = counts[drawn].sum()
-        return float(sums[drawn].sum() / number) if number else nan
-
-    return estimate(len(by_unit), mean)
+    rows = [(len(values), sum(values)) for values in _values(by_unit)]
+    return _of_sums(rows, lambda number, total: total / number)
 
 
 def difference_of_means(first: Mapping[Key, Sequence[float]], second: Mapping[Key, Sequence[float]]) -> Estimate:
     """Pooled mean of `second` minus that of `first`; a unit is drawn with its values of both sides."""
-    import numpy
+    units = sorted({*first, *second}, key=str)
+    rows = [[part for side in (first, second) for part in (len(side.get(unit, ())), sum(side.get(unit, ())))] for unit in units]
+    return _of_sums(rows, lambda n, total, other_n, other: other / other_n - total / n)
 
-    units = list(dict.fromkeys([*first, *second]))
-    sides = [
-        (numpy.array([sum(side.get(unit, ())) for unit in units]), numpy.array([len(side.get(unit, ())) for unit in units]))
-        for side in (first, second)
-    ]
 
-    def difference(drawn: "Indices") -> float:
-        numbers = [counts[drawn].sum() for _, counts in sides]
-        if not all(numbers):
-            return nan
-        one, other = (float(sums[drawn].sum() / number) for (sums, _), number in zip(sides, numbers, strict=True))
-        return other - one
-
-    return estimate(len(units), difference)
+def _values(by_unit: Mapping[Key, Sequence[float]]) -> list[Sequence[float]]:
+    return [by_unit[unit] for unit in sorted(by_unit, key=str)]
 
 
 class Pairs:
@@ -99,139 +125,127 @@ class Pairs:
 
     def __init__(self, pairs: Iterable[tuple[Hashable, float, float]]) -> None:
         """`pairs`: unit, score of the first, score of the second."""
-        import numpy
-
-        listed = sorted(pairs, key=lambda pair: str(pair[0]))  # the draws do not depend on the order in which files were read
-        self._first = numpy.array([pair[1] for pair in listed], dtype=float)
-        self._second = numpy.array([pair[2] for pair in listed], dtype=float)
-        rows: dict[Hashable, list[int]] = {}
-        for index, (unit, _, _) in enumerate(listed):
-            rows.setdefault(unit, []).append(index)
-        self._rows = [numpy.array(indices) for indices in rows.values()]
-        self._single = len(rows) == len(listed)
-        self.n = len(listed)
+        self._units = [sorted(unit) for unit in _grouped((unit, (float(first), float(second))) for unit, first, second in pairs)]
+        self.n = sum(map(len, self._units))
         """Pairs."""
-        self.units = len(rows)
+        self.units = len(self._units)
 
-    def of(self, measure: "Callable[[Floats, Floats], float]") -> Estimate:
-        """`measure` of the two raters' scores."""
-        import numpy
-
-        def statistic(drawn: "Indices") -> float:
-            rows = drawn if self._single else numpy.concatenate([self._rows[unit] for unit in drawn])
-            return measure(self._first[rows], self._second[rows])
-
-        return estimate(self.units, statistic)
+    def _sums(self, row: Callable[[float, float], Sequence[float]], measure: "Callable[..., Floats]") -> Estimate:
+        rows = [[sum(column) for column in zip(*(row(*pair) for pair in unit), strict=True)] for unit in self._units]
+        return _of_sums(rows, measure)
 
     def mean_difference(self) -> Estimate:
         """Second minus first."""
-        return self.of(lambda first, second: float((second - first).mean()))
+        return self._sums(lambda first, second: (1, second - first), lambda n, total: total / n)
 
     def mean_distance(self) -> Estimate:
         """Mean absolute difference."""
-        return self.of(lambda first, second: float(abs(second - first).mean()))
-
-    def spearman(self) -> Estimate:
-        """Rank correlation."""
-        return self.of(rank_correlation)
+        return self._sums(lambda first, second: (1, abs(second - first)), lambda n, total: total / n)
 
     def kappa(self) -> Estimate:
-        """Quadratic-weighted kappa; of 0/1 verdicts this is Cohen's kappa."""
-        return self.of(quadratic_kappa)
+        """Cohen's kappa with weights (a - b)^2, for scores of any step (panel means too); of 0/1 verdicts this is plain kappa.
+
+        1 - observed / expected, the expected being the mean squared distance of independent draws from the two raters' own scores.
+        Not defined when all scores are equal: nothing was told apart.
+        """
+        import numpy
+
+        def measure(n: "Floats", one: "Floats", other: "Floats", squares: "Floats", distance: "Floats") -> "Floats":
+            expected = squares / n - 2 * (one / n) * (other / n)
+            return numpy.where(expected > TINY, 1 - distance / n / expected, numpy.nan)
+
+        return self._sums(lambda one, other: (1, one, other, one**2 + other**2, (one - other) ** 2), measure)
+
+    def alpha(self) -> Estimate:
+        """Krippendorff's alpha of the two raters, interval data."""
+        return self._sums(lambda *scores: _alpha_row(scores), _alpha)
 
     def slope(self) -> Estimate:
         """Least-squares slope of the second on the first."""
-        return self.of(_slope)
-
-    def alpha(self) -> Estimate:
-        """Krippendorff's alpha of the two raters."""
         import numpy
 
-        if self._single:
-            units = range(self.n)
-            return alpha({unit: [self._first[unit], self._second[unit]] for unit in units})
+        def measure(n: "Floats", one: "Floats", other: "Floats", squares: "Floats", products: "Floats") -> "Floats":
+            spread = squares / n - (one / n) ** 2
+            return numpy.where(spread > TINY, (products / n - (one / n) * (other / n)) / spread, numpy.nan)
 
-        def of(first: "Floats", second: "Floats") -> float:
-            both = numpy.stack([first, second])
-            return _alpha(numpy.full(len(first), 2), both.sum(axis=0), (both**2).sum(axis=0))
+        return self._sums(lambda one, other: (1, one, other, one**2, one * other), measure)
 
-        return self.of(of)
+    def spearman(self) -> Estimate:
+        """Rank correlation."""
+        import numpy
+
+        flat = numpy.array([pair for unit in self._units for pair in unit]).reshape(-1, 2)
+        ends = numpy.cumsum([0, *map(len, self._units)])
+        rows = [numpy.arange(start, end) for start, end in pairwise(ends)]
+        sizes = {len(row) for row in rows}
+
+        def statistic(drawn: "Indices") -> "Floats":
+            if len(sizes) == 1:
+                taken = numpy.array(rows)[drawn].reshape(len(drawn), -1)
+                return rank_correlation(flat[taken, 0], flat[taken, 1])
+            # Units of different sizes make samples of different sizes: one after the other.
+            each = (numpy.concatenate([rows[unit] for unit in sample]) for sample in drawn)
+            return numpy.array([rank_correlation(flat[taken, 0][None], flat[taken, 1][None])[0] for taken in each])
+
+        return estimate(self.units, statistic)
 
     def counts(self) -> tuple[int, int, int, int]:
         """Of 0/1 verdicts: both, only the first, only the second, neither."""
-        first, second = self._first > 0, self._second > 0
-        return (
-            int((first & second).sum()),
-            int((first & ~second).sum()),
-            int((~first & second).sum()),
-            int((~first & ~second).sum()),
+        said = [(first > 0, second > 0) for unit in self._units for first, second in unit]
+        both, only_first, only_second, neither = (
+            said.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))
         )
+        return both, only_first, only_second, neither
+
+    def agree(self) -> Estimate:
+        """Share of pairs that are equal."""
+        return self._sums(lambda first, second: (1, float(first == second)), lambda n, total: total / n)
 
 
-def quadratic_kappa(first: "Floats", second: "Floats") -> float:
-    """Cohen's kappa with weights (a - b)^2, for scores of any step: panel means lie between the whole numbers.
-
-    1 - observed / expected, where the expected squared distance is that of independent draws from the two raters' own scores:
-    variance + variance + squared difference of means. NaN when all scores are equal: nothing was told apart.
-    """
-    if not len(first):
-        return nan
-    observed = float(((first - second) ** 2).mean())
-    expected = float(first.var() + second.var() + (first.mean() - second.mean()) ** 2)
-    return 1 - observed / expected if expected > 1e-12 else nan
-
-
-def rank_correlation(first: "Floats", second: "Floats") -> float:
-    """Spearman's rho; NaN where one side's scores are all equal."""
+def rank_correlation(first: "Floats", second: "Floats") -> "Floats":
+    """Spearman's rho of each row; NaN where one side's scores are all equal."""
     import numpy
     from scipy.stats import rankdata
 
-    if len(first) < 2:
-        return nan
-    one, other = (rankdata(side) - (len(side) + 1) / 2 for side in (first, second))
-    spread = float(numpy.sqrt((one @ one) * (other @ other)))
-    return float(one @ other) / spread if spread else nan
+    middle = (first.shape[1] + 1) / 2
+    one, other = (rankdata(side, axis=1) - middle for side in (first, second))
+    spread = numpy.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = numpy.where(spread > TINY, (one * other).sum(axis=1) / spread, numpy.nan)
+    return found
 
 
-def _slope(first: "Floats", second: "Floats") -> float:
-    if len(first) < 2:
-        return nan
-    centred = first - first.mean()
-    spread = float(centred @ centred)
-    return float(centred @ (second - second.mean())) / spread if spread > 1e-12 else nan
+def alpha(units: Iterable[tuple[Key, Sequence[float]]]) -> Estimate:
+    """Krippendorff's alpha for interval data over any number of raters.
 
-
-def alpha(by_unit: Mapping[Key, Sequence[float]]) -> Estimate:
-    """Krippendorff's alpha for interval data over any number of raters; units with fewer than two scores count for nothing.
-
-    NaN-like (None) when all scores are equal.
+    `units`: what is drawn (a task, or the work itself) and all scores of one work. A work with fewer than two scores counts for
+    nothing. Not defined when all scores are equal.
     """
+    rows = [
+        [sum(column) for column in zip(*map(_alpha_row, works), strict=True)]
+        for works in _grouped((unit, scores) for unit, scores in units if len(scores) > 1)
+    ]
+    return _of_sums(rows, _alpha) if rows else NOTHING
+
+
+def _alpha_row(scores: Sequence[float]) -> tuple[float, ...]:
+    """Of one work: number of scores, sum, sum of squares, squared distances of all ordered pairs / 2 / (number - 1)."""
+    number, total, squares = len(scores), sum(scores), sum(score**2 for score in scores)
+    return number, total, squares, (number * squares - total**2) / (number - 1)
+
+
+def _alpha(number: "Floats", total: "Floats", squares: "Floats", within: "Floats") -> "Floats":
     import numpy
 
-    units = [values for _, values in sorted(by_unit.items(), key=lambda item: str(item[0])) if len(values) > 1]
-    number = numpy.array([len(values) for values in units])
-    sums = numpy.array([sum(values) for values in units], dtype=float)
-    squares = numpy.array([sum(value**2 for value in values) for values in units], dtype=float)
-    return estimate(len(units), lambda drawn: _alpha(number[drawn], sums[drawn], squares[drawn]))
-
-
-def _alpha(number: "Indices", sums: "Floats", squares: "Floats") -> float:
-    """From each unit's number of scores, their sum and the sum of their squares."""
-    total = int(number.sum())
-    if total < 2:
-        return nan
-    within = float(((number * squares - sums**2) / (number - 1)).sum()) / total
-    between = float(total * squares.sum() - sums.sum() ** 2) / (total * (total - 1))
-    return 1 - within / between if between > 1e-12 else nan
+    between = (number * squares - total**2) / (number * (number - 1))
+    return numpy.where(between > TINY, 1 - within / number / between, numpy.nan)
 
 
 def mann_whitney(first: Sequence[float], second: Sequence[float]) -> tuple[float | None, float | None]:
-    """U of `first` and the two-sided p by scipy's own choice of method; None where a side is empty, p also where all values tie."""
+    """U of `first` and the two-sided p by scipy's own choice of method; None where a side is empty."""
     from scipy.stats import mannwhitneyu
 
     if not first or not second:
         return None, None
-    if len({*first, *second}) == 1:
-        return len(first) * len(second) / 2, None
     found = mannwhitneyu(first, second, alternative="two-sided")
     return float(found.statistic), float(found.pvalue)

@@ -68,8 +68,7 @@ def verdict_pairs(works: Iterable[Work]) -> list[Row]:
 def verdict_counts(both: Sequence[tuple[str, float, float]], names: Sequence[str]) -> Row:
     """Of (task, one verdict, other verdict): the four counts under `names`, and kappa."""
     pairs = Pairs(both)
-    agree = Pairs((task, 0.0, float(one == other)) for task, one, other in both).mean_difference()
-    return {"n": pairs.n, **dict(zip(names, pairs.counts(), strict=True)), **measured(agree=agree, kappa=pairs.kappa())}
+    return {"n": pairs.n, **dict(zip(names, pairs.counts(), strict=True)), **measured(agree=pairs.agree(), kappa=pairs.kappa())}
 
 
 def repeats(works: Iterable[Work]) -> list[Row]:
@@ -89,8 +88,7 @@ def repeats(works: Iterable[Work]) -> list[Row]:
                 for work, numbers in scores.items():
                     distances.setdefault(work.task, []).extend(_distances(numbers))
                 same = {task: [float(value == 0) for value in values] for task, values in distances.items()}
-                # Alpha takes a work as its unit; with several epochs a task is drawn work by work, which the text says.
-                units = {f"{work.store.root}/{work.record.key}": numbers for work, numbers in scores.items()}
+                units = [(work.task, numbers) for work, numbers in scores.items()]
                 rows.append(
                     {
                         "stage": stage,
