@@ -1,1 +1,1 @@
-"""Arguments of single `mlrbench` commands, one module a command; `cli` registers them."""
+"""Commands of `mlrbench` that need more than a few lines: each module declares its arguments and runs; `cli` registers them."""

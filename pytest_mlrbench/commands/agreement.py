@@ -31,6 +31,7 @@ def register(command: Callable[[str, Callable[[argparse.Namespace], int], str, s
     parser.add_argument(
         "--stage", action="append", default=[], metavar="S", help="stage that was reviewed; with --template: only this one"
     )
+    parser.add_argument("--judge", metavar="ID", help="with HUMAN.csv RUN: this judge instead of the panel")
     parser.add_argument("--template", action="store_true", help="write the form for people instead")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="with --template: where to (default: human-review/ of the first run)"
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     if given:
         raise ConfigError(f"{given[0]} belongs to --template")
     if not files:
+        if options.judge:
+            raise ConfigError("--judge belongs to HUMAN.csv RUN; runs alone compare all of their judges")
         return _runs(options, folders)
     return _people(options, files, folders)
 
@@ -81,8 +84,10 @@ def _people(options: argparse.Namespace, files: Sequence[Path], folders: Sequenc
         raise ConfigError("--stage once: the stage that the sheets reviewed")
     if folders:
         human = merged([read_sheet(path, "human") for path in files])
-        joined = join_runs(human, _stores(folders), *options.stage)
+        joined = join_runs(human, _stores(folders), options.stage[0] if options.stage else None, options.judge)
     else:
+        if options.judge:
+            raise ConfigError("--judge picks one judge of a RUN")
         if options.stage:
             raise ConfigError("--stage says which stage of a RUN was reviewed; with two sheets their own columns do")
         if len(files) > 2:

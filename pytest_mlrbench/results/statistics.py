@@ -5,6 +5,7 @@ Public: `bootstrap_mean_ci` (mean over tasks), `paired_difference_ci` (differenc
 like ten tasks. Equal input, seed and number of draws give equal numbers, whatever the order of the tasks.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -90,27 +91,29 @@ def paired_difference_ci(
 def bootstrap_mean_cis(
     columns: Sequence[Values], *, seed: int = SEED, level: float = LEVEL, draws: int = DRAWS
 ) -> list[Interval | None]:
-    """As `bootstrap_mean_ci` for each of `columns`; columns of equally many tasks share their draws, which makes tables fast."""
+    """As `bootstrap_mean_ci` for each of `columns`; columns of equally many tasks share their draws, and are drawn at once."""
     import numpy
 
     if not 0 < level < 1:
         raise ValueError(f"level {level!r}: a confidence level lies between 0 and 1")
-    found: list[Interval | None] = []
-    for values_by_task in columns:
-        values = numpy.array([_mean(task, values_by_task[task]) for task in sorted(values_by_task)])
-        n = len(values)
-        if n < 2:
-            found.append(None)
-            continue
-        estimate = float(values.mean())
+    values = [numpy.array([_mean(task, column[task]) for task in sorted(column)]) for column in columns]
+    found: list[Interval | None] = [None] * len(values)
+    by_size: dict[int, list[int]] = defaultdict(list)
+    for place, column in enumerate(values):
+        if len(column) > 1:
+            by_size[len(column)].append(place)
+    for n, places in by_size.items():
+        estimates = [float(values[place].mean()) for place in places]
+        # Drawn around the mean, so that equal values give an interval of exactly no width.
+        centred = numpy.stack([values[place] - estimate for place, estimate in zip(places, estimates, strict=True)], axis=1)
         if n > MOST_DRAWN:
-            half = _normal_quantile(0.5 + level / 2) * float(values.std()) / sqrt(n)
-            low, high = estimate - half, estimate + half
+            half = _normal_quantile(0.5 + level / 2) * centred.std(axis=0) / sqrt(n)
+            low, high = -half, half
         else:
             tail = _expanded_tail((1 - level) / 2, n)
-            # Drawn around the mean, so that equal values give an interval of exactly no width.
-            low, high = (estimate + end for end in _tails(_weights(n, seed, draws) @ (values - estimate), tail))
-        found.append(Interval(estimate, low, high, level, n))
+            low, high = numpy.quantile(_weights(n, seed, draws) @ centred, [tail, 1 - tail], axis=0)
+        for place, estimate, down, up in zip(places, estimates, low, high, strict=True):
+            found[place] = Interval(estimate, estimate + float(down), estimate + float(up), level, n)
     return found
 
 
@@ -141,8 +144,8 @@ def bootstrap_ci(
     defined = drawn[numpy.isfinite(drawn)]
     if len(defined) < LEAST_DEFINED * draws:
         return None
-    low, high = _tails(defined, (1 - level) / 2)
-    return Interval(estimate, low, high, level, n)
+    low, high = numpy.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(estimate, float(low), float(high), level, n)
 
 
 def _mean(task: str, values: "float | Sequence[float]") -> float:
@@ -150,13 +153,6 @@ def _mean(task: str, values: "float | Sequence[float]") -> float:
     if not numbers or not all(map(isfinite, numbers)):
         raise ValueError(f"{task}: {numbers!r} has no mean; leave tasks without a finite score out and say how many they are")
     return sum(numbers) / len(numbers)
-
-
-def _tails(drawn: "Floats", tail: float) -> tuple[float, float]:
-    import numpy
-
-    low, high = numpy.quantile(drawn, [tail, 1 - tail])
-    return float(low), float(high)
 
 
 @lru_cache(maxsize=8)

@@ -229,6 +229,17 @@ def test_a_mechanical_judge_is_left_out_beside_model_judges_and_marked_alone(tmp
     assert "(mechanical)" in human_text(alone, agreement(alone))
 
 
+def test_one_judge_alone_can_be_asked_for(tmp_path):
+    store = make_run(tmp_path / "run")
+    marks = [review("openai/j1", "end2end", {"Overall": 8}), review("offline", "end2end", {"Overall": 2}, mechanical=True)]
+    add(store, "iclr2025_wsl/end2end", marks)
+    add(store, "iclr2025_dl4c/end2end", marks[:1])
+    human = human_of(tmp_path, HUMAN.replace("model_name", "letter"))
+    made = join_runs(human, [store], judge="offline")
+    assert [*made.scores.values()] == [{"Overall": 2.0}]
+    assert made.judge == "offline"
+
+
 def test_rows_go_to_the_run_of_their_model_and_epoch(tmp_path):
     one, two = scored(tmp_path / "a" / "run"), scored(tmp_path / "b" / "run", "openai/o4-mini")
     add(two, "iclr2025_wsl/end2end.e2", [review(judge, "end2end", {"Overall": 10}) for judge in ("openai/j1", "openai/j2")])
@@ -274,6 +285,16 @@ def test_stages_are_pooled_only_with_a_warning(tmp_path):
     assert len(join_runs(human, [store], "idea").rows) == 1
 
 
+def test_reviews_made_in_another_way_than_most_are_left_out(tmp_path):
+    store = scored(tmp_path / "run")
+    record = next(store.records())
+    other = [one.model_copy(update={"protocol": "q" * 64, "scores": {"Overall": 1}}) for one in record.reviews]
+    store.write_record(record.model_copy(update={"reviews": [*other, *record.reviews]}))
+    made = join_runs(human_of(tmp_path), [store])
+    assert made.scores == join_runs(human_of(tmp_path), [scored(tmp_path / "plain" / "run")]).scores
+    assert any("run: 2 reviews under another protocol" in told for told in made.warnings)
+
+
 def test_runs_judged_under_two_protocols_are_warned_about(tmp_path):
     stores = [scored(tmp_path / "a"), scored(tmp_path / "b", "gemini/gemini-2.5-pro", protocol="q" * 64)]
     made = join_runs(human_of(tmp_path, HUMAN + "1,gemini,iclr2025_wsl,4\n"), stores)
@@ -288,6 +309,9 @@ def test_runs_judged_under_two_protocols_are_warned_about(tmp_path):
         (["run", "h.csv"], "people's sheets come first"),
         (["h.csv", "j.csv", "--stage=idea"], "--stage says which stage of a RUN"),
         (["h.csv", "run", "--stage=idea", "--stage=paper"], "--stage once"),
+        (["h.csv", "j.csv", "--judge=x"], "--judge picks one judge of a RUN"),
+        (["run", "--judge=openai/j1"], "--judge belongs to HUMAN.csv RUN"),
+        (["h.csv", "run", "--judge=x"], "no review by 'x'; the runs have reviews by openai/j1, openai/j2"),
         (["h.csv", "j.csv", "--sample=3"], "--sample belongs to --template"),
         (["--template", "h.csv"], "--template needs run directories"),
         (["--template", "run", "--sample=0"], "--sample=0: expected a number"),

@@ -157,9 +157,35 @@ def test_one_judge_under_two_protocols_is_two_judges(tmp_path):
         add(store, f"{task}/idea", [review(CLAUDE, "idea", {"Overall": score}), again])
     report = judges_report([store])
     row = only(report["judges"], dimension="Overall")
-    assert row["judges"] == [f"{CLAUDE} [protocol pppppppp]", f"{CLAUDE} [protocol qqqqqqqq]"]
+    assert row["judges"] == [CLAUDE, f"{CLAUDE} [protocol qqqqqqqq]"]
     assert (row["n"], row["mean_diff"]) == (3, 1.0)
     assert report["repeats"] == []
+
+
+def test_a_minority_of_reviews_made_in_another_way_is_in_no_other_comparison(tmp_path):
+    store = judged(tmp_path / "run", [(5, 6), (7, 7), (3, 5)])
+    record = next(store.records())
+    others = [review(judge, "idea", {"Overall": 1}).model_copy(update={"protocol": "q" * 64}) for judge in (CLAUDE, GEMINI)]
+    store.write_record(record.model_copy(update={"reviews": [*others, *record.reviews]}))
+    plain = judges_report([judged(tmp_path / "plain", [(5, 6), (7, 7), (3, 5)])])
+    report = judges_report([store])
+    assert only(report["judges"], judges=[CLAUDE, GEMINI], dimension="Overall") == only(plain["judges"], dimension="Overall")
+    assert len(report["judges"]) == 3
+    assert report["leniency"] == plain["leniency"]
+    assert [row["scores"] for row in report["differ_most"]] == [row["scores"] for row in plain["differ_most"]]
+
+
+def test_published_hallucination_reviews_count_as_blind(tmp_path):
+    store = make_run(tmp_path / "run", judges=(CLAUDE, GEMINI))
+    for task, verdicts in zip(TASKS, ((True, True), (True, False), (False, False)), strict=False):
+        forms = [
+            form(judge, 0, "end2end").model_copy(update={"answer": {"has_hallucination": said}})
+            for judge, said in zip((CLAUDE, GEMINI), verdicts, strict=True)
+        ]
+        add(store, f"{task}/end2end", [review(judge, "end2end", {"Overall": 5}) for judge in (CLAUDE, GEMINI)], forms=forms)
+    (row,) = judges_report([store])["hallucination"]
+    assert row["kind"] == "blind"
+    assert [row[name] for name in ("n", "both", "only_first", "only_second", "neither")] == [3, 1, 1, 0, 1]
 
 
 def test_leniency_to_the_own_family_beyond_that_to_others(tmp_path):
@@ -263,7 +289,7 @@ def test_all_of_it_as_text_and_as_json(tmp_path, capsys):
 def test_a_stage_alone_and_stages_without_reviews(tmp_path):
     store = judged(tmp_path / "run", [(5, 6), (7, 7)])
     assert {row["stage"] for row in judges_report([store], ["idea"])["judges"]} == {"idea"}
-    with pytest.raises(ConfigError, match="no trial of stage paper has a review"):
+    with pytest.raises(ConfigError, match="no trial of stage paper has a review yet"):
         judges_report([store], ["paper"])
     with pytest.raises(ConfigError, match="no trial has a review yet"):
         judges_report([make_run(tmp_path / "empty")])

@@ -9,7 +9,7 @@ from ..tables import ordered
 from .families import family
 from .measures import Pairs, difference_of_means, pooled_mean
 from .panel import verdict_counts
-from .works import Row, Work, by_stage, judges_of, measured, plain_judge, works_of
+from .works import Row, Work, added, by_stage, judges_of, measured, plain_judge, works_of
 
 THOUSAND = 1000
 """Characters of text that a slope is given for."""
@@ -26,7 +26,9 @@ def leniency(works: Iterable[Work], dimension: str = "Overall") -> list[Row]:
                 others = [
                     score
                     for other in work.reviews
-                    if other != judge and not work.mechanical(other) and (score := work.score(other, dimension)) is not None
+                    if other == plain_judge(other) != judge
+                    and not work.mechanical(other)
+                    and (score := work.score(other, dimension)) is not None
                 ]
                 if own is not None and others and not work.mechanical(judge):
                     above[family(work.record.model)][work.task].append(own - fmean(others))
@@ -70,9 +72,7 @@ def without_own_family(works: Iterable[Work]) -> list[Row]:
         for model in models:
             mine = family(model)
             its = [work for work in those if work.record.model == model]
-            judges = [
-                judge for judge in judges_of(its) if not any(judge in work.reviews and work.mechanical(judge) for work in its)
-            ]
+            judges = [judge for judge in judges_of(its) if _on_panel(judge, its)]
             own = [judge for judge in judges if mine is not None and family(plain_judge(judge)) == mine]
             if not own or len(own) == len(judges):
                 continue
@@ -103,6 +103,12 @@ def without_own_family(works: Iterable[Work]) -> list[Row]:
                         }
                     )
     return rows
+
+
+def _on_panel(judge: str, works: Sequence[Work]) -> bool:
+    """Whether `judge` is a model judge that the run itself asked."""
+    reviews = [review for work in works for review in work.reviews.get(judge, [])]
+    return not any(review.mechanical or added(review) for review in reviews)
 
 
 def length_slopes(works: Iterable[Work]) -> list[Row]:
@@ -156,14 +162,14 @@ def blind_informed(works: Iterable[Work]) -> list[Row]:
     return rows
 
 
-def drift(stores: Sequence[RunStore]) -> tuple[list[Row], list[str]]:
+def drift(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> tuple[list[Row], list[str]]:
     """Each judge's scores in a later run minus those in an earlier one, on works whose files and inputs are the same; and notes.
 
     `stores` in the order in which they are compared. Works of which a part is gone are not taken for equal.
     """
     rows: list[Row] = []
     notes: list[str] = []
-    listed = [(store, works_of([store])) for store in stores]
+    listed = [(store, works_of([store], stages)) for store in stores]
     for index, (first, before) in enumerate(listed):
         for second, after in listed[index + 1 :]:
             same = _same(before, after)
@@ -172,9 +178,7 @@ def drift(stores: Sequence[RunStore]) -> tuple[list[Row], list[str]]:
             notes.append(f"{names[0]} and {names[1]}: {len(same)} of {len(common)} common items have the same outputs")
             for stage, those in by_stage(work for work, _ in same):
                 partner = {id(work): other for work, other in same}
-                for judge in sorted(
-                    {judge for work in those for judge in work.reviews} & {judge for _, work in same for judge in work.reviews}
-                ):
+                for judge in sorted({*judges_of(those)} & {*judges_of(work for _, work in same)}):
                     rows += _drift_of(stage, judge, [(work, partner[id(work)]) for work in those], names)
     return rows, notes
 

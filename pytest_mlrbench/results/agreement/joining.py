@@ -12,11 +12,13 @@ from statistics import fmean
 from ...errors import ConfigError
 from ...records import Review
 from ...stages.rubric import STAGE_KEYS
+from ..shown import count
 from ..store import RunStore
 from ..tables import ordered
 from .families import same_model
 from .sheets import NAMED, Item, Sheet, SheetRow, lines_text
 from .template import run_code
+from .works import added, main_protocols
 
 
 @dataclass
@@ -133,8 +135,8 @@ def _joined(
 # -- the judges of runs -----------------------------------------------------------------------------------------------
 
 
-def join_runs(human: Sheet, stores: Sequence[RunStore], stage: str | None = None) -> Joined:
-    """People's sheet and the panel's scores of `stores`, one store a model.
+def join_runs(human: Sheet, stores: Sequence[RunStore], stage: str | None = None, judge: str | None = None) -> Joined:
+    """People's sheet and the panel's scores of `stores`, one store a model; with `judge` that judge's alone.
 
     A row belongs to the trial of its task, stage and epoch (first) in the run that its code or model names; a model may be named by
     its first words (`claude`). Without a column `stage` it is `stage` or, when None, end2end where a run has it, else the only
@@ -145,9 +147,12 @@ def join_runs(human: Sheet, stores: Sequence[RunStore], stage: str | None = None
     warnings = list(human.warnings)
     names = [store.root.name for store in stores]
     panels = {
-        store.root: _Panel(store, name if names.count(name) == 1 else str(store.root))
+        store.root: _Panel(store, name if names.count(name) == 1 else str(store.root), judge)
         for store, name in zip(stores, names, strict=True)
     }
+    if judge is not None and not any(judge in panel.judges_there for panel in panels.values()):
+        there = sorted({name for panel in panels.values() for name in panel.judges_there})
+        raise ConfigError(f"no review by {judge!r}; the runs have reviews by {', '.join(there) or 'nobody'}")
     codes = {run_code(store): store for store in stores}
     scores: dict[str, dict[str, float]] = {}
     for panel in panels.values():
@@ -256,7 +261,7 @@ def _store_of(
 class _Panel:
     """The panel's score of every graded trial of one run."""
 
-    def __init__(self, store: RunStore, name: str) -> None:
+    def __init__(self, store: RunStore, name: str, judge: str | None) -> None:
         self._run = name
         self.model = str(store.run().get("settings", {}).get("model", "?"))
         self.scores: dict[str, dict[str, float]] = {}
@@ -268,16 +273,30 @@ class _Panel:
         """Stage and judge -> how it was asked."""
         self.warnings: list[str] = []
         records = [record for record in store.records() if record.stage in STAGE_KEYS and record.reviews]
+        main = main_protocols(records)
         self.stages = {record.stage for record in records}
         every = [review for record in records for review in record.reviews]
+        self.judges_there = sorted({review.judge for review in every})
+        # What `mlrbench rejudge` added is no part of the panel, but may be asked for by name.
+        every = [review for review in every if (review.judge == judge if judge else not added(review))]
         self.mechanical = bool(every) and all(review.mechanical for review in every)
-        counted = {id(review) for review in every if review.mechanical is self.mechanical}
+        every = [review for review in every if judge or review.mechanical is self.mechanical]
+        counted = {id(review) for review in every if review.protocol == main[review.stage, review.judge]}
+        if len(counted) < len(every):
+            self.warnings.append(
+                f"{name}: {count(len(every) - len(counted), 'review')} under another protocol (rubric, prompt, or what was shown) "
+                "than most of the same judge: left out"
+            )
         for stage in self.stages:
             said = (one.judge for record in records if record.stage == stage for one in record.reviews if id(one) in counted)
             self.judges[stage] = tuple(sorted(set(said)))
         for record in records:
             reviews = [review for review in record.reviews if id(review) in counted]
+            if not self.judges[record.stage]:
+                continue
             name = self.name(record.task, record.stage, record.epoch)
+            if record.reviews and not reviews:
+                continue
             missing = set(self.judges[record.stage]) - {review.judge for review in reviews}
             if missing:
                 self.warnings.append(f"{name}: no review by {', '.join(sorted(missing))}: left out, a panel's mean needs all")

@@ -112,7 +112,7 @@ def differ_most(works: Iterable[Work], most: int = MOST_LISTED) -> list[Row]:
     for stage, those in by_stage(works):
         found = []
         for work in those:
-            judges = [judge for judge in work.reviews if not work.mechanical(judge)]
+            judges = [judge for judge in judges_of([work]) if not work.mechanical(judge)]
             spreads: dict[str, float] = {}
             for dimension in set(_dimensions(those)) - {"Confidence"}:
                 scores = [score for judge in judges if (score := work.score(judge, dimension)) is not None]

@@ -1,5 +1,6 @@
 """All that the judges of runs show about themselves, as one object: the JSON of `mlrbench agreement RUN...`."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,9 +8,8 @@ from ...errors import ConfigError
 from ...keys import GRADED
 from ..shown import count
 from ..store import RunStore
-from ..tables import notes as notes_of_tables
 from . import bias, panel
-from .works import Work, distinct, judges_of, works_of
+from .works import Work, judges_of, works_of
 
 
 def judges_report(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> dict[str, Any]:
@@ -24,28 +24,38 @@ def judges_report(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> dic
     double = next((place for place in places if places.count(place) > 1), None)
     if double is not None:
         raise ConfigError(f"{double} is given twice: a run cannot be compared with itself")
-    every = [work for work in works_of(stores) if not stages or work.stage in stages]
-    works = distinct(every) if len(stores) > 1 else every
-    if not works:
-        raise ConfigError(f"no trial of stage {', '.join(stages)} has a review")
-    drift, drift_notes = bias.drift(stores) if len(stores) > 1 else ([], [])
+    works = works_of(stores, stages, once=len(stores) > 1)
+    again = len(works_of(stores, stages)) - len(works)
+    drift, drift_notes = bias.drift(stores, stages) if len(stores) > 1 else ([], [])
     return {
         "judges": panel.judge_pairs(works),
         "hallucination": panel.verdict_pairs(works),
         "repeats": panel.repeats(works),
-        "drift": [row for row in drift if not stages or row["stage"] in stages],
+        "drift": drift,
         "leniency": bias.leniency(works),
         "panel_without_own_family": bias.without_own_family(works),
         "length": bias.length_slopes(works),
         "blind_informed": bias.blind_informed(works),
         "differ_most": panel.differ_most(works),
-        "notes": [*_notes(works, len(every) - len(works)), *drift_notes, *_differences(stores)],
+        "notes": [*_notes(works, again), *drift_notes, *_differences(stores)],
     }
 
 
 def _differences(stores: Sequence[RunStore]) -> list[str]:
-    """In what the runs differ, as the tables say it."""
-    return [note for note in notes_of_tables(stores) if note.startswith("runs differ")] if len(stores) > 1 else []
+    """In what the runs differ that changes what their scores mean."""
+    said: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for store in stores:
+        run = store.run()
+        judges = (run.get("settings") or {}).get("judges")
+        if judges:
+            said["judges"][", ".join(judges)].append(store.root.name)
+        for name, value in (run.get("digests") or {}).items():
+            said[name.replace("_", " ")][str(value)[:60]].append(store.root.name)
+    return [
+        f"runs differ in {name}: " + "; ".join(f"{value} ({', '.join(names)})" for value, names in values.items())
+        for name, values in said.items()
+        if len(values) > 1
+    ]
 
 
 def _notes(works: Sequence[Work], again: int) -> list[str]:

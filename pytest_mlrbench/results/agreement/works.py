@@ -1,6 +1,6 @@
 """The reviewed works of runs with every judge's reviews, as `panel` and `bias` compare them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,7 +29,7 @@ class Work:
     store: RunStore
     record: TrialRecord
     reviews: dict[str, list[Review]] = field(default_factory=dict)
-    """Judge -> its repeats. One asked under several protocols in a stage is several judges, named with the protocol."""
+    """Judge -> its repeats. What it said under another than the stage's main protocol stands under its name with that protocol."""
 
     @property
     def task(self) -> str:
@@ -47,17 +47,16 @@ class Work:
         return fmean(known) if known and len(known) == len(scores) else None
 
     def opinion(self, judge: str) -> bool | None:
-        """What most of the judge's repeats say on hallucination, without our findings; None when not asked or tied."""
-        return _most([review.opinion.has_hallucination for review in self.reviews.get(judge, []) if review.opinion is not None])
+        """What most of the judge's repeats say on hallucination, not knowing of a finding; None when not asked or tied.
+
+        The published hallucination reviews, which are imported as forms with a boolean, were made without findings too.
+        """
+        graded = [review.opinion.has_hallucination for review in self.reviews.get(judge, []) if review.opinion is not None]
+        return _most(graded or [said for form in self.record.forms if form.judge == judge and (said := _said(form)) is not None])
 
     def informed(self, judge: str) -> bool | None:
         """Whether the judge, shown the checks' findings, made a claim whose quotation stands in the work; most of its repeats."""
-        plain_name = plain_judge(judge)
-        return _most([bool(form.claims) for form in self._forms if form.judge == plain_name])
-
-    @property
-    def _forms(self) -> list[JudgeForm]:
-        return self.record.forms
+        return _most([bool(form.claims) for form in self.record.forms if form.judge == judge and _said(form) is None])
 
     def mechanical(self, judge: str) -> bool:
         return all(review.mechanical for review in self.reviews[judge])
@@ -99,33 +98,53 @@ def source(store: RunStore, record: TrialRecord, stage: str) -> tuple[RunStore, 
     return place if place[0].output(place[1]).is_dir() else None
 
 
+def added(review: Review) -> bool:
+    """Whether `mlrbench rejudge` added the review: compared with all others, and no part of the panel's mean."""
+    return bool(getattr(review, "added", False))
+
+
 def plain_judge(judge: str) -> str:
     """The judge's id without the protocol."""
-    return judge.partition(" [protocol ")[0]
+    return judge.partition(_OTHER)[0]
 
 
-def works_of(stores: Sequence[RunStore]) -> list[Work]:
-    """Every graded trial that has a review. Raises ConfigError when there is none."""
-    found = [(store, record) for store in stores for record in store.records() if record.stage in GRADED and record.reviews]
+def works_of(stores: Sequence[RunStore], stages: Sequence[str] = (), *, once: bool = False) -> list[Work]:
+    """Every graded trial (of `stages`) that has a review; with `once`, what several runs judged is there as the first judged it.
+
+    Raises ConfigError when there is none.
+    """
+    found = [
+        Work(store, record)
+        for store in stores
+        for record in store.records()
+        if record.stage in (stages or GRADED) and record.stage in GRADED and record.reviews
+    ]
     if not found:
-        raise ConfigError(
-            f"{', '.join(str(store.root) for store in stores)}: no trial has a review yet, there is nothing to compare"
-        )
-    protocols: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for _, record in found:
-        for review in record.reviews:
-            protocols[record.stage, review.judge].add(review.protocol)
-    works = []
-    for store, record in found:
-        reviews: dict[str, list[Review]] = defaultdict(list)
-        for review in record.reviews:
-            several = len(protocols[record.stage, review.judge]) > 1
-            reviews[review.judge + (f" [protocol {review.protocol[:8]}]" if several else "")].append(review)
-        works.append(Work(store, record, dict(reviews)))
-    return works
+        told = f"no trial of stage {', '.join(stages)}" if stages else "no trial"
+        raise ConfigError(f"{', '.join(str(store.root) for store in stores)}: {told} has a review yet, there is nothing to compare")
+    if once:
+        found = _distinct(found)
+    main = main_protocols(work.record for work in found)
+    for work in found:
+        for review in work.record.reviews:
+            other = "" if review.protocol == main[review.stage, review.judge] else f"{_OTHER}{review.protocol[:8]}]"
+            work.reviews.setdefault(review.judge + other, []).append(review)
+    return found
 
 
-def distinct(works: Sequence[Work]) -> list[Work]:
+_OTHER = " [protocol "
+
+
+def main_protocols(records: Iterable[TrialRecord]) -> dict[tuple[str, str], str]:
+    """(Stage, judge) -> the protocol under which it gave most reviews, those of the runs' own panels and of earlier runs first."""
+    counted: dict[tuple[str, str], Counter[tuple[bool, str]]] = defaultdict(Counter)
+    for record in records:
+        for review in record.reviews:
+            counted[record.stage, review.judge][not added(review), review.protocol] += 1
+    return {place: max(number, key=lambda one: (one[0], number[one]))[1] for place, number in counted.items()}
+
+
+def _distinct(works: Sequence[Work]) -> list[Work]:
     """`works` without those whose like (trial, files, inputs) stands earlier: judged again, a work is no new one."""
     seen: set[tuple[TrialKey, str, tuple[tuple[str, str], ...]]] = set()
     kept = []
@@ -150,14 +169,18 @@ def by_stage(works: Iterable[Work]) -> Iterator[tuple[str, list[Work]]]:
 
 
 def judges_of(works: Iterable[Work]) -> list[str]:
-    """Judges of `works`, by name."""
-    return sorted({judge for work in works for judge in work.reviews})
+    """Judges of `works` under their main protocols, by name."""
+    return sorted({judge for work in works for judge in work.reviews if judge == plain_judge(judge)})
 
 
 def judge_pairs_of(works: Sequence[Work]) -> Iterator[tuple[str, str]]:
-    """Every two judges that reviewed a common work."""
-    for first, second in combinations(judges_of(works), 2):
-        if any(first in work.reviews and second in work.reviews for work in works):
+    """Every two judges that reviewed a common work, and each judge under its main and under another protocol."""
+    every = sorted({judge for work in works for judge in work.reviews})
+    for first, second in combinations(every, 2):
+        main = {first, second} == {plain_judge(first), plain_judge(second)}
+        if (main or plain_judge(first) == second or plain_judge(second) == first) and any(
+            first in work.reviews and second in work.reviews for work in works
+        ):
             yield first, second
 
 
@@ -165,6 +188,12 @@ def measured(**estimates: Estimate) -> Row:
     """Values and their intervals, for JSON: `{NAME: value, "ci95": {NAME: [low, high]}}`."""
     values: Row = {name: found.value for name, found in estimates.items()}
     return values | {"ci95": {name: found.ends for name, found in estimates.items() if found.ends is not None}}
+
+
+def _said(form: JudgeForm) -> bool | None:
+    """The plain boolean of a published hallucination review; None for a form of ours, whose claims were looked up."""
+    said = form.answer.get("has_hallucination")
+    return said if isinstance(said, bool) else None
 
 
 def _most(said: Sequence[bool]) -> bool | None:
