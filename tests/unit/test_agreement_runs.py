@@ -286,6 +286,11 @@ def test_all_of_it_as_text_and_as_json(tmp_path, capsys):
     assert "agreement of judges is no agreement with people" in text
 
 
+def test_a_run_without_reviews_stands_in_nobodys_way(tmp_path):
+    store = judged(tmp_path / "run", [(5, 6), (7, 7)])
+    assert judges_report([make_run(tmp_path / "empty"), store])["judges"] == judges_report([store])["judges"]
+
+
 def test_a_stage_alone_and_stages_without_reviews(tmp_path):
     store = judged(tmp_path / "run", [(5, 6), (7, 7)])
     assert {row["stage"] for row in judges_report([store], ["idea"])["judges"]} == {"idea"}

@@ -174,6 +174,8 @@ def drift(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> tuple[list[
         for second, after in listed[index + 1 :]:
             same = _same(before, after)
             names = [first.root.name, second.root.name]
+            if not before or not after:
+                continue
             common = {work.record.key for work in before} & {work.record.key for work in after}
             notes.append(f"{names[0]} and {names[1]}: {len(same)} of {len(common)} common items have the same outputs")
             for stage, those in by_stage(work for work, _ in same):

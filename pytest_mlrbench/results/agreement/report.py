@@ -25,6 +25,9 @@ def judges_report(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> dic
     if double is not None:
         raise ConfigError(f"{double} is given twice: a run cannot be compared with itself")
     works = works_of(stores, stages, once=len(stores) > 1)
+    if not works:
+        told = f"no trial of stage {', '.join(stages)}" if stages else "no trial"
+        raise ConfigError(f"{', '.join(str(store.root) for store in stores)}: {told} has a review yet, there is nothing to compare")
     again = len(works_of(stores, stages)) - len(works)
     drift, drift_notes = bias.drift(stores, stages) if len(stores) > 1 else ([], [])
     return {

@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ...errors import ConfigError
 from ...keys import GRADED, TrialKey
 from ...records import JudgeForm, Review, TrialRecord
 from ..store import RunStore, file_digests
@@ -109,19 +108,13 @@ def plain_judge(judge: str) -> str:
 
 
 def works_of(stores: Sequence[RunStore], stages: Sequence[str] = (), *, once: bool = False) -> list[Work]:
-    """Every graded trial (of `stages`) that has a review; with `once`, what several runs judged is there as the first judged it.
-
-    Raises ConfigError when there is none.
-    """
+    """Every graded trial (of `stages`) that has a review; with `once`, what several runs judged is there as the first judged it."""
     found = [
         Work(store, record)
         for store in stores
         for record in store.records()
         if record.stage in (stages or GRADED) and record.stage in GRADED and record.reviews
     ]
-    if not found:
-        told = f"no trial of stage {', '.join(stages)}" if stages else "no trial"
-        raise ConfigError(f"{', '.join(str(store.root) for store in stores)}: {told} has a review yet, there is nothing to compare")
     if once:
         found = _distinct(found)
     main = main_protocols(work.record for work in found)
