@@ -218,6 +218,7 @@ def test_mechanical_judges_take_no_part_in_leniency_and_reading_lists(tmp_path):
         )
     report = judges_report([store])
     assert only(report["judges"], dimension="Overall")["mechanical"] is True
+    assert [row["mechanical"] for row in report["length"]] == [False, True]
     assert report["leniency"] == report["panel_without_own_family"] == report["differ_most"] == []
 
 

@@ -128,6 +128,7 @@ def length_slopes(works: Iterable[Work]) -> list[Row]:
                         {
                             "stage": stage,
                             "judge": judge,
+                            "mechanical": any(judge in work.reviews and work.mechanical(judge) for work in those),
                             "dimension": dimension,
                             "n": pairs.n,
                             "mean_characters": fmean(lengths.values()),

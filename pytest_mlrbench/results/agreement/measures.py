@@ -25,7 +25,7 @@ Key = TypeVar("Key", bound=Hashable)
 DRAWS = 2_000
 """Samples of units behind an interval, as in `bootstrap_ci`."""
 CHUNK = 2_000_000
-"""Drawn units that are looked at at once: 16 MB a column."""
+"""Drawn units, or values, that are looked at at once: 16 MB an array."""
 TINY = 1e-12
 """Spread below which scores are all equal, but for rounding."""
 
@@ -53,11 +53,12 @@ class Estimate:
 NOTHING = Estimate(None)
 
 
-def estimate(units: int, statistic: "Callable[[Indices], Floats]") -> Estimate:
+def estimate(units: int, statistic: "Callable[[Indices], Floats]", held: int = 0) -> Estimate:
     """A statistic of `units` units, with the percentile interval over `DRAWS` seeded draws of units with replacement.
 
     `statistic` gets a row of unit indices for each sample and returns a value for each, NaN where it is not defined. No interval
-    with fewer than two units, or where less than `LEAST_DEFINED` of the samples have a value.
+    with fewer than two units, or where less than `LEAST_DEFINED` of the samples have a value. `held` says how many values the
+    units hold together, where that is more than their number: samples are drawn in pieces that fit into memory.
     """
     import numpy
 
@@ -69,7 +70,7 @@ def estimate(units: int, statistic: "Callable[[Indices], Floats]") -> Estimate:
     if units < 2:
         return Estimate(value)
     drawn = numpy.random.default_rng([SEED, units]).integers(units, size=(DRAWS, units))
-    step = max(1, CHUNK // units)
+    step = max(1, CHUNK // max(units, held))
     values = numpy.concatenate([statistic(drawn[start : start + step]) for start in range(0, DRAWS, step)])
     defined = values[numpy.isfinite(values)]
     if len(defined) < LEAST_DEFINED * DRAWS:
@@ -187,7 +188,7 @@ class Pairs:
             each = (numpy.concatenate([rows[unit] for unit in sample]) for sample in drawn)
             return numpy.array([rank_correlation(flat[taken, 0][None], flat[taken, 1][None])[0] for taken in each])
 
-        return estimate(self.units, statistic)
+        return estimate(self.units, statistic, self.n)
 
     def counts(self) -> tuple[int, int, int, int]:
         """Of 0/1 verdicts: both, only the first, only the second, neither."""

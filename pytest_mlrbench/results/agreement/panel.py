@@ -93,6 +93,7 @@ def repeats(works: Iterable[Work]) -> list[Row]:
                     {
                         "stage": stage,
                         "judge": judge,
+                        "mechanical": any(work.mechanical(judge) for work in scores),
                         "dimension": dimension,
                         "n": len(scores),
                         "repeats": max(map(len, scores.values())),

@@ -63,6 +63,7 @@ def _differences(stores: Sequence[RunStore]) -> list[str]:
 
 def _notes(works: Sequence[Work], again: int) -> list[str]:
     notes = ["intervals: 95 %, seeded bootstrap over tasks, 2,000 draws; a task is drawn with its epochs and models"]
+    notes.append("a value without an interval is that of one task, or is not defined in a tenth of the draws and more")
     if again:
         notes.append(f"{count(again, 'work')} of later runs are the same as in an earlier one: they count for drift alone")
     judges = judges_of(works)

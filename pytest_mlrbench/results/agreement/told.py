@@ -190,6 +190,10 @@ def _pair(row: Row) -> list[str]:
     return [row["stage"], judges, row["dimension"], str(row["n"]), _cell(row, "mean_diff", sign=True), *values]
 
 
+def _judge(row: Row) -> str:
+    return f"{row['judge']}{' (mechanical)' if row['mechanical'] else ''}"
+
+
 _VERDICT_HEAD = ("Stage", "Judges", "Kind", "n", "both", "only first", "only second", "neither", "agree", "Kappa")
 _VERDICT_SAYS = (
     "the share of equal verdicts is high wherever both say the same of nearly all works; kappa takes that chance out, and is not "
@@ -212,7 +216,7 @@ _REPEAT_SAYS = (
 
 def _repeat(row: Row) -> list[str]:
     values = [_cell(row, name) for name in ("mean_abs_diff", "same", "krippendorff_alpha")]
-    return [row["stage"], row["judge"], row["dimension"], str(row["n"]), str(row["repeats"]), *values]
+    return [row["stage"], _judge(row), row["dimension"], str(row["n"]), str(row["repeats"]), *values]
 
 
 _DRIFT_HEAD = ("Runs", "Stage", "Judge", "Dimension", "n", "later minus earlier", "distance", "Spearman", "Protocol")
@@ -263,7 +267,7 @@ _LENGTH_SAYS = (
 
 def _length(row: Row) -> list[str]:
     slope = _cell(row, "slope_per_1000", sign=True, digits=3)
-    return [row["stage"], row["judge"], row["dimension"], str(row["n"]), slope, f"{row['mean_characters']:,.0f}"]
+    return [row["stage"], _judge(row), row["dimension"], str(row["n"]), slope, f"{row['mean_characters']:,.0f}"]
 
 
 _BLIND_HEAD = ("Stage", "Judge", "n", "both", "only blind", "only informed", "neither", "agree", "Kappa")
