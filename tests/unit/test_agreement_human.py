@@ -177,8 +177,8 @@ def test_what_has_no_partner_is_said_and_left_out(tmp_path):
 # -- runs -------------------------------------------------------------------------------------------------------------
 
 
-def scored(root: Path, model: str = "anthropic/claude-3-7-sonnet", stage: str = "end2end", **fields):
-    store = make_run(root, model=model)
+def scored(root: Path, model: str = "anthropic/claude-3-7-sonnet", stage: str = "end2end", mode: str = "stepwise", **fields):
+    store = make_run(root, model=model, mode=mode)
     for task, score in (("iclr2025_wsl", 7), ("iclr2025_dl4c", 5), ("iclr2025_scsl", 3)):
         given = [review(judge, stage, {"Overall": score}) for judge in ("openai/j1", "openai/j2")]
         add(store, f"{task}/{stage}", [one.model_copy(update=fields) for one in given])
@@ -264,6 +264,26 @@ def test_a_short_name_of_two_runs_is_refused_with_the_line(tmp_path):
         join_runs(human_of(tmp_path, "reviewer_id,task,Overall\n1,iclr2025_wsl,6\n"), stores)
 
 
+def test_of_several_runs_of_a_model_the_one_with_that_work_is_taken(tmp_path):
+    stores = [scored(tmp_path / "whole"), scored(tmp_path / "ideas", stage="idea", mode="end2end")]
+    made = join_runs(human_of(tmp_path), stores)
+    assert len(made.rows) == 7
+    assert all("end2end whole" in item for item, _ in made.rows)
+
+
+def test_a_run_and_its_copy_are_refused(tmp_path):
+    stores = [scored(tmp_path / "run"), scored(tmp_path / "copy")]
+    with pytest.raises(ConfigError, match=r"are one run twice \(same start, same model\)"):
+        join_runs(human_of(tmp_path), stores)
+
+
+def test_warnings_about_stages_that_nobody_reviewed_are_left_out(tmp_path):
+    store = scored(tmp_path / "run")
+    add(store, "iclr2025_wsl/idea", [review(judge, "idea", {"Overall": 2}) for judge in ("openai/j1", "openai/j2")])
+    add(store, "iclr2025_dl4c/idea", [review("openai/j1", "idea", {"Overall": 2})])
+    assert not any("idea" in told for told in join_runs(human_of(tmp_path), [store]).warnings)
+
+
 def test_the_stage_must_be_told_where_the_run_does_not_settle_it(tmp_path):
     store = scored(tmp_path / "run", stage="idea")
     assert len(join_runs(human_of(tmp_path), [store]).rows) == 7
@@ -292,7 +312,7 @@ def test_reviews_made_in_another_way_than_most_are_left_out(tmp_path):
     store.write_record(record.model_copy(update={"reviews": [*other, *record.reviews]}))
     made = join_runs(human_of(tmp_path), [store])
     assert made.scores == join_runs(human_of(tmp_path), [scored(tmp_path / "plain" / "run")]).scores
-    assert any("run: 2 reviews under another protocol" in told for told in made.warnings)
+    assert any("run: 2 reviews of end2end under another protocol" in told for told in made.warnings)
 
 
 def test_runs_judged_under_two_protocols_are_warned_about(tmp_path):

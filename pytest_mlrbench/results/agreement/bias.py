@@ -178,6 +178,8 @@ def drift(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> tuple[list[
             if not before or not after:
                 continue
             common = {work.record.key for work in before} & {work.record.key for work in after}
+            if not common:
+                continue
             notes.append(f"{names[0]} and {names[1]}: {len(same)} of {len(common)} common items have the same outputs")
             for stage, those in by_stage(work for work, _ in same):
                 partner = {id(work): other for work, other in same}

@@ -4,7 +4,7 @@
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +17,7 @@ from ..store import RunStore
 from ..tables import ordered
 from .families import same_model
 from .sheets import NAMED, Item, Sheet, SheetRow, lines_text
-from .template import run_code
+from .template import codes_of
 from .works import added, main_protocols
 
 
@@ -153,7 +153,7 @@ def join_runs(human: Sheet, stores: Sequence[RunStore], stage: str | None = None
     if judge is not None and not any(judge in panel.judges_there for panel in panels.values()):
         there = sorted({name for panel in panels.values() for name in panel.judges_there})
         raise ConfigError(f"no review by {judge!r}; the runs have reviews by {', '.join(there) or 'nobody'}")
-    codes = {run_code(store): store for store in stores}
+    codes = codes_of(stores)
     scores: dict[str, dict[str, float]] = {}
     for panel in panels.values():
         scores |= panel.scores
@@ -162,10 +162,9 @@ def join_runs(human: Sheet, stores: Sequence[RunStore], stage: str | None = None
     taken: dict[str, str] = {}
 
     def item_of(row: SheetRow) -> str | None:
-        store = _store_of(row, stores, codes, human, panels, taken)
-        if store is None:
-            return None
-        return panels[store.root].name(row.item.task, row.item.stage or default, row.item.epoch or 1)
+        place = row.item.task, row.item.stage or default, row.item.epoch or 1
+        store = _store_of(row, place, stores, codes, human, panels, taken)
+        return None if store is None else panels[store.root].name(*place)
 
     _any_run(human, stores, codes, panels)
     asked = {row.item.stage or default for row in human.rows} & stages
@@ -175,14 +174,14 @@ def join_runs(human: Sheet, stores: Sequence[RunStore], stage: str | None = None
     # Trials that nobody was asked to review are no news.
     wanted = {name: given for name, given in scores.items() if name in {item_of(row) for row in human.rows}}
     joined = _joined(human, item_of, wanted, told, dimensions, warnings)
+    used = [panel for panel in panels.values() if any(item in panel.scores for item, _ in joined.rows)]
     pooled = sorted({row.item.stage or default for _, row in joined.rows})
     if len(pooled) > 1:
         joined.warnings.append(f"reviews of {', '.join(pooled)} are pooled, though their rubrics differ: --stage=S takes one")
     joined.warnings.extend(f"model {said!r} is read as {model}" for said, model in taken.items())
-    for panel in panels.values():
-        joined.warnings.extend(panel.warnings)
-    joined.warnings.extend(_protocols(panels.values()))
-    joined.mechanical = any(panel.mechanical for panel in panels.values())
+    joined.warnings.extend(told for panel in used for one in sorted(asked) for told in panel.warnings.get(one, ()))
+    joined.warnings.extend(_protocols(used, asked))
+    joined.mechanical = any(panel.mechanical for panel in used)
     return joined
 
 
@@ -198,7 +197,7 @@ def _any_run(human: Sheet, stores: Sequence[RunStore], codes: Mapping[str, RunSt
         raise ConfigError(f"{human.path} reviews works of {', '.join(models)}; none of them is the model of a run: {here}")
 
 
-def _protocols(panels: Iterable["_Panel"]) -> list[str]:
+def _protocols(panels: Iterable["_Panel"], stages: Collection[str]) -> list[str]:
     """A warning for each judge that was asked in several ways: another rubric, prompt or packing."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for panel in panels:
@@ -207,7 +206,7 @@ def _protocols(panels: Iterable["_Panel"]) -> list[str]:
     return [
         f"{judge} reviewed {stage} under {len(protocols)} protocols (rubric, prompt or packing differ): its scores are pooled"
         for (stage, judge), protocols in sorted(found.items())
-        if len(protocols) > 1
+        if stage in stages and len(protocols) > 1
     ]
 
 
@@ -234,6 +233,7 @@ def _default_stage(stages: set[str], human: Sheet) -> str:
 
 def _store_of(
     row: SheetRow,
+    place: tuple[str, str, int],
     stores: Sequence[RunStore],
     codes: Mapping[str, RunStore],
     human: Sheet,
@@ -251,8 +251,13 @@ def _store_of(
     fitting = [store for store in stores if models[store.root].casefold() == said.casefold()]
     fitting = fitting or [store for store in stores if same_model(said, models[store.root])]
     if len(fitting) > 1:
+        # One model may have several runs of other stages, as the published results are imported.
+        fitting = [store for store in fitting if panels[store.root].name(*place) in panels[store.root].scores]
+    if len(fitting) > 1:
         named = ", ".join(f"{store.root.name} ({models[store.root]})" for store in fitting)
-        raise ConfigError(f"{human.path}, line {row.line}: model {said!r} can be that of several runs: {named}; write the whole id")
+        raise ConfigError(
+            f"{human.path}, line {row.line}: model {said!r} can be that of several runs: {named}; write the whole id, or give one"
+        )
     if fitting and models[fitting[0].root] != said:
         taken[said] = models[fitting[0].root]
     return fitting[0] if fitting else None
@@ -271,7 +276,8 @@ class _Panel:
         """Stage -> what they scored."""
         self.protocols: dict[tuple[str, str], set[str]] = defaultdict(set)
         """Stage and judge -> how it was asked."""
-        self.warnings: list[str] = []
+        self.warnings: dict[str, list[str]] = defaultdict(list)
+        """Stage -> what is left out, and why."""
         records = [record for record in store.records() if record.stage in STAGE_KEYS and record.reviews]
         main = main_protocols(records)
         self.stages = {record.stage for record in records}
@@ -282,11 +288,13 @@ class _Panel:
         self.mechanical = bool(every) and all(review.mechanical for review in every)
         every = [review for review in every if judge or review.mechanical is self.mechanical]
         counted = {id(review) for review in every if review.protocol == main[review.stage, review.judge]}
-        if len(counted) < len(every):
-            self.warnings.append(
-                f"{name}: {count(len(every) - len(counted), 'review')} under another protocol (rubric, prompt, or what was shown) "
-                "than most of the same judge: left out"
-            )
+        for stage in self.stages:
+            other = sum(review.stage == stage and id(review) not in counted for review in every)
+            if other:
+                self.warnings[stage].append(
+                    f"{name}: {count(other, 'review')} of {stage} under another protocol (rubric, prompt, or what was shown) "
+                    "than most of the same judge: left out"
+                )
         for stage in self.stages:
             said = (one.judge for record in records if record.stage == stage for one in record.reviews if id(one) in counted)
             self.judges[stage] = tuple(sorted(set(said)))
@@ -299,14 +307,19 @@ class _Panel:
                 continue
             missing = set(self.judges[record.stage]) - {review.judge for review in reviews}
             if missing:
-                self.warnings.append(f"{name}: no review by {', '.join(sorted(missing))}: left out, a panel's mean needs all")
+                self.warnings[record.stage].append(
+                    f"{name}: no review by {', '.join(sorted(missing))}: left out, a panel's mean needs all"
+                )
                 continue
             self.scores[name] = _panel_scores(reviews)
             self.dimensions[record.stage] |= set(self.scores[name])
             for review in reviews:
                 self.protocols[record.stage, review.judge].add(review.protocol)
         if self.mechanical:
-            self.warnings.append(f"{self._run}: the offline judge counts features of the text; nobody judged the research")
+            for stage in self.stages:
+                self.warnings[stage].append(
+                    f"{self._run}: the offline judge counts features of the text; nobody judged the research"
+                )
 
     def name(self, task: str, stage: str, epoch: int) -> str:
         return f"{task} {stage}{f' epoch {epoch}' if epoch > 1 else ''} {self._run}"

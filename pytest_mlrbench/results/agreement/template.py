@@ -67,8 +67,19 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
 def run_code(store: RunStore) -> str:
     """Eight characters that name a run and not its model: they stay when its folder is moved or the run resumed."""
     run = store.run()
-    said = "\0".join(str(part) for part in (run.get("started"), (run.get("settings") or {}).get("model")))
-    return sha256(said.encode()).hexdigest()[:8]
+    settings = run.get("settings") or {}
+    said = [run.get("started"), *(settings.get(name) for name in ("model", "agent", "mode", "seed"))]
+    return sha256("\0".join(map(str, said)).encode()).hexdigest()[:8]
+
+
+def codes_of(stores: Sequence[RunStore]) -> dict[str, RunStore]:
+    """Code -> run. Raises ConfigError for two runs of one code, such as a run and its copy."""
+    codes: dict[str, RunStore] = {}
+    for store in stores:
+        earlier = codes.setdefault(run_code(store), store)
+        if earlier is not store:
+            raise ConfigError(f"{earlier.root} and {store.root} are one run twice (same start, same model): give one of them")
+    return codes
 
 
 def write_template(
@@ -85,6 +96,7 @@ def write_template(
     sheet, page = folder / SHEET, folder / PAGE
     if sheet.exists():
         raise ConfigError(f"{sheet} is there already and may hold reviews: move it away, or give another folder with -o")
+    codes_of(stores)
     chosen = _chosen(stores, stages, sample, seed)
     rubrics = {(store.root, record.stage): _rubric(store, record.stage) for store, record in chosen}
     dimensions = ordered({one.name for rubric in rubrics.values() for one in rubric.dimensions if one.kind in SCALES})
