@@ -63,6 +63,10 @@ def build_parser() -> argparse.ArgumentParser:
     tables.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
     tables.add_argument("--format", choices=("md", "csv", "json"), default="md", help="default: %(default)s")
 
+    from .commands import agreement
+
+    agreement.register(command)
+
     export = command("export", _export, "One row per score as a file.", "mlrbench export mlr-runs/a -o scores.csv")
     export.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="FILE.csv, FILE.json or FILE.parquet")

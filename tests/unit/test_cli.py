@@ -17,7 +17,7 @@ from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.records import Audit
 from tests.support.runs import add, finding, make_run, review
 
-COMMANDS = ("tables", "export", "report", "tasks", "check", "watch", "stop", "clean", "doctor", "image", "init")
+COMMANDS = ("tables", "agreement", "export", "report", "tasks", "check", "watch", "stop", "clean", "doctor", "image", "init")
 
 
 @pytest.fixture
