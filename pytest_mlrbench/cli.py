@@ -100,6 +100,13 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     check.epilog = f"{check.epilog}\nexit status: 0 verified, 3 unverified, 1 hallucinated, 2 not usable"
 
+    from .commands import compare
+
+    add = command(
+        "compare", compare.run, "Two runs, paired by task, and what the gate says.", "mlrbench compare mlr-runs/a mlr-runs/b"
+    )
+    compare.add_arguments(add)
+
     watch = command("watch", _watch, "One line a second on a run that goes on.", "mlrbench watch mlr-runs/a")
     watch.add_argument("run", type=Path, metavar="RUN", help="run directory")
     watch.add_argument("--once", action="store_true", help="print one line and end")

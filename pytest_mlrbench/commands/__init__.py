@@ -1,0 +1,1 @@
+"""Commands of `mlrbench` that have modules of their own; cli.py registers them."""
