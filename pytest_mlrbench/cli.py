@@ -102,10 +102,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     from .commands import compare
 
-    add = command(
-        "compare", compare.run, "Two runs, paired by task, and what the gate says.", "mlrbench compare mlr-runs/a mlr-runs/b"
-    )
-    compare.add_arguments(add)
+    compared = "Two runs side by side, paired by task, and what the gate says of them."
+    compare.add_arguments(command("compare", compare.run, compared, "mlrbench compare mlr-runs/a mlr-runs/b"))
 
     watch = command("watch", _watch, "One line a second on a run that goes on.", "mlrbench watch mlr-runs/a")
     watch.add_argument("run", type=Path, metavar="RUN", help="run directory")

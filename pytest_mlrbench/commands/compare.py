@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-drop",
         type=float,
         metavar="X",
-        help="largest drop of Overall that the verdict lets pass, as --mlr-gate-max-drop (0.5)",
+        help="largest drop of Overall that the verdict lets pass, default 0.5",
     )
     parser.add_argument(
         "--aa", action="store_true", help="both are runs of the same agent: the difference is noise, and calibrates the gate"

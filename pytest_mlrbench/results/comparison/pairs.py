@@ -139,7 +139,7 @@ def _listed(keys: Iterable[TrialKey]) -> str:
 
 
 def differing(base: RunStore, new: RunStore) -> list[str]:
-    """In what two runs differ beside their agents. Raises ConfigError where their tasks' texts differ: other questions were asked."""
+    """In what two runs differ beside their agents. Raises ConfigError where task texts differ: other questions were asked."""
     runs = [base.run(), new.run()]
     texts = [run.get("digests") or {} for run in runs]
     sources = [str(found.get("tasks_source")) for found in texts]
@@ -184,8 +184,8 @@ def _judges(
     common = [judge for judge in known[0] if judge in known[1]]
     if not common:
         raise ConfigError(
-            f"stage {stage} was judged by {', '.join(known[0])} in {base.root} and by {', '.join(known[1])} in {new.root}: no judge "
-            "in common, so no difference of theirs is the agents'; have one of them judged again by the other's panel"
+            f"stage {stage} was judged by {', '.join(known[0])} in {base.root} and by {', '.join(known[1])} in {new.root}: "
+            "no judge in common, so no difference of theirs is the agents'; have one judged again by the other's panel"
         )
     if any(known[0][judge] != known[1][judge] for judge in common):
         raise ConfigError(

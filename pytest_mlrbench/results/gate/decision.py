@@ -14,8 +14,8 @@ Level = Callable[[float], float]
 """Error rate over the whole run -> one-sided level of this look."""
 
 MAX_DROP = 0.5
-"""Of Overall on the scale of 1 to 10. Half of the smallest step a judge can take, and below what tells the published models from each
-other; smaller drops are no drops that the panel could see in one work (docs/gating.md)."""
+"""Of Overall on the scale of 1 to 10. Half of the smallest step a judge can take, and less than what tells the published models
+apart; a smaller drop is none that the panel could see in one work (docs/gating.md)."""
 ALPHA = 0.05
 """One-sided error rate of each statement about scores."""
 ALPHA_EVIDENCE = 0.025
@@ -58,7 +58,7 @@ class Decision(Frozen):
     clean: list[str]
     """TASK/STAGE hallucinated anew whose repeat was not."""
     infrastructure: list[str]
-    """Trials of the baseline that are no pair because infrastructure left the new run's side, or its re-judging, without a score."""
+    """Trials that are no pair because infrastructure left the new run's side without a score."""
     warnings: list[str]
     calibration: str
     """What is known of the threshold."""
@@ -93,7 +93,7 @@ def decide(
     reasons: list[str]
     verdict: Verdict
     if evidence or worse:
-        verdict, reasons = "broken", [*evidence, *worse]
+        verdict, reasons = "broken", [*evidence, *worse, *unclear]
     elif unclear or undecided or not stages:
         nothing = [] if stages else [f"no pair of trials has a score of {QUALITY}"]
         verdict, reasons = "inconclusive", [*unclear, *nothing, *undecided]

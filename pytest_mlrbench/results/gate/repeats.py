@@ -1,4 +1,4 @@
-"""Repeats: items hallucinated anew are done once more, apart from the run's own trials; the engine makes them, decisions read them."""
+"""Repeats: items hallucinated anew are done once more, apart from the run's own trials; the engine makes, decisions read them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

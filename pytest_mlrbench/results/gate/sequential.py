@@ -1,9 +1,10 @@
-"""The gate's early looks: which tasks each one waits for, and at what level it may decide so that all of them together keep theirs."""
+"""The gate's early looks: the tasks each one waits for, and the level at which it may decide so that all together keep theirs."""
 
 import math
 import random
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 LOOKS = 10
 """Looks of a run at most."""
@@ -24,7 +25,7 @@ def batches(tasks: Sequence[str], seed: int) -> list[list[str]]:
     random.Random(f"gate {seed}").shuffle(order)  # noqa: S311 - an order, no secret
     looks = max(1, min(LOOKS, len(order) // LEAST_TASKS))
     ends = [round(len(order) * look / looks) for look in range(looks + 1)]
-    return [order[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    return [order[begin:end] for begin, end in pairwise(ends)]
 
 
 def spent(fraction: float, alpha: float) -> float:

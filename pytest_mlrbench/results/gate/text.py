@@ -42,6 +42,6 @@ def decision_markdown(decision: Decision, comparison: Comparison | None = None) 
 
 def _safe(text: str) -> str:
     """Reasons may quote a model: no markup of theirs on the page."""
-    for special in "\\`*_[]<>|":
-        text = text.replace(special, f"\\{special}") if special not in "<>_" else text
+    for special in "\\`*[]|":
+        text = text.replace(special, f"\\{special}")
     return plain(text).replace("<", "&lt;").replace(">", "&gt;")
