@@ -30,14 +30,15 @@ def run(options: argparse.Namespace) -> int:
     from ..results.comparison.compare import compare
     from ..results.comparison.text import comparison_markdown
     from ..results.gate.calibration import calibration_line, calibration_of, check_same_agent, store_calibration
-    from ..results.gate.decision import MAX_DROP, decide
+    from ..results.gate.decision import decide
     from ..results.gate.rejudged import rejudged_of
     from ..results.gate.repeats import read_repeats
     from ..results.gate.text import decision_markdown
     from ..results.shown import plain
     from ..results.store import RunStore
+    from ..settings import GATE_MAX_DROP
 
-    max_drop = MAX_DROP if options.max_drop is None else options.max_drop
+    max_drop = GATE_MAX_DROP if options.max_drop is None else options.max_drop
     if not 0 < max_drop <= 9:
         raise ConfigError(f"--max-drop={options.max_drop}: expected a number above 0 and up to 9")
     if options.store and not options.aa:

@@ -1,7 +1,7 @@
 """What the difference of two runs is: per stage and dimension, in hallucination and support, in cost and time."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -127,9 +127,9 @@ def _unscored(pair: Pair) -> list[tuple[str, Side]]:
     return [(name, side) for name, side in (("the baseline", pair.base), ("the new run", pair.new)) if side.kind == "unscored"]
 
 
-def compare(base: RunStore, new: RunStore, rejudged: RunStore | None = None) -> Comparison:
+def compare(base: RunStore, new: RunStore, rejudged: RunStore | None = None, only: Collection[str] | None = None) -> Comparison:
     """The comparison of two runs; arguments and errors as read_pairs."""
-    return compare_pairs(base, new, read_pairs(base, new, rejudged))
+    return compare_pairs(base, new, read_pairs(base, new, rejudged, only))
 
 
 def compare_pairs(base: RunStore, new: RunStore, found: Pairs) -> Comparison:

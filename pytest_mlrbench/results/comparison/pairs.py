@@ -1,7 +1,7 @@
 """Pairs of two runs: what of them may be compared, and what each trial counts as; the comparison and the gate read them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal
@@ -79,11 +79,12 @@ class Pairs:
         return [pair for pair in self.pairs if not pair.scored]
 
 
-def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None) -> Pairs:
+def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, only: Collection[str] | None = None) -> Pairs:
     """The pairs of two runs. Raises ConfigError where a comparison would mean nothing: the same run twice, no task in common,
     other task texts, scores by other rubrics, no judge in common.
 
-    `rejudged` holds reviews of `base`'s outputs that take the place of its own, where it has them.
+    `rejudged` holds reviews of `base`'s outputs that take the place of its own, where it has them. `only` names the tasks to
+    compare; None is all.
     """
     if base.root.resolve() == new.root.resolve():
         raise ConfigError(f"{new.root} is compared with itself: give two runs (an A/A comparison needs a second run of the agent)")
@@ -91,6 +92,8 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None) 
     if rejudged is not None:
         ours.update({key: record for key, record in _records(rejudged).items() if key in ours})
     warnings = differing(base, new)
+    if only is not None:
+        ours, theirs = ({key: one for key, one in side.items() if key.task in only} for side in (ours, theirs))
     common = [key for key in ours if key in theirs]
     if not common:
         raise ConfigError(
@@ -106,11 +109,13 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None) 
         keys = [key for key in common if key.stage == stage]
         if not keys:
             continue
-        sides = [[review for key in keys if (record := side[key]) for review in record.reviews] for side in (ours, theirs)]
+        # A trial that one side did not get to says nothing of who judged what is compared.
+        open_keys = [key for key in keys if all((one := side[key]) and one.status in ("done", "failed") for side in (ours, theirs))]
+        sides = [[review for key in open_keys if (one := side[key]) for review in one.reviews] for side in (ours, theirs)]
         judges[stage], told = _judges(stage, sides[0], sides[1], base, new)
         warnings += told
         used = [review for review in sides[0] + sides[1] if review.judge in judges[stage]]
-        counts[stage] = len(used) / len(graded) if (graded := _graded(ours, keys) + _graded(theirs, keys)) else 1.0
+        counts[stage] = len(used) / len(graded) if (graded := _graded(ours, open_keys) + _graded(theirs, open_keys)) else 1.0
     pairs = [
         Pair(key, _side(base, key, ours[key], judges[key.stage]), _side(new, key, theirs[key], judges[key.stage])) for key in common
     ]

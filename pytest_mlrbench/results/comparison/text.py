@@ -94,8 +94,8 @@ def _explained(comparison: Comparison) -> list[str]:
             failed["base"] += pair.base.kind == "failed"
             failed["new"] += pair.new.kind == "failed"
     lines = [
-        "means, differences and intervals are over tasks, a task's epochs averaged first; intervals are Student's t, p a permutation "
-        "of signs over tasks, corrected by Holm over all stages and dimensions shown"
+        "means, differences and intervals are over tasks, a task's epochs averaged first; intervals are Student's t, p a "
+        "permutation of signs over tasks, corrected by Holm over all stages and dimensions shown"
     ]
     if any(failed.values()):
         lines.append(

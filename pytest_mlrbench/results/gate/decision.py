@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ...records import Frozen
+from ...settings import GATE_MAX_DROP
 from ..comparison.compare import Comparison
 from ..comparison.statistics import tasks_needed
 from ..shown import count
@@ -13,14 +14,12 @@ Verdict = Literal["holds", "broken", "inconclusive"]
 Level = Callable[[float], float]
 """Error rate over the whole run -> one-sided level of this look."""
 
-MAX_DROP = 0.5
-"""Of Overall on the scale of 1 to 10. Half of the smallest step a judge can take, and less than what tells the published models
-apart; a smaller drop is none that the panel could see in one work (docs/gating.md)."""
 ALPHA = 0.05
 """One-sided error rate of each statement about scores."""
 ALPHA_EVIDENCE = 0.025
 """Of each of the two tests of evidence (support, more hallucinated tasks): together at most ALPHA false alarms."""
 QUALITY = "Overall"
+_NEW = "is hallucinated and was not in the baseline"
 
 
 class StageAnswer(Frozen):
@@ -70,7 +69,7 @@ def decide(
     comparison: Comparison,
     repeats: Sequence[Repeat],
     *,
-    max_drop: float = MAX_DROP,
+    max_drop: float = GATE_MAX_DROP,
     calibration: str = "",
     level: Level = lambda share: share,
     look: str = "",
@@ -86,21 +85,24 @@ def decide(
     evidence = _evidence(comparison, repeats, level)
     worse = [_broken_reason(one, max_drop) for one in stages if one.answer == "broken"]
     undecided = [_open_reason(one, max_drop) for one in stages if one.answer == "inconclusive"]
-    unclear = [
-        f"{one.item} is hallucinated and was not in the baseline, unconfirmed: {one.why}" for one in repeats if one.answer == "open"
-    ]
+    confirmed = any(one.answer == "confirmed" for one in repeats)
+    unclear = [] if confirmed else [f"{one.item} {_NEW}, unconfirmed: {one.why}" for one in repeats if one.answer == "open"]
+    others = [one.item for one in repeats if one.answer == "open"] if confirmed else []
     clean = [one.item for one in repeats if one.answer == "clean"]
+    unreached = sum(pair.new.record is None for pair in comparison.found.pairs)
+    unclear += [f"{count(unreached, 'item')} of the baseline's were selected and not reached"] if unreached else []
     reasons: list[str]
     verdict: Verdict
     if evidence or worse:
         verdict, reasons = "broken", [*evidence, *worse, *unclear]
+        reasons += [f"not repeated, for one is enough: {item} {_NEW}" for item in others]
     elif unclear or undecided or not stages:
         nothing = [] if stages else [f"no pair of trials has a score of {QUALITY}"]
         verdict, reasons = "inconclusive", [*unclear, *nothing, *undecided]
     else:
         verdict = "holds"
         reasons = [f"{one.stage}: {QUALITY} {_told(one)}, lower bound {one.lower:+.2f} above {-max_drop:+g}" for one in stages]
-    reasons += [f"{item} is hallucinated and was not in the baseline, but its repeat is not" for item in clean]
+    reasons += [f"{item} {_NEW}, but its repeat is not" for item in clean]
     return Decision(
         verdict=verdict,
         reasons=reasons,
@@ -122,7 +124,7 @@ def _evidence(comparison: Comparison, repeats: Sequence[Repeat], level: Level) -
     for one in repeats:
         if one.answer == "confirmed":
             how = one.why or "in its repeat too"
-            found.append(f"{one.item} is hallucinated and was not in the baseline, confirmed {how}")
+            found.append(f"{one.item} {_NEW}, confirmed {how}")
     if made_up.tasks_more > made_up.tasks_less and made_up.p <= 2 * level(ALPHA_EVIDENCE):
         found.append(
             f"more is hallucinated than chance explains: {made_up.tasks_more} tasks worse, {made_up.tasks_less} better "
@@ -194,7 +196,9 @@ def _broken_reason(one: StageAnswer, max_drop: float) -> str:
 
 
 def _open_reason(one: StageAnswer, max_drop: float) -> str:
-    told = f"{one.stage}: {QUALITY} {_told(one)}, bounds {one.lower:+.2f} to {one.upper:+.2f} hold {-max_drop:+g}"
+    told = (
+        f"{one.stage}: {QUALITY} {_told(one)}, the limit {-max_drop:+g} lies within its bounds {one.lower:+.2f} to {one.upper:+.2f}"
+    )
     if one.n_tasks < 2:
         return f"{told}; one task says nothing of the spread, take two or more"
     if one.needed is None:
