@@ -103,7 +103,7 @@ class Repeating:
                 continue
             source = self._source(key, record, stage)
             if not (source / "stage.json").exists():
-                continue  # no input of this stage: the engine says so if it is missed
+                continue  # it is not there: the repeat makes its own
             staging = target.with_name(f".{target.name}.copying")
             fresh_directory(staging)
             for name in KEPT:
