@@ -1,4 +1,4 @@
-"""Two runs compared: pairs, what counts as what, intervals and tests with expected values worked out by hand, and what is refused."""
+"""Two runs compared: pairs, what counts as what, intervals and tests with values worked out by hand, and what is refused."""
 
 import json
 import math
