@@ -10,6 +10,9 @@ LEVEL = 0.95
 RESAMPLES = 9_999
 """Random sign flips of the permutation test where all of them are too many (14 tasks and more)."""
 
+AT_ONCE = 5_000_000
+"""Numbers that the permutation test holds at once (40 MB)."""
+
 Interval = tuple[float, float]
 
 
@@ -87,6 +90,7 @@ class Paired:
             permutation_type="samples",
             vectorized=True,
             n_resamples=RESAMPLES,
+            batch=max(1, AT_ONCE // self.n),
             random_state=0,
         )
         return float(found.pvalue)
