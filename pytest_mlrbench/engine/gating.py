@@ -19,7 +19,7 @@ from ..results.gate.text import decision_lines, decision_markdown
 from ..results.shown import count
 from ..results.store import RunStore, write_atomic
 from ..settings import Settings
-from .core import FINISHED, Engine
+from .core import FINISHED, Engine, outcome_of
 from .planning import Plan, expected
 from .rejudging import Rejudging
 from .repeating import Repeating
@@ -194,8 +194,8 @@ class Gate:
                 decision, comparison = await self._look(len(self._batches))
             else:
                 decision, comparison = await self._answer(None)
-        except MLRBenchError as error:
-            decision = self._unknown(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run's results stand, and the gate says why it is open
+            decision = self._unknown(str(error) if isinstance(error, MLRBenchError) else outcome_of(error)[1])
         markdown = decision_markdown(decision, comparison)
         await asyncio.to_thread(write_atomic, self._store.root / GATE_JSON, decision.model_dump_json(indent=1).encode())
         await asyncio.to_thread(write_atomic, self._store.root / GATE_MARKDOWN, markdown.encode())
@@ -206,7 +206,7 @@ class Gate:
             "over_budget": self._over_budget,
         }
 
-    def _unknown(self, error: MLRBenchError) -> Decision:
+    def _unknown(self, error: str) -> Decision:
         return Decision(
             verdict="inconclusive",
             reasons=[f"the gate could not be decided: {error}"],

@@ -53,9 +53,9 @@ class Repeating:
                 await self._repeat(key, chain)
 
     async def close(self, *, stop_runners: bool) -> None:
-        if self._engine is not None:
-            await self._engine.close(stop_runners=stop_runners)
-            self._engine = None
+        engine, self._engine = self._engine, None  # an interrupted gate is closed from two sides
+        if engine is not None:
+            await engine.close(stop_runners=stop_runners)
 
     async def _repeat(self, key: TrialKey, hallucinated: set[str]) -> None:
         record = await asyncio.to_thread(self._run.record, key)

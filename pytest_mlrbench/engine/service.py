@@ -165,6 +165,8 @@ class Service:
             return asyncio.run_coroutine_threadsafe(self.gate.finish(), self.loop).result()
         except (asyncio.CancelledError, RuntimeError) as error:
             raise InfrastructureError("the run was stopped before the gate had its answer") from error
+        except OSError as error:
+            raise InfrastructureError(f"the gate's answer cannot be written: {error}") from error
 
     def _on_progress(self, _: Json) -> Json:
         notices, self._notices = self._notices, []

@@ -97,7 +97,7 @@ def test_the_error_of_whole_numbers_is_no_addition_to_a_spread_that_is_seen():
 def test_one_task_says_nothing_of_the_spread():
     paired = by_task({"a": [3.0]}, span=(-9.0, 9.0))
     assert paired.interval() == (-9.0, 9.0)
-    assert paired.p_below(0.0) == paired.p_above(0.0) == 1.0
+    assert paired.p_below(0.0) == paired.p_above(0.0) == paired.p_permutation() == 1.0
 
 
 def test_holm_multiplies_by_what_is_left_and_never_falls():
@@ -202,6 +202,16 @@ def test_a_mechanical_judge_is_not_compared_beside_model_judges(tmp_path):
             mechanical = review("offline", "idea", {"Overall": 10}, mechanical=True)
             add(store, f"{task}/idea", [*reviews("idea", 6), mechanical])
     assert overall(compare(base, new)).base == 6.0
+
+
+@pytest.mark.parametrize(("judged", "base_mean"), [(4, 5.0), (3, 7.0)])
+def test_new_reviews_of_the_baseline_count_for_a_whole_stage_or_not_at_all(tmp_path, judged, base_mean):
+    base, new = run_of(tmp_path / "a", dict.fromkeys(TASKS, 7)), run_of(tmp_path / "b", dict.fromkeys(TASKS, 7))
+    again = run_of(tmp_path / "again", dict.fromkeys(TASKS[:judged], 5))
+    found = compare(base, new, again)
+    assert overall(found).base == base_mean
+    told = "the baseline's 4 outputs are compared by new reviews" if judged == 4 else "only 3 of the baseline's 4 outputs"
+    assert any(told in text for text in found.warnings)
 
 
 # -- hallucination ----------------------------------------------------------------------------------------------------

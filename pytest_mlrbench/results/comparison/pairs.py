@@ -89,8 +89,6 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, 
     if base.root.resolve() == new.root.resolve():
         raise ConfigError(f"{new.root} is compared with itself: give two runs (an A/A comparison needs a second run of the agent)")
     ours, theirs = _records(base), _records(new)
-    if rejudged is not None:
-        ours.update({key: record for key, record in _records(rejudged).items() if key in ours})
     warnings = differing(base, new)
     if only is not None:
         ours, theirs = ({key: one for key, one in side.items() if key.task in only} for side in (ours, theirs))
@@ -100,6 +98,8 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, 
             f"{base.root} and {new.root} have no trial in common ({_listed(ours)} against {_listed(theirs)}): "
             "compare runs of the same tasks, stages and epochs"
         )
+    if rejudged is not None:
+        warnings += _judged_again(ours, theirs, _records(rejudged))
     for store, keys in ((base, [key for key in ours if key not in theirs]), (new, [key for key in theirs if key not in ours])):
         if keys:
             warnings.append(f"only in {store.root.name}, not compared: {_listed(keys)}")
@@ -110,7 +110,7 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, 
         if not keys:
             continue
         # A trial that one side did not get to says nothing of who judged what is compared.
-        open_keys = [key for key in keys if all((one := side[key]) and one.status in ("done", "failed") for side in (ours, theirs))]
+        open_keys = [key for key in keys if all(_ended(side[key]) for side in (ours, theirs))]
         sides = [[review for key in open_keys if (one := side[key]) for review in one.reviews] for side in (ours, theirs)]
         judges[stage], told = _judges(stage, sides[0], sides[1], base, new)
         warnings += told
@@ -128,6 +128,37 @@ def _records(store: RunStore) -> dict[TrialKey, TrialRecord | None]:
     found.update({record.key: record for record in store.records() if record.stage in GRADED})
     order = sorted(found, key=lambda key: (GRADED.index(key.stage), key.task, key.epoch))
     return {key: found[key] for key in order}
+
+
+def _judged_again(
+    ours: dict[TrialKey, TrialRecord | None],
+    theirs: Mapping[TrialKey, TrialRecord | None],
+    again: Mapping[TrialKey, TrialRecord | None],
+) -> list[str]:
+    """Put the new reviews of the baseline in place of its own, stage by stage; returns what to say of it.
+
+    All of a stage or nothing: old and new reviews in one mean would be nobody's judgement.
+    """
+    told = []
+    for stage in GRADED:
+        wanted = [
+            key
+            for key, record in ours.items()
+            if key.stage == stage and record is not None and record.status == "done" and _ended(theirs.get(key))
+        ]
+        there = [key for key in wanted if again.get(key) is not None]
+        if there and len(there) == len(wanted):
+            ours.update({key: again[key] for key in there})
+            told.append(f"{stage}: the baseline's {len(there)} outputs are compared by new reviews of the new run's panel")
+        elif there:
+            told.append(
+                f"{stage}: only {len(there)} of the baseline's {len(wanted)} outputs were judged again, its own reviews are used"
+            )
+    return told
+
+
+def _ended(record: TrialRecord | None) -> bool:
+    return record is not None and record.status in ("done", "failed")
 
 
 def _graded(records: Mapping[TrialKey, TrialRecord | None], keys: Iterable[TrialKey]) -> list[TrialRecord]:

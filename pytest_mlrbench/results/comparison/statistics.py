@@ -79,7 +79,7 @@ class Paired:
 
     def p_permutation(self) -> float:
         """Two-sided p of no difference: each task's sign is flipped, in all ways or in RESAMPLES random ones."""
-        if not any(self.differences):
+        if self.n < 2 or not any(self.differences):
             return 1.0
         import numpy
         from scipy.stats import permutation_test
