@@ -120,15 +120,18 @@ def test_without_a_gate_the_same_run_has_the_usual_exit_code(fabricated):
 
 
 def test_a_repeat_that_cannot_be_made_leaves_the_gate_inconclusive(tmp_path):
-    """Stored runs of a model that answers nowhere: its finding stands, and nobody can tell whether it would come again."""
+    """Stored runs of a model that is refused by now: its finding stands, and nobody can tell whether it would come again."""
     protocol = protocol_of(load_rubric("experiment", None), None)
     for name, found in (("base", []), ("new", [finding()])):
         store = make_run(tmp_path / name, judges=("offline",), search="none", sandbox="local", budget=None)
         verdict = "hallucinated" if found else "verified"
-        scores = [review("offline", "experiment", {"Overall": 7}, mechanical=True, protocol=protocol)]
+        made = review("offline", "experiment", {"Overall": 7}, mechanical=True)
+        scores = [made.model_copy(update={"protocol": protocol})]
         add(store, f"{TASK}/experiment", scores, findings=found, verdict=verdict, support=1.0)
     arguments = ("--mlr-model=openai/m", "--mlr-judges=offline", "--mlr-search=none", "--mlr-sandbox=local", "--mlr-budget=none")
-    code, output = run(tmp_path, *arguments, *EXPERIMENT, "--mlr-run=new", "--mlr-gate=base")
+    with ScriptedServer() as server:
+        server.fault("401", n=9)
+        code, output = run(tmp_path, *arguments, *EXPERIMENT, "--mlr-run=new", "--mlr-gate=base", server=server)
     assert code == 6, output
     assert re.search(rf"{TASK}/experiment is hallucinated and was not in the baseline, unconfirmed: its repeat ended as", output)
 
