@@ -113,6 +113,11 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--all", action="store_true", help="every warning and remark, not the first three of a kind")
     check.epilog = f"{check.epilog}\nexit status: 0 verified, 3 unverified, 1 hallucinated, 2 not usable"
 
+    from .commands import compare
+
+    compared = "Two runs side by side, paired by task, and what the gate says of them."
+    compare.add_arguments(command("compare", compare.run, compared, "mlrbench compare mlr-runs/a mlr-runs/b"))
+
     watch = command("watch", _watch, "One line a second on a run that goes on.", "mlrbench watch mlr-runs/a")
     watch.add_argument("run", type=Path, metavar="RUN", help="run directory")
     watch.add_argument("--once", action="store_true", help="print one line and end")

@@ -1,5 +1,6 @@
 """The run as pytest sees it: run directory, engine start and stop, plan, progress, summary, exit code. Controller process only."""
 
+import os
 import shutil
 import signal
 import threading
@@ -18,7 +19,8 @@ from .resources import resource
 from .worker import FILES, Items
 
 EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_BUDGET = 1, 7, 9
-"""docs/interface.md, exit codes without a gate; 2-5 are pytest's own."""
+EXIT_GATE = {"holds": 0, "inconclusive": 6, "broken": 8}
+"""docs/interface.md, exit codes; 2-5 are pytest's own."""
 STOP_TIMEOUT = 40.0
 """Seconds the engine has to stop its runners, which have to remove their containers."""
 NOTICE_EVERY = 1.0
@@ -53,7 +55,7 @@ class Controller:
             "pool": bool(self.settings["inputs"]),
             "args": benchmark_arguments(config),
         }
-        self.outcomes = Outcomes()
+        self.outcomes = Outcomes(gated=self.settings["gate"] is not None)
         config.pluginmanager.register(self.outcomes, "mlrbench-outcomes")
         self.items = Items(config, self.handed)
         config.pluginmanager.register(self.items, "mlrbench-items")
@@ -140,6 +142,8 @@ class Controller:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._engine is None:
             return
+        if self.settings["gate"] is not None and session.exitstatus not in (2, 3, 4, 5):
+            self._ask_gate(session)
         if self._progress is not None:
             self._progress.stop()
         if session.exitstatus not in (2, 3, 4, 5):
@@ -154,6 +158,36 @@ class Controller:
         if self._refused:
             self._remove_new_run()
 
+    def _ask_gate(self, session: pytest.Session) -> None:
+        """The gate's answer, into the outcomes, to Allure and to the CI job's page; it may take judging and a repeat."""
+        assert self._client is not None
+        try:
+            answer = self._client.ask("gate")
+        except InfrastructureError as error:
+            self.outcomes.notes.append(f"gate: no answer: {error}")
+            self.outcomes.errors += 1
+            return
+        except KeyboardInterrupt:
+            self._interrupted = True
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+            # The answer to the question that was given up would be taken for the next one's.
+            self._client.close()
+            assert self._engine is not None
+            self._client = self._engine.connect()
+            return
+        self.outcomes.take_gate(answer)
+        page = os.environ.get("GITHUB_STEP_SUMMARY")
+        try:
+            if page:
+                with Path(page).open("a", encoding="utf-8") as file:
+                    file.write(answer["markdown"])
+            if self._config.getoption("allure_report_dir", None):
+                from .reports.allure_gate import write_gate
+
+                write_gate(Path(self._config.getoption("allure_report_dir")), answer["decision"], answer["markdown"])
+        except OSError as error:  # the exit code and the terminal do not depend on it
+            self.outcomes.notes.append(f"gate: not written for CI or Allure: {error}")
+
     def _remove_new_run(self) -> None:
         """A run that was refused before anything was done leaves no directory behind."""
         run = Path(self.settings["run"])
@@ -167,6 +201,7 @@ class Controller:
             return
         from .reports.terminal import summary_lines
         from .results.calls import CallLog
+        from .results.gate.repeats import REPEATS
         from .results.store import RunStore
 
         store = RunStore(Path(self.settings["run"]))
@@ -183,10 +218,12 @@ class Controller:
             except MLRBenchError as error:  # the summary and the exit code do not depend on it
                 self.outcomes.notes.append(f"no report: {error}")
         spent = CallLog(store.calls, "summary").spent()
+        if (repeats := store.root / REPEATS / "calls").is_dir():
+            spent += CallLog(repeats, "summary").spent()
         width = terminalreporter._tw.fullwidth
         for line in summary_lines(store, selected, spent=spent, report=report, width=width, resume=self.resume_command()):
             terminalreporter.write_line(line)
-        for line in [*self.outcomes.lines(), *self.outcomes.notes]:
+        for line in [*self.outcomes.gate_lines, *self.outcomes.lines(), *self.outcomes.notes]:
             terminalreporter.write_line(line)
 
     def resume_command(self) -> str:
@@ -199,12 +236,19 @@ class Controller:
 class Outcomes:
     """Counts what the items came to, for the exit code."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gated: bool = False) -> None:
+        self.gated = gated
+        """The gate decides what a FAILED item means; --mlr-min and --mlr-require still fail the run."""
+        self.verdict: str | None = None
+        """The gate's answer, once it has one."""
+        self.gate_lines: list[str] = []
         self.failed = 0
         """FAILED items, ours or not, and errors of items that are not ours."""
         self.errors = 0
         """Our items without a score for infrastructure."""
         self.skipped_for_budget = 0
+        self.missed = 0
+        """FAILED items below --mlr-min or --mlr-require, and of tests that are not the packaged ones."""
         self.notes: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -213,21 +257,34 @@ class Outcomes:
         if report.failed:
             if report.when == "call" or not ours:
                 self.failed += 1
+                packaged = report.nodeid.split("::")[0] in FILES
+                self.missed += bool(properties.get("mlr_below")) or not packaged
             else:
                 self.errors += 1
         elif report.skipped and ours:
             self.skipped_for_budget += bool(properties.get("mlr_over_budget"))
 
+    def take_gate(self, answer: dict[str, Any]) -> None:
+        """What the engine's gate came to (engine.gating: Gate.finish)."""
+        self.verdict = answer["decision"]["verdict"]
+        self.gate_lines = answer["lines"]
+        self.errors = max(self.errors, len(answer["decision"]["infrastructure"]))
+        self.skipped_for_budget += bool(answer["over_budget"])
+
     def exit_code(self) -> int:
-        if self.failed:
+        if self.missed if self.gated else self.failed:
             return EXIT_FAILED
         if self.skipped_for_budget:
             return EXIT_BUDGET
-        return EXIT_INFRASTRUCTURE if self.errors else 0
+        if self.errors:
+            return EXIT_INFRASTRUCTURE
+        return EXIT_GATE[self.verdict] if self.verdict is not None else 0
 
     def lines(self) -> list[str]:
         """Why the exit code is what it is, where pytest's own line does not say."""
         code = self.exit_code()
+        if code in (EXIT_GATE["broken"], EXIT_GATE["inconclusive"]):
+            return [f"exit code {code}: the gate is {self.verdict}"]
         if code == EXIT_BUDGET:
             return [f"exit code {code}: the budget ended the run, {self.skipped_for_budget} items were not done (--mlr-budget=)"]
         if code == EXIT_INFRASTRUCTURE:

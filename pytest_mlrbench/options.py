@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OFFLINE_MODELS = ("offline", "offline-fabricator", "offline-sloppy")
 """As settings.OFFLINE_MODELS, which would cost a pydantic import here; a test keeps them equal."""
 DEFAULT_JUDGES = ("gemini/gemini-2.5-pro", "anthropic/claude-sonnet-4-5")
+GATE_MAX_DROP = 0.5
+"""As settings.GATE_MAX_DROP."""
 DIMENSIONS = (
     "Consistency", "Clarity", "Novelty", "Feasibility", "Completeness", "Soundness", "Insightfulness", "Significance", "Overall",
 )  # fmt: skip
@@ -116,6 +118,21 @@ OPTIONS = (
     Option("rerun", "run recorded commands again in a clean sandbox and compare: off (default), sample (one in ten), all", "WHICH"),
     Option("min", "fail items whose panel score is lower, as Overall:6 (repeatable)", "DIM:SCORE", many=True),
     Option("require", "verified: fail items whose results are not verified", "VERDICT"),
+    Option(
+        "gate", "compare with this baseline run; the gate then decides the exit code (0 holds, 8 broken, 6 inconclusive)", "RUN"
+    ),
+    Option("gate-max-drop", f"largest drop of Overall that the gate lets pass ({GATE_MAX_DROP:g})", "X"),
+    Option(
+        "gate-rejudge",
+        "judge the baseline's outputs again by this panel: auto (default: where a judge is a moving alias, or the baseline had "
+        "another panel or rubric), always, never",
+        "MODE",
+    ),
+    Option(
+        "gate-sequential",
+        "on: look at the tasks in steps and skip what is left once the gate has its answer; off (default)",
+        "MODE",
+    ),
     Option("rubrics", "other rubrics instead of the packaged ones", "DIR"),
     Option("prompts", "other prompts instead of the packaged ones", "DIR"),
     Option("tasks", "other task texts (for instance the published ones) instead of our briefs", "DIR"),
@@ -255,6 +272,7 @@ def settings_of(config: pytest.Config) -> dict[str, Any]:
         "rerun": values.choice("rerun", ("off", "sample", "all"), "off"),
         "min": dict(_least_score(entry) for entry in values.many("min")),
         "require": values.choice("require", ("verified",), "verified") if values.text("require") else None,
+        **_gate(values),
         "rubrics": values.folder("rubrics"),
         "prompts": values.folder("prompts"),
         "tasks": values.folder("tasks"),
@@ -332,6 +350,21 @@ def _least_score(entry: str) -> tuple[str, float]:
     if score > 10:
         raise ConfigError(f"--mlr-min={entry}: scores go from 1 to 10")
     return dimension, score
+
+
+def _gate(values: Values) -> dict[str, Any]:
+    given = values.text("gate")
+    drop = values.number("gate-max-drop", GATE_MAX_DROP, float, 0.01)
+    if drop > 9:
+        raise ConfigError(f"--mlr-gate-max-drop={drop:g}: scores go from 1 to 10, so expected at most 9")
+    if given is None and (named := [name for name in ("gate-max-drop", "gate-rejudge", "gate-sequential") if values.text(name)]):
+        raise ConfigError(f"--mlr-{named[0]} belongs to a gate: name the baseline run with --mlr-gate=RUN")
+    return {
+        "gate": None if given is None else os.path.abspath(given),  # noqa: PTH100
+        "gate_max_drop": drop,
+        "gate_rejudge": values.choice("gate-rejudge", ("auto", "always", "never"), "auto"),
+        "gate_sequential": values.choice("gate-sequential", ("on", "off"), "off"),
+    }
 
 
 def _model_settings(entries: tuple[str, ...]) -> dict[str, dict[str, Any]]:

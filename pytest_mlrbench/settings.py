@@ -21,6 +21,9 @@ DEFAULT_TIMEOUTS: dict[str, float] = {"experiment": 6 * 3600.0}
 """Seconds a stage may take; every stage not named here has OTHER_TIMEOUT."""
 OTHER_TIMEOUT = 30 * 60.0
 
+GATE_MAX_DROP = 0.5
+"""Of Overall, on its scale of 1 to 10: half of the smallest step a judge can take (docs/gating.md says why)."""
+
 
 class ModelSettings(Frozen):
     """What --mlr-model-setting=MODEL:KEY=VALUE sets for one model; None leaves the provider's default."""
@@ -87,6 +90,13 @@ class Settings(Frozen):
     min: dict[str, float] = Field(default_factory=dict)
     """Dimension -> least panel score."""
     require: Literal["verified"] | None = None
+    gate: str | None = None
+    """Directory of the baseline run, with which the gate compares this one; None is no gate."""
+    gate_max_drop: float = GATE_MAX_DROP
+    gate_rejudge: Literal["auto", "always", "never"] = "auto"
+    """Whether this run's panel judges the baseline's outputs again; auto: where its own scores may be another panel's."""
+    gate_sequential: Literal["on", "off"] = "off"
+    """Whether the gate looks at the tasks in steps and leaves out what is left once it has its answer."""
     rubrics: str | None = None
     prompts: str | None = None
     tasks: str | None = None
@@ -125,7 +135,8 @@ class Settings(Frozen):
 
 RESUME_MAY_DIFFER = frozenset(
     {"suite", "task", "stage", "category", "venue", "year", "epochs", "budget", "price", "concurrency", "host_concurrency",
-     "timeout", "memory", "cpus", "gpus", "gpus_per_trial", "min", "require", "run"}
+     "timeout", "memory", "cpus", "gpus", "gpus_per_trial", "min", "require", "run",
+     "gate", "gate_max_drop", "gate_rejudge", "gate_sequential"}
 )  # fmt: skip
 """What may change when a run is resumed (docs/interface.md, run directory); anything else is another run."""
 

@@ -13,7 +13,7 @@ from .errors import AgentFailure, ConfigError, InfrastructureError
 from .keys import GRADED, TrialKey
 from .options import selection_of
 from .resources import resource
-from .results.shown import place_lines
+from .results.shown import THRESHOLD, outcome, place_lines
 
 FILES = tuple(f"test_{stage}.py" for stage in GRADED)
 """The packaged benchmark: one file a stage."""
@@ -160,7 +160,8 @@ class Items:
         if self.handed["address"] is None:
             raise ConfigError("the engine was not started for this session")
         record = self._ask("result", key=str(key))["record"]
-        note(request.node, record)
+        _, reasons = outcome(record, self.handed["min"], self.handed["require"])
+        note(request.node, record, any(reason.startswith(THRESHOLD) for reason in reasons))
         if record["status"] in ("error", "skipped"):
             self._describe(record)  # such an item has no call phase
         if record["status"] == "error":
@@ -193,8 +194,11 @@ class Items:
             self._client.close()
 
 
-def note(item: pytest.Item, record: Record) -> None:
-    """Primitives about the trial on the item's reports: all that crosses from a worker to the controller."""
+def note(item: pytest.Item, record: Record, below: bool) -> None:
+    """Primitives about the trial on the item's reports: all that crosses from a worker to the controller.
+
+    `below`: it misses --mlr-min or --mlr-require.
+    """
     failing = sum(finding["severity"] == "fail" for finding in record["findings"])
     item.user_properties += [
         ("mlr_trial", f"{record['task']}/{record['stage']}/{record['epoch']}"),
@@ -202,6 +206,7 @@ def note(item: pytest.Item, record: Record) -> None:
         ("mlr_over_budget", record["over_budget"]),
         ("mlr_verdict", record["verdict"] or ""),
         ("mlr_failing_findings", failing),
+        ("mlr_below", below),
         ("mlr_scores", json.dumps(record["scores"])),
     ]
 

@@ -8,7 +8,7 @@ import shutil
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from ..agents import load_agent
@@ -50,6 +50,8 @@ class Engine:
         self.counts: dict[str, Counter[str]] = {stage: Counter() for stage in STAGE_NAMES}
         """Stage -> how many selected trials are waiting, running, done, failed, error, skipped."""
         self.pace = Pace()
+        self.admit: Callable[[TrialKey], Awaitable[None]] | None = None
+        """Asked before a trial begins; may wait, or raise NotDone (a sequential gate)."""
         self._agent = load_agent(settings.agent)
         self._grader = Grader(settings, store, resources)
         self._detached = Detached(settings, store, resources)
@@ -113,6 +115,8 @@ class Engine:
         )
         result: StageResult | None = None
         try:
+            if self.admit is not None:
+                await self.admit(key)
             inputs, labels = await self.inputs(key)
             base = base.model_copy(update={"inputs": labels})
             result = await self.output(key)

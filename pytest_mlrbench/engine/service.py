@@ -19,6 +19,7 @@ from ..results.store import RunStore
 from ..settings import SEARCH_SOURCES, Settings, differences
 from .client import CONFIG, receive, send
 from .core import FINISHED, Engine
+from .gating import Gate
 from .lock import RunLock
 from .planning import Plan, make_plan, provenance
 from .preflight import preflight
@@ -39,6 +40,7 @@ class Service:
         self.loop = loop
         self.resources = Resources(settings, store, self.notice)
         self.engine = Engine(settings, store, self.resources, self.notice)
+        self.gate = Gate(settings, store, self.resources, self.engine, self.notice) if settings.gate else None
         self.stop_runners = False
         """Set when the user ended the run (Ctrl-C): experiments end too. Otherwise they outlive the engine."""
         self.warnings: list[str] = []
@@ -86,6 +88,7 @@ class Service:
             "plan": self._on_plan,
             "result": self._on_result,
             "progress": self._on_progress,
+            "gate": self._on_gate,
             "stop": self._on_stop,
         }
         operation = operations.get(message["op"])
@@ -123,10 +126,13 @@ class Service:
             warnings = [*self.warnings, *preflight(self.settings, plan)] if plan.needs_models else []
             merged = {**began, **digests} if plan.needs_models else {**digests, **began}
             self.store.write_run({**stored, "digests": merged, "selected": [str(key) for key in keys]})
+            gate_lines = self.gate.plan(keys) if self.gate is not None else []
             self._plan = plan
-            if message["lookahead"]:
+            if self.gate is not None and self.gate.sequential:
+                self.loop.call_soon_threadsafe(self.gate.start, keys)
+            elif message["lookahead"]:
                 self.loop.call_soon_threadsafe(self.engine.start, keys)
-            return {"lines": [*plan.lines, *warnings]}
+            return {"lines": [*plan.lines, *gate_lines, *warnings]}
         return {"lines": []}
 
     def _on_result(self, message: Json) -> Json:
@@ -150,6 +156,17 @@ class Service:
             return future.result()
         except (asyncio.CancelledError, RuntimeError) as error:
             raise InfrastructureError("the run was stopped") from error
+
+    def _on_gate(self, _: Json) -> Json:
+        """The gate's answer, which may take judging and a repeat first."""
+        if self.gate is None or self._plan is None:
+            raise InfrastructureError("the engine has no gate to ask")
+        try:
+            return asyncio.run_coroutine_threadsafe(self.gate.finish(), self.loop).result()
+        except (asyncio.CancelledError, RuntimeError) as error:
+            raise InfrastructureError("the run was stopped before the gate had its answer") from error
+        except OSError as error:
+            raise InfrastructureError(f"the gate's answer cannot be written: {error}") from error
 
     def _on_progress(self, _: Json) -> Json:
         notices, self._notices = self._notices, []
@@ -259,6 +276,8 @@ async def serve(settings: Settings, address: str, authkey: str) -> None:
             finally:
                 service.ended.set()
                 telling.cancel()
+                if service.gate is not None:
+                    await service.gate.close(stop_runners=service.stop_runners)
                 await service.engine.close(stop_runners=service.stop_runners)
                 finished = datetime.now(UTC).isoformat(timespec="seconds")
                 service.store.write_run({**service.store.run(), "finished": finished})

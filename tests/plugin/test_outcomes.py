@@ -105,6 +105,31 @@ def test_the_gravest_outcome_decides_the_exit_code(failed: int, over_budget: int
     assert counted.exit_code() == code
 
 
+@pytest.mark.parametrize(
+    ("missed", "over_budget", "errors", "verdict", "code"),
+    [
+        (1, 1, 1, "holds", 1),
+        (0, 1, 1, "broken", 9),
+        (0, 0, 1, "broken", 7),
+        (0, 0, 0, "broken", 8),
+        (0, 0, 0, "inconclusive", 6),
+        (0, 0, 0, "holds", 0),
+    ],
+)
+def test_with_a_gate_failed_items_leave_the_exit_code_to_it(missed: int, over_budget: int, errors: int, verdict: str, code: int):
+    counted = Outcomes(gated=True)
+    counted.failed, counted.missed, counted.skipped_for_budget, counted.errors = 3, missed, over_budget, errors
+    decision = {"verdict": verdict, "infrastructure": []}
+    counted.take_gate({"decision": decision, "lines": ["gate"], "over_budget": False})
+    assert counted.exit_code() == code
+
+
+def test_a_gate_that_the_budget_cut_short_has_the_budgets_code():
+    counted = Outcomes(gated=True)
+    counted.take_gate({"decision": {"verdict": "broken", "infrastructure": []}, "lines": [], "over_budget": True})
+    assert counted.exit_code() == 9
+
+
 def test_the_engine_works_ahead_of_the_items(tmp_path: Path):
     """One item is rendered at a time, yet no answer comes before the requests of all three are in flight."""
     arguments = ("--mlr-model=openai/m", "--mlr-judges=offline", "--mlr-budget=none", "--mlr-suite=smoke", "--mlr-stage=idea")

@@ -1,0 +1,122 @@
+"""One repeat of an item that is newly hallucinated, in a run directory of its own below the run's; the gate asks for it."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InfrastructureError
+from ..judging.panel import OFFLINE
+from ..judging.voices import CHECK
+from ..keys import STAGES as STAGE_NAMES
+from ..keys import TrialKey
+from ..records import TrialRecord
+from ..results.calls import CallLog
+from ..results.gate.repeats import FROM, read_repeats, repeat_key, repeats_of
+from ..results.store import RunStore
+from ..settings import Settings
+from .core import Engine, fresh_directory
+from .rejudging import input_folder
+from .resources import Resources
+
+KEPT = ("stage.json", "evidence.jsonl")
+"""Files of a trial directory that an audit of what follows reads, beside `output/` and `evidence/`."""
+
+
+class Repeating:
+    """The repeats of one run: they share its budget and its limits, and nothing else."""
+
+    def __init__(self, settings: Settings, run: RunStore, resources: Resources, notice: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._run = run
+        self._resources = resources
+        self._notice = notice
+        self._engine: Engine | None = None
+        self.store = repeats_of(run)
+        if self.store.calls.is_dir():  # what an earlier invocation has paid for them
+            resources.budget.add(CallLog(self.store.calls, "repeats").spent().cost)
+
+    async def confirm(self, keys: Sequence[TrialKey], repeated: Sequence[str]) -> None:
+        """Repeat the items of `keys` one after another until one is hallucinated again: one is enough to break the gate.
+
+        What ended a repeat is in its record, in `repeats/`.
+        """
+        order = sorted(keys, key=lambda key: (STAGE_NAMES.index(key.stage), key.task, key.epoch))
+        for key in order:
+            known = await asyncio.to_thread(read_repeats, self._run, order, repeated)
+            if any(one.answer == "confirmed" for one in known):
+                return
+            if next(one for one in known if one.item == str(key._replace(epoch=1))).answer == "open":
+                self._notice(f"gate: {key} is hallucinated and was not in the baseline: it is repeated")
+                chain = {other.stage for other in keys if (other.task, other.epoch) == (key.task, key.epoch)}
+                await self._repeat(key, chain)
+
+    async def close(self, *, stop_runners: bool) -> None:
+        engine, self._engine = self._engine, None  # an interrupted gate is closed from two sides
+        if engine is not None:
+            await engine.close(stop_runners=stop_runners)
+
+    async def _repeat(self, key: TrialKey, hallucinated: set[str]) -> None:
+        record = await asyncio.to_thread(self._run.record, key)
+        assert record is not None  # it is hallucinated, so it was graded
+        settings = self._described(record)
+        await asyncio.to_thread(self._write_run, settings)
+        first = FROM.get(key.stage, key.stage)
+        if key.stage == "end2end" and "paper" in hallucinated and "experiment" not in hallucinated:
+            first = "paper"
+        try:
+            await asyncio.to_thread(self._lay_out, key, record, first)
+        except (OSError, InfrastructureError) as error:
+            failed = {"status": "error", "reason": f"its inputs cannot be taken over: {error}", "epoch": repeat_key(key).epoch}
+            empty: dict[str, Any] = {"findings": [], "reviews": [], "forms": [], "verdict": None, "scores": {}}
+            await asyncio.to_thread(self.store.write_record, record.model_copy(update={**failed, **empty}))
+            return
+        resources = Resources(settings, self.store, self._notice)
+        resources.budget, resources.limiter = self._resources.budget, self._resources.limiter
+        self._engine = Engine(settings, self.store, resources, self._notice)
+        try:
+            await self._engine.result(repeat_key(key))
+        finally:
+            await self.close(stop_runners=False)
+
+    def _described(self, record: TrialRecord) -> Settings:
+        """The run's settings for its repeats. Their judges are asked only where judges made the finding."""
+        by_checks = any(one.severity == "fail" and one.check != CHECK for one in record.findings)
+        judges = (OFFLINE,) if by_checks else self._settings.judges
+        return self._settings.model_copy(update={"run": str(self.store.root), "gate": None, "inputs": (), "judges": judges})
+
+    def _write_run(self, settings: Settings) -> None:
+        described = {
+            **self._run.run(),
+            "settings": settings.model_dump(mode="json"),
+            "selected": [],
+            "repeats_of": str(self._run.root),
+        }
+        self.store.write_run(described)
+
+    def _lay_out(self, key: TrialKey, record: TrialRecord, first: str) -> None:
+        """Copy the outputs of the stages before `first` to where the repeat looks for its inputs."""
+        for stage in STAGE_NAMES[: STAGE_NAMES.index(first)]:
+            target = self.store.trial(repeat_key(key.at(stage)))
+            if (target / "stage.json").exists():
+                continue
+            source = self._source(key, record, stage)
+            if not (source / "stage.json").exists():
+                continue  # it is not there: the repeat makes its own
+            staging = target.with_name(f".{target.name}.copying")
+            fresh_directory(staging)
+            for name in KEPT:
+                if (source / name).is_file():
+                    shutil.copyfile(source / name, staging / name)
+            for name in ("output", "evidence"):
+                if (source / name).is_dir():
+                    shutil.copytree(source / name, staging / name, symlinks=True)
+            shutil.rmtree(target, ignore_errors=True)
+            staging.rename(target)
+
+    def _source(self, key: TrialKey, record: TrialRecord, stage: str) -> Path:
+        folder = input_folder(self._run, key, record, stage).parent
+        if not folder.is_dir() and record.inputs.get(stage, "own") != "own":
+            raise InfrastructureError(f"{folder} is gone")
+        return folder

@@ -1,0 +1,274 @@
+"""The gate in whole sessions: answer and exit code, repeats, re-judging of the baseline, early looks, baselines it refuses."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_mlrbench.judging.panel import protocol_of
+from pytest_mlrbench.keys import TrialKey
+from pytest_mlrbench.results.gate.repeats import repeat_key, repeats_of
+from pytest_mlrbench.results.store import RunStore
+from pytest_mlrbench.stages.rubric import load_rubric
+from tests.support.runs import add, finding, make_run, review
+from tests.support.scripted_server import ScriptedServer
+from tests.support.sessions import run
+
+TASK = "iclr2025_wsl"
+EXPERIMENT = ("--mlr-stage=experiment", f"--mlr-task={TASK}", "-n", "0")
+IDEAS = ("--mlr-suite=smoke", "--mlr-stage=idea", "-n", "0")
+JUDGED = ("--mlr-judges=openai/j1", "--mlr-budget=none")
+"""A judge whose id names no snapshot, behind the scripted server."""
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The offline model's experiment, as a baseline."""
+    folder = tmp_path_factory.mktemp("honest")
+    code, output = run(folder, "--mlr-model=offline", *EXPERIMENT, "--mlr-run=base")
+    assert code == 0, output
+    return folder / "base"
+
+
+@pytest.fixture(scope="module")
+def ideas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three ideas of the offline model, as a baseline."""
+    folder = tmp_path_factory.mktemp("ideas")
+    code, output = run(folder, "--mlr-model=offline", *IDEAS, "--mlr-run=base")
+    assert code == 0, output
+    return folder / "base"
+
+
+def gate_of(folder: Path, name: str = "new") -> dict:
+    return json.loads((folder / name / "gate.json").read_text(encoding="utf-8"))
+
+
+# -- evidence ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fabricated(honest: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
+    """The fabricator against the honest baseline, as a CI job."""
+    folder = tmp_path_factory.mktemp("fabricated")
+    env = {"GITHUB_STEP_SUMMARY": str(folder / "page.md")}
+    (folder / "page.md").write_text("# The job\n", encoding="utf-8")
+    chosen = (*EXPERIMENT, "--mlr-run=new", f"--mlr-gate={honest}", "--alluredir=allure")
+    code, output = run(folder, "--mlr-model=offline-fabricator", *chosen, env=env)
+    return code, output, folder
+
+
+def test_a_fabricator_breaks_the_gate_by_evidence_with_one_task(fabricated):
+    code, output, folder = fabricated
+    assert code == 8, output
+    item = f"{TASK}/experiment"
+    assert gate_of(folder)["confirmed"] == [item]
+    assert f"gate: reason: {item} is hallucinated and was not in the baseline, confirmed in its repeat too" in output
+    assert "exit code 8: the gate is broken" in output
+
+
+def test_the_repeat_is_a_fresh_experiment_apart_from_the_run(fabricated):
+    _, _, folder = fabricated
+    store = RunStore(folder / "new")
+    key = TrialKey(TASK, "experiment")
+    first, again = store.record(key), repeats_of(store).record(repeat_key(key))
+    assert first is not None
+    assert again is not None
+    assert again.verdict == "hallucinated"
+    assert again.started > first.finished
+    assert again.files["results/results.md"] != first.files["results/results.md"]
+    assert {one.stage for one in store.keys_of(TASK)} == {"idea", "literature", "proposal", "experiment"}
+    # Its inputs are the run's own, not made anew.
+    idea = key.at("idea")
+    assert repeats_of(store).stage_result(repeat_key(idea)) == store.stage_result(idea)
+
+
+def test_the_plan_speaks_of_the_gate_before_the_first_call(fabricated, honest):
+    _, output, _ = fabricated
+    assert f"mlrbench: gate against {honest}: 1 pair, largest drop 0.5" in output
+    assert "newly hallucinated items are repeated until one is again" in output
+
+
+def test_the_reason_is_on_the_jobs_page_in_the_run_and_in_allure(fabricated):
+    _, _, folder = fabricated
+    page = (folder / "page.md").read_text(encoding="utf-8")
+    assert page.startswith("# The job\n## ❌ MLR-Bench gate: broken")
+    assert (folder / "new" / "gate.md").read_text(encoding="utf-8") in page
+    assert "| experiment | Overall | 1 | 1 |" in page
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "allure").glob("*-result.json")]
+    (gate,) = [one for one in results if one["name"] == "MLR-Bench gate"]
+    assert gate["status"] == "failed"
+    assert "confirmed in its repeat too" in gate["statusDetails"]["message"]
+    assert (folder / "allure" / gate["attachments"][0]["source"]).read_text(encoding="utf-8").startswith("## ❌")
+
+
+def test_a_resumed_run_repeats_nothing(fabricated, honest):
+    _, _, folder = fabricated
+    key = repeat_key(TrialKey(TASK, "experiment"))
+    before = repeats_of(RunStore(folder / "new")).record(key)
+    code, output = run(folder, "--mlr-model=offline-fabricator", *EXPERIMENT, "--mlr-run=new", f"--mlr-gate={honest}")
+    assert code == 8, output
+    assert "nothing to run" in output
+    assert repeats_of(RunStore(folder / "new")).record(key) == before
+
+
+def test_without_a_gate_the_same_run_has_the_usual_exit_code(fabricated):
+    _, _, folder = fabricated
+    code, output = run(folder, "--mlr-model=offline-fabricator", *EXPERIMENT, "--mlr-run=new")
+    assert code == 1, output
+    assert "gate: " not in output
+
+
+def test_a_repeat_that_cannot_be_made_leaves_the_gate_inconclusive(tmp_path):
+    """Stored runs of a model that is refused by now: its finding stands, and nobody can tell whether it would come again."""
+    protocol = protocol_of(load_rubric("experiment", None), None)
+    for name, found in (("base", []), ("new", [finding()])):
+        store = make_run(tmp_path / name, judges=("offline",), search="none", sandbox="local", budget=None)
+        verdict = "hallucinated" if found else "verified"
+        made = review("offline", "experiment", {"Overall": 7}, mechanical=True)
+        scores = [made.model_copy(update={"protocol": protocol})]
+        add(store, f"{TASK}/experiment", scores, findings=found, verdict=verdict, support=1.0)
+    arguments = ("--mlr-model=openai/m", "--mlr-judges=offline", "--mlr-search=none", "--mlr-sandbox=local", "--mlr-budget=none")
+    with ScriptedServer() as server:
+        server.fault("401", n=9)
+        code, output = run(tmp_path, *arguments, *EXPERIMENT, "--mlr-run=new", "--mlr-gate=base", server=server)
+    assert code == 6, output
+    assert re.search(rf"{TASK}/experiment is hallucinated and was not in the baseline, unconfirmed: its repeat ended as", output)
+
+
+# -- scores -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_agent_on_three_tasks_is_inconclusive_and_told_not_calibrated(ideas, tmp_path):
+    code, output = run(tmp_path, "--mlr-model=offline", *IDEAS, "--mlr-run=new", f"--mlr-gate={ideas}")
+    assert code == 6, output
+    assert "would decide" in output
+    assert "the threshold is not calibrated" in output
+    assert "exit code 6: the gate is inconclusive" in output
+
+
+def test_the_same_agent_holds_within_a_drop_that_three_tasks_can_tell(ideas, tmp_path):
+    chosen = ("--mlr-model=offline", *IDEAS, "--mlr-run=new", f"--mlr-gate={ideas}", "--mlr-gate-max-drop=3")
+    code, output = run(tmp_path, *chosen)
+    assert code == 0, output
+    assert gate_of(tmp_path)["verdict"] == "holds"
+    assert "gate: holds (largest drop 3 of Overall)" in output
+
+
+def test_a_missed_threshold_comes_before_the_gate(ideas, tmp_path):
+    code, output = run(tmp_path, "--mlr-model=offline", *IDEAS, "--mlr-run=new", f"--mlr-gate={ideas}", "--mlr-min=Overall:10")
+    assert code == 1, output
+
+
+def test_ini_twins_name_the_gate(ideas, tmp_path):
+    ini = f"[pytest]\nmlr_model = offline\nmlr_gate = {ideas}\nmlr_gate_max_drop = 3\n"
+    (tmp_path / "pytest.ini").write_text(ini, encoding="utf-8")
+    code, output = run(tmp_path, *IDEAS, "--mlr-run=new")
+    assert code == 0, output
+    assert "gate: holds (largest drop 3 of Overall)" in output
+
+
+# -- judges -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_moving_panel_judges_the_baseline_again_once(tmp_path):
+    with ScriptedServer() as server:
+        arguments = ("--mlr-model=offline", *JUDGED, *IDEAS)
+        assert run(tmp_path, *arguments, "--mlr-run=base", server=server)[0] == 0
+        before = server.stats()["requests"]
+        gated = (*arguments, "--mlr-run=new", "--mlr-gate=base", "--mlr-gate-max-drop=9")
+        code, output = run(tmp_path, *gated, server=server)
+        assert code == 0, output
+        assert server.stats()["requests"] == before + 6, "three new ideas and three of the baseline"
+        assert "gate: the baseline is judged again (openai/j1 may have changed: no snapshot is named): 3-4 model calls" in output
+        assert run(tmp_path, *gated, server=server)[0] == 0
+        assert server.stats()["requests"] == before + 6
+    again = RunStore(tmp_path / "new" / "rejudged")
+    assert [one.reviews[0].judge for one in again.records()] == ["openai/j1"] * 3
+    assert gate_of(tmp_path)["stages"][0]["n_pairs"] == 3
+
+
+def test_the_judges_drift_is_not_the_agents(tmp_path):
+    """The baseline was stored with scores that today's panel would not give: it is compared by today's."""
+    with ScriptedServer() as server:
+        arguments = ("--mlr-model=offline", *JUDGED, *IDEAS)
+        assert run(tmp_path, *arguments, "--mlr-run=base", server=server)[0] == 0
+        base = RunStore(tmp_path / "base")
+        for record in list(base.records()):
+            higher = [one.model_copy(update={"scores": dict.fromkeys(one.scores, 10)}) for one in record.reviews]
+            base.write_record(record.model_copy(update={"reviews": higher}))
+        code, output = run(tmp_path, *arguments, "--mlr-run=new", "--mlr-gate=base", server=server)
+    stage = gate_of(tmp_path)["stages"][0]
+    assert stage["diff"] == 0.0, output
+    assert stage["base"] < 10
+    assert code in (0, 6)
+
+
+def test_another_panel_is_refused_only_where_judging_again_is_forbidden(ideas, tmp_path):
+    with ScriptedServer() as server:
+        arguments = ("--mlr-model=offline", *JUDGED, *IDEAS, f"--mlr-gate={ideas}", "--mlr-gate-max-drop=9", "--mlr-run=new")
+        code, output = run(tmp_path, *arguments, "--mlr-gate-rejudge=never", server=server)
+        assert code == 4
+        assert "it had another panel, offline (stage idea)" in output
+        assert server.stats()["requests"] == 0
+        assert not (tmp_path / "new").exists()
+        code, output = run(tmp_path, *arguments, server=server)
+    assert code == 0, output
+
+
+def test_infrastructure_that_leaves_a_pair_unscored_comes_before_the_answer(tmp_path):
+    with ScriptedServer() as server:
+        arguments = ("--mlr-model=offline", *JUDGED, *IDEAS)
+        assert run(tmp_path, *arguments, "--mlr-run=base", server=server)[0] == 0
+        server.fault("401", model="j1", stage="judge:idea")
+        gated = (*arguments, "--mlr-run=new", "--mlr-gate=base", "--mlr-gate-rejudge=never")
+        code, output = run(tmp_path, *gated, server=server)
+    assert code == 7, output
+    assert len(gate_of(tmp_path)["infrastructure"]) == 1
+    assert "gate: without a score for infrastructure: " in output
+
+
+# -- looks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sequential_gate_skips_what_is_left_once_it_decides(tmp_path):
+    """37 ideas, looks at 12, 13 and 12 tasks more: equal scores hold within a drop of 1 at the first."""
+    arguments = ("--mlr-model=offline", "--mlr-venue=ICLR", "--mlr-year=2025", "--mlr-stage=idea", "-n", "2")
+    code, output = run(tmp_path, *arguments, "--mlr-run=base")
+    assert code == 0, output
+    gated = (*arguments, "--mlr-run=new", "--mlr-gate=base", "--mlr-gate-max-drop=1", "--mlr-gate-sequential=on")
+    code, output = run(tmp_path, *gated)
+    assert code == 0, output
+    assert "gate: 3 looks, 12, 13, 12 tasks more each" in output
+    assert "12 passed, 25 skipped" in output
+    assert "the gate has its answer without it: holds (look 1 of 3, 12 of 37 tasks)" in output
+    assert gate_of(tmp_path)["look"] == "look 1 of 3, 12 of 37 tasks"
+    made = [key for key in RunStore(tmp_path / "new").keys() if RunStore(tmp_path / "new").stage_result(key)]  # noqa: SIM118
+    assert len(made) == 12
+    code, output = run(tmp_path, *(text for text in gated if "sequential" not in text))
+    assert code == 0, output
+    assert "37 passed" in output
+
+
+# -- refused ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--mlr-gate=nowhere"], "nowhere is not a run directory"),
+        (["--mlr-gate=new"], "is this run itself"),
+        (["--mlr-gate={ideas}", "--mlr-stage=proposal"], "has no finished trial of the selected tasks, stages and epochs"),
+        (["--mlr-gate={ideas}", "--mlr-tasks={texts}"], "gave their agents other task texts"),
+    ],
+)
+def test_a_baseline_that_cannot_be_one_is_a_usage_error(ideas, tmp_path, arguments, expected):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for task in ("iclr2025_dl4c", "iclr2025_scsl", "iclr2025_wsl"):
+        (texts / f"{task}.md").write_text("Another text.\n", encoding="utf-8")
+    given = [text.format(ideas=ideas, texts=texts) for text in arguments]
+    stage = [] if any("--mlr-stage" in text for text in arguments) else ["--mlr-stage=idea"]
+    code, output = run(tmp_path, "--mlr-model=offline", "--mlr-suite=smoke", *stage, "--mlr-run=new", "-n", "0", *given)
+    assert code == 4, output
+    assert expected in output
