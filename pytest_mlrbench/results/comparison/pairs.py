@@ -11,8 +11,8 @@ from ...keys import GRADED, TrialKey
 from ...records import Review, TrialRecord
 from ...settings import Settings
 from ...stages.stage import STAGES
+from ..notes import COMPARED
 from ..store import RunStore
-from ..tables import COMPARED
 
 LOWEST = 1.0
 """Score of an item without a usable output, the agent's fault: intention to treat, so that giving up never helps a mean."""
