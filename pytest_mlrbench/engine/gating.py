@@ -21,7 +21,7 @@ from ..results.store import RunStore, write_atomic
 from ..settings import Settings
 from .core import FINISHED, Engine, outcome_of
 from .planning import Plan, expected
-from .rejudging import Rejudging
+from .baseline import Rejudging
 from .repeating import Repeating
 from .resources import Resources
 
