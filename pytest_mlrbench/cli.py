@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .commands import judge, pairwise, rejudge
 from .errors import ConfigError, MLRBenchError
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ def build_parser() -> argparse.ArgumentParser:
         )
     check.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     check.epilog = f"{check.epilog}\nexit status: 0 verified, 3 unverified, 1 hallucinated, 2 not usable"
+
+    rejudge.register(command)
+    judge.register(command)
+    pairwise.register(command)
 
     watch = command("watch", _watch, "One line a second on a run that goes on.", "mlrbench watch mlr-runs/a")
     watch.add_argument("run", type=Path, metavar="RUN", help="run directory")

@@ -25,6 +25,8 @@ MECHANICAL = (
 )
 
 Row = dict[str, Any]
+Reviews = dict[str, dict[str, dict[tuple[str, int], list[Review]]]]
+"""Judge -> task -> unit -> its reviews."""
 Place = tuple[str, str, str]
 """Stage, model, agent: what one block of rows is about."""
 
@@ -89,17 +91,21 @@ def blocks_of(found: Iterable[Scored]) -> dict[Place, Block]:
 
 def _block(found: Sequence[Scored]) -> Block:
     kinds: dict[str, bool] = {}
-    reviews: dict[str, dict[str, dict[tuple[str, int], list[Review]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    reviews: Reviews = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    own: Reviews = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for scored in found:
         for review in scored.record.reviews:
             kinds.setdefault(review.judge, review.mechanical)
-            reviews[review.judge][scored.record.task][scored.unit].append(review)
+            for kept in (reviews,) if review.added else (reviews, own):
+                kept[review.judge][scored.record.task][scored.unit].append(review)
     values = {judge: {task: _task_values(units.values()) for task, units in tasks.items()} for judge, tasks in reviews.items()}
+    # Reviews that were added later are rows of their own: they do not change what the run's panel said.
+    of_panel = {judge: {task: _task_values(units.values()) for task, units in tasks.items()} for judge, tasks in own.items()}
     # Mechanical judges make a panel only where no model judge sits beside them.
-    alone = all(kinds.values())
-    panel = [judge for judge, mechanical in kinds.items() if mechanical is alone]
-    tasks = sorted({task for judge in panel for task in values[judge]})
-    joined = {task: _joined([values[judge].get(task) for judge in panel]) for task in tasks}
+    alone = all(kinds[judge] for judge in of_panel)
+    panel = [judge for judge in of_panel if kinds[judge] is alone]
+    tasks = sorted({task for judge in panel for task in of_panel[judge]})
+    joined = {task: _joined([of_panel[judge].get(task) for judge in panel]) for task in tasks}
     return Block({**values, PANEL: joined}, {**kinds, PANEL: alone})
 
 
