@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
             _begin(store, settings, key)
             record = settle(store, settings, key, work)
             plan = plan_reviews(store, settings, [record])
-            ended = ask(store, settings, plan.questions, plan.lines(store), purse=PURSE)
+            ended = ask(store, settings, plan.questions, plan.lines(str(options.folder)), purse=PURSE)
             if ended.answered:
                 note_in_run(store, settings, ended.answered, ended.spent)
         record = store.record(key) or record
@@ -182,7 +182,8 @@ def _as_text(options: argparse.Namespace, store: "RunStore", record: "TrialRecor
 
     yield f"{plain(str(options.folder))}: {record.stage} of {plain(options.task or 'a subject of its own')}"
     for review in record.reviews:
-        kind = " (mechanical: counts features, judges nothing)" if review.mechanical else f", {usd(review.spent.cost)}"
+        cost = "cost unknown" if review.spent.unpriced_calls else usd(review.spent.cost)
+        kind = " (mechanical: counts features, judges nothing)" if review.mechanical else f", {cost}"
         yield f"\n{review.judge}{f', repeat {review.repeat}' if review.repeat > 1 else ''}{kind}"
         for name in ordered(review.scores):
             score = review.scores[name]

@@ -40,7 +40,6 @@ def run(options: argparse.Namespace) -> int:
     """Ask the judges, store their answers in the newer run, and say what they come to."""
     from ..engine.comparing import PURSE, plan_pairs
     from ..engine.lock import RunLock
-    from ..results.shown import usd
     from ..results.store import RunStore
 
     base, new = RunStore.open(options.base), RunStore.open(options.new)
@@ -54,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         ended = ask(new, settings, questions, found.lines(sum(not one.there for one in questions)), purse=PURSE)
         result = found.result()
         found.store_result(result)
-    tell(f"mlrbench: {usd(ended.spent)} spent; the answers lie in {new.root / 'pairwise'}")
+    tell(f"mlrbench: {ended.money} spent; the answers lie in {new.root / 'pairwise'}")
     if options.format == "json":
         print(json.dumps(result, indent=1, ensure_ascii=False))
     else:

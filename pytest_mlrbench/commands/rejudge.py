@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Ask the judges and say what came of it."""
     from ..engine.lock import RunLock
     from ..engine.rejudging import PURSE, note_in_run, plan_reviews, selected_records
-    from ..results.shown import count, usd
+    from ..results.shown import count
     from ..results.store import RunStore
 
     store = RunStore.open(options.run)
@@ -35,10 +35,10 @@ def run(options: argparse.Namespace) -> int:
     with RunLock(store.root):
         records = selected_records(store, values.many("stage"), values.many("task"))
         plan = plan_reviews(store, settings, records)
-        ended = ask(store, settings, plan.questions, plan.lines(store), purse=PURSE)
+        ended = ask(store, settings, plan.questions, plan.lines(str(store.root)), purse=PURSE)
         if ended.answered:
             note_in_run(store, settings, ended.answered, ended.spent)
-    made = f"{count(ended.answered, 'review')} added to {store.root} for {usd(ended.spent)}" if plan.questions else "nothing to ask"
+    made = f"{count(ended.answered, 'review')} added to {store.root} for {ended.money}" if plan.questions else "nothing to ask"
     print(f"{made}; {plan.there} were there")
     for line in ending(ended):
         print(line)

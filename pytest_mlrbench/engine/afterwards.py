@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ..errors import BudgetSpent
 from ..judging.panel import OFFLINE
 from ..results.calls import CallLog
+from ..results.shown import count, usd
 from ..results.store import RunStore
 from ..settings import Settings
 from .core import outcome_of
@@ -53,11 +54,21 @@ class Ended:
     """Questions that the budget did not cover."""
     spent: float = 0.0
     """USD that this invocation spent."""
+    unpriced: int = 0
+    """Its calls of models without a known price, which are missing from `spent`."""
 
     @property
     def code(self) -> int:
         """Exit status: 9 when the budget ended it, 7 when a question has no answer, else 0."""
         return EXIT_BUDGET if self.over_budget else EXIT_UNANSWERED if self.failed else 0
+
+    @property
+    def money(self) -> str:
+        """What it cost, for a person."""
+        calls = f"{count(self.unpriced, 'call')} of models without a known price"
+        if self.unpriced and not self.spent:
+            return f"an unknown cost ({calls})"
+        return f"{usd(self.spent)} and {calls}" if self.unpriced else usd(self.spent)
 
 
 def expecting(questions: Sequence[Question], settings: Settings, store: RunStore, purse: str) -> str:
@@ -114,5 +125,6 @@ async def ask_all(questions: Sequence[Question], settings: Settings, store: RunS
     finally:
         reporting.cancel()
         ended.spent = resources.budget.spent - before
+        ended.unpriced = resources.calls.spent(purse).unpriced_calls - resources.before.unpriced_calls
         await resources.close()
     return ended

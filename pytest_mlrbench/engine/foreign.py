@@ -19,7 +19,6 @@ from ..evidence.checks import subject_of_folder
 from ..keys import TrialKey
 from ..records import StageResult, TrialRecord
 from ..results.store import RunStore, file_digests
-from ..sandboxes.export import export_workspace
 from ..settings import Settings
 from ..stages.outputs import FIGURE_BYTES, IMAGE_SUFFIXES, list_files
 from ..stages.stage import STAGES, missing_outputs
@@ -30,6 +29,8 @@ ORIGIN = "mlrbench judge"
 MOST_BYTES = 256 * 2**20
 """Of one part of a folder that are copied: checkpoints and data sets are nothing that a judge reads."""
 MOST_OF_FILE = 32 * 2**20
+MOST_SENTENCES = 20
+"""About what was left out of one part."""
 TEXTS = {"idea": "idea.md", "literature": "related_work.md", "proposal": "proposal.md"}
 """Stage -> the text that is looked for at the top of the folder."""
 NOT_WORK = ("idea.md", "related_work.md", "proposal.md", "task.md", "tasks.md")
@@ -169,13 +170,9 @@ def _experiment(parts: Parts, output: Path, laid: Laid) -> None:
     for source, target, other in ((code, output / "code", results), (results, output / "results", code)):
         if source == results == code and target.name == "results":
             continue  # told apart below, by their names
-        skipped = named | ({other} if other != source else set())
-        inside = {path.relative_to(source).as_posix() for path in skipped if path != source and path.is_relative_to(source)}
-        try:
-            told = export_workspace(source, target, skip=inside, max_bytes=MOST_BYTES, max_file=MOST_OF_FILE)
-        except OSError as error:
-            raise ConfigError(f"{source} cannot be read: {error.strerror}") from error
-        laid.not_shown += [f"{target.name}/{sentence}" for sentence in told]
+        inside = other != source and other.is_relative_to(source)
+        skipped = named | ({other} if inside else set())
+        laid.not_shown += _copy(source, target, skipped)
     if code == results:
         for found in list_files(output, "code").files:
             if found.suffix in RESULT_SUFFIXES:
@@ -187,6 +184,36 @@ def _experiment(parts: Parts, output: Path, laid: Laid) -> None:
         if path is not None and path.is_file() and not path.is_symlink() and not wanted.exists():
             wanted.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, wanted)
+
+
+def _copy(source: Path, target: Path, skipped: set[Path]) -> list[str]:
+    """Copy what `source` holds but for the files and folders `skipped`; one sentence for each thing that is not copied.
+
+    Unlike the export of a live sandbox this keeps files with several hard links: copies of repositories are made of them.
+    """
+    if source in skipped:
+        return []
+    listing = list_files(source)
+    left_out = [f"{target.name}/{sentence}" for sentence in listing.skipped]
+    total = 0
+    for found in listing.files:
+        path = source / found.path
+        if path in skipped or any(folder in skipped for folder in path.parents):
+            continue
+        total += found.size
+        if found.size > MOST_OF_FILE or total > MOST_BYTES:
+            total -= found.size
+            left_out.append(f"{target.name}/{found.name}: left out, {found.size:,} bytes")
+            continue
+        inner = target / found.path
+        inner.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(path, inner, follow_symlinks=False)
+        except OSError as error:
+            left_out.append(f"{target.name}/{found.name}: left out, it cannot be read ({error.strerror})")
+    if len(left_out) > MOST_SENTENCES:
+        return [*left_out[:MOST_SENTENCES], f"{target.name}/: {len(left_out) - MOST_SENTENCES} more things were left out"]
+    return left_out
 
 
 def _reviews(root: Path) -> set[Path]:
@@ -212,7 +239,7 @@ def _figures(parts: Parts, target: Path) -> None:
 
 
 def settle(store: RunStore, settings: Settings, key: TrialKey, parts: Parts) -> TrialRecord:
-    """The record of `key` for the work that `parts` name: the one that is there if it is of the same work, else a new one without reviews.
+    """The record of `key` for the work that `parts` name: the stored one if that is of the same work, else a new one, unreviewed.
 
     Raises ConfigError when `key` is another work's, or there is nothing to judge.
     """
@@ -226,18 +253,24 @@ def settle(store: RunStore, settings: Settings, key: TrialKey, parts: Parts) -> 
             source = stored.environment.get(SOURCE, {})
             if source.get("digest") != laid.digest:
                 raise ConfigError(
-                    f"{store.root} holds another work as {key} (of {source.get('path')}): give this one another --epoch=, --task= or "
+                    f"{store.root} holds another work as {key} (of {source.get('path')}): give this another --epoch=, --task= or "
                     "--run="
                 )
             return stored
-        taken = [name for name in laid.outputs if name != stage and store.trial(key.at(name)).exists()]
+        new = {name for name in laid.outputs if not store.output(key.at(name)).exists()}
+        # What another stage of the same work has laid out already is the same; anything else is another work's.
+        taken = [
+            name
+            for name in laid.outputs
+            if name not in new and file_digests(store.output(key.at(name))) != file_digests(laid.outputs[name])
+        ]
         if taken:
             raise ConfigError(f"{store.root} holds the {', '.join(taken)} of another work on this task: give another --epoch=")
         now = time.time()
         digest = laid.digest
-        for name, folder in laid.outputs.items():
+        for name in sorted(new):
             store.trial(key.at(name)).mkdir(parents=True, exist_ok=True)
-            store.commit_output(key.at(name), folder)
+            store.commit_output(key.at(name), laid.outputs[name])
         record = TrialRecord(
             task=key.task,
             stage=key.stage,

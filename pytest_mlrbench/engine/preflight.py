@@ -51,7 +51,7 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
 def judges_preflight(settings: Settings) -> list[str]:
     """As `preflight`, where stored outputs are judged and nothing else is done."""
     fatal, warnings = check_models((judge for judge in settings.judges if judge != "offline"), settings)
-    return settled([*fatal, *check_disk(settings.run)], warnings)
+    return settled([*fatal, *check_disk(settings.run)], warnings, "cannot start")
 
 
 def check_models(models: Iterable[str], settings: Settings) -> tuple[list[str], list[str]]:
@@ -72,10 +72,10 @@ def check_disk(run: str) -> list[str]:
     return [f"only {free / 2**20:.0f} MiB free for --mlr-run={run}: free {LEAST_DISK // 2**20} MiB or choose another place"]
 
 
-def settled(fatal: list[str], warnings: list[str]) -> list[str]:
-    """The warnings as lines. Raises ConfigError with every fatal problem where there is one."""
+def settled(fatal: list[str], warnings: list[str], head: str = "mlrbench cannot start") -> list[str]:
+    """The warnings as lines. Raises ConfigError with every fatal problem below `head` where there is one."""
     if fatal:
-        raise ConfigError("mlrbench cannot start:\n" + "\n".join(f"  - {text}" for text in dict.fromkeys(fatal)))
+        raise ConfigError(f"{head}:\n" + "\n".join(f"  - {text}" for text in dict.fromkeys(fatal)))
     return [f"mlrbench: warning: {text}" for text in dict.fromkeys(warnings)]
 
 

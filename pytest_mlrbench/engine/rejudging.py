@@ -95,9 +95,9 @@ class Rejudging:
     """Trials that are reviewed."""
     judges: tuple[str, ...] = field(default=())
 
-    def lines(self, store: RunStore) -> list[str]:
-        """The plan, but for calls and cost."""
-        head = f"mlrbench: {count(self.trials, 'trial')} of {store.root}; reviews by {', '.join(self.judges)}"
+    def lines(self, where: str) -> list[str]:
+        """The plan, but for calls and cost; `where` the trials lie."""
+        head = f"mlrbench: {count(self.trials, 'trial')} of {where}; reviews by {', '.join(self.judges)}"
         told = [f"{head}: {len(self.questions)} to make, {self.there} already there"]
         if self.left_out:
             whys = ", ".join(f"{why} {list(self.left_out.values()).count(why)}" for why in dict.fromkeys(self.left_out.values()))
@@ -174,7 +174,7 @@ class _Trial:
         self._task = task
         self._rubric = rubric
         self._ungraded = not record.reviews
-        self._wanted = len(settings.judges) * settings.judge_repeats
+        self._wanted = [(judge, repeat) for judge in settings.judges for repeat in range(1, settings.judge_repeats + 1)]
         self._made: list[Review] = []
         self._writing = asyncio.Lock()
 
@@ -205,20 +205,20 @@ class _Trial:
         if not self._ungraded:
             self._record = self._record.model_copy(update={"reviews": [*self._record.reviews, made]})
             self._store.write_record(self._record)
-        elif len(self._made) == self._wanted:
-            self._store.write_record(graded(self._record, self._made))
+        elif len(self._made) == len(self._wanted):
+            made_in_order = sorted(self._made, key=lambda one: self._wanted.index((one.judge, one.repeat)))
+            self._store.write_record(graded(self._record, made_in_order))
 
 
 def graded(record: TrialRecord, reviews: Sequence[Review]) -> TrialRecord:
     """`record`, which no judge had reviewed, with its panel's reviews and scores."""
-    ordered = sorted(reviews, key=lambda one: (one.judge, one.repeat))
-    spent = sum((one.spent for one in ordered), Spent())
+    spent = sum((one.spent for one in reviews), Spent())
     total = record.agent_spent + spent
     return record.model_copy(
         update={
-            "reviews": ordered,
-            "scores": panel_scores(ordered),
-            "mechanical": all(one.mechanical for one in ordered),
+            "reviews": list(reviews),
+            "scores": panel_scores(reviews),
+            "mechanical": all(one.mechanical for one in reviews),
             "judge_spent": spent,
             "usage": total.usage,
             "cost": total.cost,

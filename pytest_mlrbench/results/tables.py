@@ -244,6 +244,8 @@ def notes(stores: Sequence[RunStore], named: int = 6) -> list[str]:
         lines.append(NOT_VALIDATED)
     if any(review.mechanical for review in reviews):
         lines.append(MECHANICAL)
+    if added := sorted({review.judge for review in reviews if review.added}):
+        lines.append(f"reviews added by `mlrbench rejudge` are in the judge's row, not in the panel's mean: {', '.join(added)}")
     for store in stores:
         lines.extend(_missing(store, named))
     texts = {str(source) for store in stores if (source := (store.run().get("digests") or {}).get("tasks_source"))}
