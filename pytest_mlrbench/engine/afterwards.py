@@ -7,8 +7,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from ..errors import BudgetSpent
+from ..errors import BudgetSpent, InfrastructureError
+from ..judging.asking import TRIES
 from ..judging.panel import OFFLINE
 from ..results.calls import CallLog
 from ..results.shown import count, usd
@@ -25,6 +27,7 @@ PROGRESS_EVERY = 15.0
 """Seconds between two lines of progress."""
 
 Tell = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,24 @@ def expecting(questions: Sequence[Question], settings: Settings, store: RunStore
         if question.judge != OFFLINE and not question.there:
             outlook.add(question.judge, 1, JUDGE_CALLS, question.tokens_in, JUDGE_OUT)
     return outlook.line(CallLog(store.calls, "outlook").spent(purse))
+
+
+async def past_refused(resources: Resources, scope: str, ask: Callable[[str], Awaitable[T]]) -> T:
+    """`ask` with `scope`, or with the next one where an earlier invocation got nothing but invalid answers.
+
+    A scope's stored answers are replayed, so that a cut question costs nothing again; three that were refused would be refused for
+    ever. Raises what `ask` raises.
+    """
+    attempt = 1
+    while True:
+        name = scope if attempt == 1 else f"{scope}~{attempt}"
+        used_up = resources.calls.spent(name, exact=True).usage.calls >= TRIES
+        try:
+            return await ask(name)
+        except InfrastructureError:
+            if not used_up:
+                raise
+        attempt += 1
 
 
 async def ask_all(questions: Sequence[Question], settings: Settings, store: RunStore, *, purse: str, tell: Tell) -> Ended:

@@ -23,7 +23,7 @@ from ..results.store import RunStore, write_atomic
 from ..settings import Settings
 from ..stages.rubric import Rubric, load_rubric
 from ..tasks.catalogue import Task
-from .afterwards import Question
+from .afterwards import Question, past_refused
 from .planning import JUDGE_IN
 from .rejudging import selected_records, task_named, work_of
 from .resources import Resources
@@ -204,19 +204,15 @@ class TrialPair:
         stored = await asyncio.to_thread(self._stored, judge, repeat, order)
         if stored is not None and stored.works == self._digests:
             return
-        models = CountingModels(resources.models())
-        made = await compare(
-            pair,
-            self._rubric,
-            judge,
-            repeat,
-            order,
-            models=models,
-            scope=f"{PURSE}/{self._id}/{self.key}#{judge}.r{repeat}.{order}",
-            today=resources.today,
-            prompts=self._settings.prompts,
-        )
-        made = made.model_copy(update={"spent": models.spent})
+
+        async def side_by_side(scope: str) -> SideBySide:
+            models = CountingModels(resources.models())
+            about = (pair, self._rubric, judge, repeat, order)
+            prompts = self._settings.prompts
+            made = await compare(*about, models=models, scope=scope, today=resources.today, prompts=prompts)
+            return made.model_copy(update={"spent": models.spent})
+
+        made = await past_refused(resources, f"{PURSE}/{self._id}/{self.key}#{judge}.r{repeat}.{order}", side_by_side)
         await asyncio.to_thread(self._stores[1].write_comparison, self._id, self.key, made)
 
     async def _works(self) -> Pair:

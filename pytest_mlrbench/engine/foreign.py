@@ -49,7 +49,7 @@ class Parts:
     root: Path | None
     """The folder; None for a text alone."""
     text: Path | None = None
-    """The idea, the proposal or the paper."""
+    """The idea, the proposal or the paper; of an experiment the paper that is no part of it."""
     code: Path | None = None
     results: Path | None = None
     report: Path | None = None
@@ -93,9 +93,7 @@ def parts_of(path: Path, stage: str, given: Mapping[str, Path | None]) -> Parts:
             raise ConfigError(f"{path} holds no {TEXTS[stage]}: name the {stage} itself, `mlrbench judge FILE --stage={stage}`")
         return Parts(path, text)
     found = subject_of_folder(path, given.get("paper"), given.get("code"), given.get("results"), given.get("log"))
-    if stage == "experiment":
-        return Parts(path, None, found.code, found.results, found.report, found.log)
-    if found.paper is None:
+    if found.paper is None and stage != "experiment":
         raise ConfigError(f"{path} holds no paper that can be found: name it with --paper=")
     return Parts(path, found.paper, found.code, found.results, found.report, found.log)
 
@@ -149,7 +147,7 @@ def _text(path: Path, laid: Laid) -> str:
         if not pages.text.strip():
             raise ConfigError(f"{path}: no text could be read ({pages.problem or 'its pages hold pictures only'})")
         cut = f"; {pages.problem}" if pages.problem else ""
-        laid.not_shown.append(f"paper: read from a PDF: figures are missing, tables and formulas are lines of text{cut}")
+        laid.not_shown.append(f"paper: read from a PDF: its figures are missing, its tables and formulas are lines of text{cut}")
         return str(pages.text)
     content = path.read_bytes()[:MOST_OF_FILE]
     if b"\0" in content:

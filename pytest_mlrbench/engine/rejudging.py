@@ -23,7 +23,7 @@ from ..settings import Settings
 from ..stages.rubric import Rubric, load_rubric
 from ..stages.stage import STAGES
 from ..tasks.catalogue import Task, load_tasks
-from .afterwards import Question
+from .afterwards import Question, past_refused
 from .grading import stored_review
 from .planning import JUDGE_IN
 from .resources import Resources
@@ -184,17 +184,13 @@ class _Trial:
 
         async def ask(resources: Resources) -> None:
             work = await asyncio.to_thread(work_of, self._store, self._record, self._task)
-            made = await stored_review(
-                self._store,
-                key,
-                work,
-                self._rubric,
-                judge,
-                repeat,
-                resources=resources,
-                scope=f"{PURSE}/{key}#review:{judge}.r{repeat}",
-                added=not self._ungraded,
-            )
+
+            async def review(scope: str) -> Review:
+                added = not self._ungraded
+                about = (self._store, key, work, self._rubric, judge, repeat)
+                return await stored_review(*about, resources=resources, scope=scope, added=added)
+
+            made = await past_refused(resources, f"{PURSE}/{key}#review:{judge}.r{repeat}", review)
             async with self._writing:
                 await asyncio.to_thread(self._keep, made)
 
@@ -203,7 +199,9 @@ class _Trial:
     def _keep(self, made: Review) -> None:
         self._made.append(made)
         if not self._ungraded:
-            self._record = self._record.model_copy(update={"reviews": [*self._record.reviews, made]})
+            own = [one for one in self._record.reviews if not one.added]
+            added = sorted([*(one for one in self._record.reviews if one.added), made], key=lambda one: (one.judge, one.repeat))
+            self._record = self._record.model_copy(update={"reviews": [*own, *added]})
             self._store.write_record(self._record)
         elif len(self._made) == len(self._wanted):
             made_in_order = sorted(self._made, key=lambda one: self._wanted.index((one.judge, one.repeat)))

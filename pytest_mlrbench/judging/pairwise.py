@@ -186,7 +186,13 @@ def _prompt(
     around = models.tokens(rendered(*(Packed("-" * 32, "", [], list(work.notes)) for work in works)))
     # What was cut is told in the prompt too; a twentieth is more than the longest list of such sentences takes.
     room = (info.context - answer - around) * 19 // 20
-    packed = _packed(works, room, info.vision, models)
+    try:
+        packed = _packed(works, room, info.vision, models)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the window of {judge}, {info.context:,} tokens, has no room for two works of {rubric.stage} side by side; choose a "
+            "judge with a larger one, or set its real size with --mlr-model-setting=JUDGE:context=TOKENS"
+        ) from error
     if any(one.delimiter.casefold() in other.text.casefold() for one, other in (packed, packed[::-1])):
         raise InfrastructureError(f"one of the two works of {rubric.stage} holds the line that frames the other")
     whose = ("base", "new") if order == "base-first" else ("new", "base")
@@ -198,10 +204,7 @@ def _packed(works: tuple[Work, Work], room: int, vision: bool, models: Models) -
     """Both works within `room` tokens: half for each, and what one leaves of its half for the other, whatever their order."""
 
     def packed(work: Work, tokens: int) -> Packed:
-        try:
-            return pack(work, context_tokens=tokens, vision=vision, tokens=models.tokens, reserve=0)
-        except ConfigError as error:
-            raise ConfigError(f"two works side by side: {error}") from error
+        return pack(work, context_tokens=tokens, vision=vision, tokens=models.tokens, reserve=0)
 
     def size(one: Packed) -> int:
         return models.tokens(one.text) + IMAGE_TOKENS * len(one.images)
