@@ -29,9 +29,7 @@ def prefers(word: str) -> Callable[[Json], Reply]:
     def script(body: Json) -> Reply:
         text = prompt_text(body)
         marks = re.findall(r"(?:Work A stands between two lines|work B between two) that read `([^`]+)`", text)
-        works = [text.split(f"
-{mark}
-")[1] for mark in marks]
+        works = [text.split(f"\n{mark}\n")[1] for mark in marks]
         has = [word in work for work in works]
         return verdict("tie" if has[0] is has[1] else "A" if has[0] else "B")
 
