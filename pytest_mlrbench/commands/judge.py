@@ -62,13 +62,19 @@ def run(options: argparse.Namespace) -> int:
     work = parts_of(options.folder, options.stage, parts)
     with _store(options) as store:
         settings = _settings(options, store)
-        with RunLock(store.root):
-            _begin(store, settings, key)
-            record = settle(store, settings, key, work)
-            plan = plan_reviews(store, settings, [record])
-            ended = ask(store, settings, plan.questions, plan.lines(str(options.folder)), purse=PURSE)
-            if ended.answered:
-                note_in_run(store, settings, ended.answered, ended.spent)
+        _check_run(store, settings)
+        try:
+            with RunLock(store.root):
+                record = settle(store, settings, key, work)
+                _write_run(store, settings, key)
+                plan = plan_reviews(store, settings, [record])
+                ended = ask(store, settings, plan.questions, plan.lines(str(options.folder)), purse=PURSE)
+                if ended.answered:
+                    note_in_run(store, settings, ended.answered, ended.spent)
+        except ConfigError:
+            with contextlib.suppress(OSError):
+                store.root.rmdir()  # an empty one: nothing was laid out
+            raise
         record = store.record(key) or record
         if options.format == "json":
             print(json.dumps(_as_json(options, store, record), indent=1, ensure_ascii=False))
@@ -119,51 +125,46 @@ def _settings(options: argparse.Namespace, store: "RunStore") -> "Settings":
     )
 
 
-def _begin(store: "RunStore", settings: "Settings", key: TrialKey) -> None:
-    """Make run.json, or check that the run there is of the same work and panel.
-
-    Raises ConfigError when it is another one's: a run is of one model, scaffold and panel, as tables show it.
-    """
-    from .. import __version__
+def _check_run(store: "RunStore", settings: "Settings") -> None:
+    """Raise ConfigError when there is another run: a run is of one model, scaffold and panel, as tables show it."""
     from ..engine.foreign import ORIGIN
-    from ..engine.planning import text_digests
     from ..results.store import RunStore
     from ..settings import differences
 
-    digests = {
-        "tasks_source": settings.tasks or "briefs of pytest-mlrbench",
-        **text_digests(settings, [key.stage]),
-    }
-    if store.run_file.exists():
-        run = RunStore.open(store.root).run()
-        if run.get("origin") != ORIGIN:
-            raise ConfigError(
-                f"--run={store.root} was not made by `mlrbench judge`: choose another; for a run's own outputs: mlrbench rejudge"
-            )
-        different = differences(run["settings"], settings)
-        if different:
-            raise ConfigError(
-                f"--run={store.root} is of another model, scaffold or panel, which tables would mix:\n  "
-                + "\n  ".join(different)
-                + "\nchoose another --run=; for more judges on this one: mlrbench rejudge"
-            )
-        selected = list(dict.fromkeys([*run.get("selected", []), str(key)]))
-        store.write_run({**run, "digests": {**digests, **run.get("digests", {})}, "selected": selected})
+    if not store.run_file.exists():
         return
+    run = RunStore.open(store.root).run()
+    if run.get("origin") != ORIGIN:
+        raise ConfigError(
+            f"--run={store.root} was not made by `mlrbench judge`: choose another; for a run's own outputs: mlrbench rejudge"
+        )
+    if different := differences(run["settings"], settings):
+        raise ConfigError(
+            f"--run={store.root} is of another model, scaffold or panel, which tables would mix:\n  "
+            + "\n  ".join(different)
+            + "\nchoose another --run=; for more judges on this one: mlrbench rejudge"
+        )
+
+
+def _write_run(store: "RunStore", settings: "Settings", key: TrialKey) -> None:
+    """Make run.json, or add `key` to it."""
+    from .. import __version__
+    from ..engine.foreign import ORIGIN
+    from ..engine.planning import text_digests
+
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    store.root.mkdir(parents=True, exist_ok=True)
-    store.write_run(
-        {
-            "origin": ORIGIN,
-            "settings": settings.model_dump(mode="json"),
-            "versions": {"pytest-mlrbench": __version__, "python": sys.version.split()[0]},
-            "started": now,
-            "resumed": [],
-            "finished": now,
-            "digests": digests,
-            "selected": [str(key)],
-        }
-    )
+    new: dict[str, Any] = {
+        "origin": ORIGIN,
+        "settings": settings.model_dump(mode="json"),
+        "versions": {"pytest-mlrbench": __version__, "python": sys.version.split()[0]},
+        "started": now,
+        "resumed": [],
+        "finished": now,
+    }
+    run = store.run() if store.run_file.exists() else new
+    texts = {"tasks_source": settings.tasks or "briefs of pytest-mlrbench", **text_digests(settings, [key.stage])}
+    selected = list(dict.fromkeys([*run.get("selected", []), str(key)]))
+    store.write_run({**run, "digests": {**texts, **run.get("digests", {})}, "selected": selected})
 
 
 def _as_json(options: argparse.Namespace, store: "RunStore", record: "TrialRecord") -> dict[str, Any]:

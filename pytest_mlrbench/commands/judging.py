@@ -114,9 +114,8 @@ def ask(store: "RunStore", settings: "Settings", questions: "Sequence[Question]"
         tell(line)
     if not questions:
         return Ended()
-    if not all(question.there for question in questions):
-        for line in [expecting(questions, settings, store, purse), *judges_preflight(settings)]:
-            tell(line)
+    for line in [expecting(questions, settings, store, purse), *judges_preflight(settings)]:
+        tell(line)
     try:
         return asyncio.run(ask_all(questions, settings, store, purse=purse, tell=tell))
     except KeyboardInterrupt:

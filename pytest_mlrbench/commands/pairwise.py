@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     with RunLock(new.root):
         found = plan_pairs(base, new, settings, values.many("stage"), values.many("task"))
         questions = found.questions()
-        ended = ask(new, settings, questions, found.lines(sum(not one.there for one in questions)), purse=PURSE)
+        ended = ask(new, settings, questions, found.lines(len(questions)), purse=PURSE)
         result = found.result()
         found.store_result(result)
     tell(f"mlrbench: {ended.money} spent; the answers lie in {new.root / 'pairwise'}")

@@ -42,8 +42,6 @@ class Question:
     """Tokens that it is expected to send."""
     ask: Callable[[Resources], Awaitable[None]]
     """Gets the answer, from what is stored where that is enough, and stores it."""
-    there: bool = False
-    """Stored already, so that no call is expected."""
 
 
 @dataclass
@@ -78,7 +76,7 @@ def expecting(questions: Sequence[Question], settings: Settings, store: RunStore
     """The line about calls, cost and budget."""
     outlook = Outlook(settings)
     for question in questions:
-        if question.judge != OFFLINE and not question.there:
+        if question.judge != OFFLINE:
             outlook.add(question.judge, 1, JUDGE_CALLS, question.tokens_in, JUDGE_OUT)
     return outlook.line(CallLog(store.calls, "outlook").spent(purse))
 

@@ -4,6 +4,7 @@ The answers lie in the newer run, below `pairwise/`; the base run is only read.
 """
 
 import asyncio
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, MLRBenchError
 from ..judging.pairwise import Pair, compare, pairwise_protocol
 from ..judging.panel import OFFLINE
 from ..keys import TrialKey
@@ -47,16 +48,16 @@ class Comparing:
     warnings: list[str] = field(default_factory=list)
 
     def questions(self) -> list[Question]:
-        """One a wanted answer, those that are there included: only once the works are read is it known whether these still hold."""
+        """What is not answered yet. Reads the works of every pair: only they tell whether stored answers still hold."""
         return [question for pair in self.pairs for question in pair.questions()]
 
     def lines(self, asked: int) -> list[str]:
-        """The plan, but for calls and cost."""
+        """The plan for `asked` questions, but for calls and cost."""
         judges = ", ".join(self.settings.judges)
         decided = sum(pair.known is not None for pair in self.pairs)
         told = [
             f"mlrbench: {self.new.root} against {self.base.root}: {count(len(self.pairs), 'pair')}, {decided} of them decided by a "
-            f"failed side; {asked} answers to get from {judges}, each pair in both orders"
+            f"failed side or equal outputs; {asked} answers to get from {judges}, each pair in both orders"
         ]
         told += [f"mlrbench: not compared, {why}: {count(len(keys), 'trial')}" for why, keys in self.unpaired.items()]
         return [*told, *(f"mlrbench: warning: {text}" for text in self.warnings)]
@@ -175,16 +176,30 @@ class TrialPair:
         return self._stores[1].comparison(self._id, self.key, judge, self._protocol, repeat, order)
 
     def questions(self) -> list[Question]:
-        """One a wanted answer; none for a pair that a failure decides."""
+        """The wanted answers that are not there; none about a pair that is decided without a judge."""
+        if self.known is None:
+            # A work that cannot be read is told by its questions, which cannot be asked.
+            with contextlib.suppress(MLRBenchError):
+                self._read()
         if self.known is not None:
             return []
-        made = [self._question(*one) for one in self._wanted()]
-        self._open = len(made)
-        return made
+        open_ones = [one for one in self._wanted() if not self._holds(self._stored(*one))]
+        self._open = len(open_ones)
+        return [self._question(*one) for one in open_ones]
+
+    def _read(self) -> Pair:
+        works = [work_of(store, record, self._task) for store, record in zip(self._stores, self._records, strict=True)]
+        pair = Pair(works[0], works[1])
+        self._digests = pair.digests
+        if self._digests[0] == self._digests[1]:
+            self.known = "tie"
+        return pair
+
+    def _holds(self, stored: SideBySide | None) -> bool:
+        return stored is not None and stored.works == self._digests
 
     def _question(self, judge: str, repeat: int, order: Order) -> Question:
         name = f"{self.key}, {order}, by {judge}" + (f", repeat {repeat}" if repeat > 1 else "")
-        there = self._stored(judge, repeat, order) is not None
         low, high = JUDGE_IN[self.key.stage]
 
         async def ask(resources: Resources) -> None:
@@ -195,15 +210,10 @@ class TrialPair:
                 if not self._open:
                     self._pair = None  # two papers with code may be megabytes, and a run has hundreds
 
-        return Question(name, self.key.stage, judge, (2 * low, 2 * high), ask, there)
+        return Question(name, self.key.stage, judge, (2 * low, 2 * high), ask)
 
     async def _ask(self, judge: str, repeat: int, order: Order, resources: Resources) -> None:
         pair = await self._works()
-        if self.known is not None:
-            return
-        stored = await asyncio.to_thread(self._stored, judge, repeat, order)
-        if stored is not None and stored.works == self._digests:
-            return
 
         async def side_by_side(scope: str) -> SideBySide:
             models = CountingModels(resources.models())
@@ -218,15 +228,7 @@ class TrialPair:
     async def _works(self) -> Pair:
         async with self._reading:
             if self._pair is None:
-                works = [
-                    await asyncio.to_thread(work_of, store, record, self._task)
-                    for store, record in zip(self._stores, self._records, strict=True)
-                ]
-                pair = Pair(works[0], works[1])
-                self._digests = await asyncio.to_thread(lambda: pair.digests)
-                if self._digests[0] == self._digests[1]:
-                    self.known = "tie"
-                self._pair = pair
+                self._pair = await asyncio.to_thread(self._read)
             return self._pair
 
     def answers(self) -> Answers | None:
@@ -234,5 +236,5 @@ class TrialPair:
         if self.known is not None:
             return Answers(self.key, known=self.known)
         found = [self._stored(*one) for one in self._wanted()]
-        complete = [one for one in found if one is not None and one.works == self._digests]
+        complete = [one for one in found if one is not None and self._holds(one)]
         return Answers(self.key, complete) if len(complete) == len(found) else None

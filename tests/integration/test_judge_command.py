@@ -123,6 +123,7 @@ def test_the_budget_and_a_silent_judge_end_it_as_a_run(folder, server, capsys, t
 
 def test_what_is_not_usable_is_named(folder, server, capsys, tmp_path):
     ours = make_run(tmp_path / "ours")
+    (tmp_path / "blank").mkdir()
     for arguments, said in (
         ((tmp_path / "nowhere", "--stage=paper", *JUDGES), "there is no such folder or file"),
         ((folder, "--stage=proposal", *JUDGES), "holds no proposal.md"),
@@ -130,12 +131,14 @@ def test_what_is_not_usable_is_named(folder, server, capsys, tmp_path):
         ((folder, "--stage=paper", "--paper=nowhere.md", *JUDGES), "--paper=nowhere.md: there is no such file"),
         ((folder, "--stage=paper", f"--run={ours.root}", *JUDGES), "was not made by `mlrbench judge`"),
         ((folder, "--stage=paper", "--epoch=0", *JUDGES), "--epoch=0"),
+        ((tmp_path / "blank", "--stage=experiment", f"--run={tmp_path / 'new'}", *JUDGES), "neither code nor results"),
         ((folder, "--stage=paper", "--mlr-judges=nowhere/j"), "unknown model provider"),
     ):
         code, out, err = command(capsys, "judge", *arguments)
         assert (code, out) == (2, ""), arguments
         assert said in err
     assert asked(server) == {}
+    assert not (tmp_path / "new").exists()
 
 
 def test_another_panel_or_model_is_another_run(folder, server, capsys, tmp_path):
