@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import importing
+from .commands import importing, judge, rejudge
 from .errors import ConfigError, MLRBenchError
 
 if TYPE_CHECKING:
@@ -115,8 +115,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     from .commands import compare
 
-    compared = "Two runs side by side, paired by task, and what the gate says of them."
+    compared = "Two runs side by side, paired by task, and what the gate says of them; or their outputs, judged blind (--pairwise)."
     compare.add_arguments(command("compare", compare.run, compared, "mlrbench compare mlr-runs/a mlr-runs/b"))
+    rejudge.register(command)
+    judge.register(command)
 
     watch = command("watch", _watch, "One line a second on a run that goes on.", "mlrbench watch mlr-runs/a")
     watch.add_argument("run", type=Path, metavar="RUN", help="run directory")

@@ -14,7 +14,7 @@ from .engine.client import EngineClient, EngineProcess
 from .engine.progress import progress_line
 from .errors import ConfigError, InfrastructureError, MLRBenchError
 from .keys import TrialKey
-from .options import LAST_RUN, OFFLINE_MODELS, Values, model_of, settings_of
+from .options import LAST_RUN, OFFLINE_MODELS, Values, check_judges, model_of, settings_of
 from .resources import resource
 from .worker import FILES, Items
 
@@ -34,7 +34,7 @@ class Controller:
         """Read and check the options. Raises ConfigError."""
         self._config = config
         self.settings = settings_of(config)
-        check_offline_names(self.settings)
+        check_judges(self.settings["judges"])
         self.report = Values(config).text("report") or str(Path(self.settings["run"], "report.html"))
         self.collect_only = bool(config.getoption("collectonly", False))
         self._engine: EngineProcess | None = None
@@ -363,13 +363,6 @@ def benchmark_arguments(config: pytest.Config) -> list[str]:
         ours = path in FILES and not (config.invocation_params.dir / path).exists()
         found.append(str(folder / path) + separator + rest if ours else arg)
     return found if found != config.args else []
-
-
-def check_offline_names(settings: dict[str, Any]) -> None:
-    """Raise ConfigError for a control model named as a judge."""
-    for judge in settings["judges"]:
-        if judge in ("offline-fabricator", "offline-sloppy"):
-            raise ConfigError(f"--mlr-judges={judge}: is no judge; valid: offline, or any litellm model id")
 
 
 def _interrupt(signum: int, frame: object) -> None:

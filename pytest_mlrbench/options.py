@@ -1,19 +1,20 @@
-"""Every --mlr-* option and its ini twin: declared for pytest, read by `option > ini > default`, checked. Stdlib only."""
+"""Every --mlr-* option and its ini twin: declared for pytest, read by `option > ini > default`, checked. Stdlib only:
+`mlrbench` reads some of them too."""
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import pytest
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .errors import ConfigError
 from .keys import GRADED, safe_name
 
 if TYPE_CHECKING:
+    import pytest
+
     from .tasks.suites import Selection
 
 OFFLINE_MODELS = ("offline", "offline-fabricator", "offline-sloppy")
@@ -147,7 +148,7 @@ OPTIONS = (
 )
 
 
-def add_options(parser: pytest.Parser) -> None:
+def add_options(parser: "pytest.Parser") -> None:
     """Declare them all. Paths are documented with `=`: `--opt DIR` with an existing DIR would move pytest's rootdir."""
     group = parser.getgroup("mlrbench", "MLR-Bench: open-ended ML research tasks for AI agents")
     for option in OPTIONS:
@@ -157,14 +158,22 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(option.dest, f"ini twin of {option.flag}", type=kind, default=None)
 
 
+class Given(Protocol):
+    """Where values come from: pytest.Config, or the command line of `mlrbench` (commands.judging)."""
+
+    def getoption(self, name: str, default: Any = None, /) -> Any: ...
+
+    def getini(self, name: str, /) -> Any: ...
+
+
 class Values:
     """What the user asked for, by option name; raises ConfigError for what cannot be meant."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: Given) -> None:
         self._config = config
 
     def _raw(self, name: str) -> Any:
-        option = _OPTION[name]
+        option = OPTION[name]
         given = self._config.getoption(option.dest, None)
         if given is not None:
             return given
@@ -199,15 +208,16 @@ class Values:
         return os.path.abspath(given)  # noqa: PTH100 - Path.resolve would follow links the user set up on purpose
 
 
-_OPTION = {option.name: option for option in OPTIONS}
+OPTION = {option.name: option for option in OPTIONS}
+"""By name."""
 
 
-def model_of(config: pytest.Config) -> str | None:
+def model_of(config: "pytest.Config") -> str | None:
     """The model under test, None when the plugin has nothing to do."""
     return Values(config).text("model") or None
 
 
-def selection_of(config: pytest.Config) -> "Selection":
+def selection_of(config: "pytest.Config") -> "Selection":
     """Which trials the invocation is about. Raises ConfigError for filters that select nothing."""
     from .tasks.suites import SUITES, Selection  # only where the plugin is in use
 
@@ -226,7 +236,7 @@ def selection_of(config: pytest.Config) -> "Selection":
     return selection
 
 
-def settings_of(config: pytest.Config) -> dict[str, Any]:
+def settings_of(config: "pytest.Config") -> dict[str, Any]:
     """Everything the engine is told, as plain values of settings.Settings. Raises ConfigError naming option and valid values."""
     values = Values(config)
     model = model_of(config)
@@ -258,9 +268,9 @@ def settings_of(config: pytest.Config) -> dict[str, Any]:
         "seed": values.number("seed", 0, int, 0),
         "run": _run_directory(config, values, model),
         "concurrency": values.number("concurrency", 128, int, 1),
-        "host_concurrency": values.number("host-concurrency", 0, int, 1) if values.text("host-concurrency") else None,
-        "budget": _budget(values),
-        "price": _price(values),
+        "host_concurrency": host_concurrency_of(values),
+        "budget": budget_of(values),
+        "price": price_of(values),
         "sandbox": ("local" if offline else "docker") if sandbox == "auto" else sandbox,
         "image": values.text("image", "mlrbench-research:latest"),
         "network": values.choice("network", ("none", "full"), "none"),
@@ -276,8 +286,15 @@ def settings_of(config: pytest.Config) -> dict[str, Any]:
         "rubrics": values.folder("rubrics"),
         "prompts": values.folder("prompts"),
         "tasks": values.folder("tasks"),
-        "model_settings": _model_settings(values.many("model-setting", split=False)),
+        "model_settings": model_settings_of(values),
     }
+
+
+def check_judges(judges: Iterable[str]) -> None:
+    """Raise ConfigError for a control model named as a judge."""
+    for judge in judges:
+        if judge in OFFLINE_MODELS[1:]:
+            raise ConfigError(f"--mlr-judges={judge}: is no judge; valid: offline, or any litellm model id")
 
 
 def _number(what: str, text: str, kind: Callable[[str], Any], least: float) -> Any:
@@ -291,7 +308,7 @@ def _number(what: str, text: str, kind: Callable[[str], Any], least: float) -> A
     return value
 
 
-def _run_directory(config: pytest.Config, values: Values, model: str) -> str:
+def _run_directory(config: "pytest.Config", values: Values, model: str) -> str:
     given = values.text("run")
     cache = getattr(config, "cache", None)  # absent with -p no:cacheprovider
     if given is None and config.getoption("lf", False) and cache is not None:
@@ -305,13 +322,21 @@ def _run_directory(config: pytest.Config, values: Values, model: str) -> str:
     return os.path.abspath(given)  # noqa: PTH100
 
 
-def _budget(values: Values) -> float | None:
+def host_concurrency_of(values: Values) -> int | None:
+    """Most calls in flight on this host, None for no limit."""
+    given: int = values.number("host-concurrency", 0, int, 1)
+    return given or None
+
+
+def budget_of(values: Values) -> float | None:
+    """USD, None for no limit."""
     given = values.text("budget", "50")
     assert given is not None
     return None if given.lower() == "none" else _number(f"--mlr-budget={given}: not `none`, so", given, float, 0)
 
 
-def _price(values: Values) -> tuple[float, float] | None:
+def price_of(values: Values) -> tuple[float, float] | None:
+    """USD per million input and output tokens."""
     given = values.text("price")
     if given is None:
         return None
@@ -367,13 +392,14 @@ def _gate(values: Values) -> dict[str, Any]:
     }
 
 
-def _model_settings(entries: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def model_settings_of(values: Values) -> dict[str, dict[str, Any]]:
+    """Model -> what --mlr-model-setting sets for it."""
     kinds: dict[str, Callable[[str], Any]] = {
         "temperature": float, "reasoning_effort": str, "max_tokens": int, "context": int, "vision": _yes, "schema_output": _yes,
         "timeout": float,
     }  # fmt: skip
     found: dict[str, dict[str, Any]] = {}
-    for entry in entries:
+    for entry in values.many("model-setting", split=False):
         model, colon, rest = entry.rpartition(":")
         name, equals, text = rest.partition("=")
         if not colon or not equals or name not in kinds:

@@ -12,6 +12,9 @@ Verdict = Literal["verified", "unverified", "hallucinated"]
 Severity = Literal["fail", "warn", "info"]
 FindingType = Literal["faked_results", "hallucinated_methodology", "incorrect_citation", "mathematical_error", "other"]
 Scope = Literal["results", "paper"]
+Order = Literal["base-first", "new-first"]
+Winner = Literal["base", "new", "tie"]
+"""Of a comparison of two runs."""
 
 
 class Frozen(BaseModel):
@@ -115,6 +118,30 @@ class Review(Frozen):
     """What this judge was not given (no image input, cut for context), one sentence each."""
     tries: int = 1
     """Model calls it took to get a valid answer."""
+    spent: Spent = Spent()
+    added: bool = False
+    """By `mlrbench rejudge`, after the run's own panel: no part of `scores`, of `judge_spent` and of the panel's mean in tables."""
+
+
+class SideBySide(Frozen):
+    """One judge's answer about two works of one trial, seen side by side (`pairwise/` of the newer run)."""
+
+    judge: str
+    stage: str
+    repeat: int = 1
+    order: Order
+    """Which run's work stood first."""
+    protocol: str
+    """Digest of the rubric, the prompts and the rules by which the works were packed."""
+    works: tuple[str, str]
+    """Digests of what there was to show of base and new: an answer about other texts is not used again."""
+    winner: Winner
+    dimensions: dict[str, Winner]
+    """Dimension -> the better one."""
+    reason: str
+    not_shown: list[str] = Field(default_factory=list)
+    """What this judge was not given, one sentence each, with the run."""
+    tries: int = 1
     spent: Spent = Spent()
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import ConfigError
+from . import pairwise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--aa", action="store_true", help="both are runs of the same agent: the difference is noise, and calibrates the gate"
     )
     parser.add_argument("--store", action="store_true", help="with --aa: keep the result in BASE, where the gate looks for it")
+    pairwise.add_pairwise(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the comparison; warnings of the JSON form go to stderr. Raises ConfigError for runs that cannot be compared."""
+    if options.pairwise:
+        return pairwise.run(options)
     from ..results.comparison.compare import compare
     from ..results.comparison.text import comparison_markdown
     from ..results.gate.calibration import calibration_line, calibration_of, check_same_agent, store_calibration

@@ -19,9 +19,9 @@ from ..results.gate.text import decision_lines, decision_markdown
 from ..results.shown import count
 from ..results.store import RunStore, write_atomic
 from ..settings import Settings
+from .baseline import Rejudging
 from .core import FINISHED, Engine, outcome_of
 from .planning import Plan, expected
-from .baseline import Rejudging
 from .repeating import Repeating
 from .resources import Resources
 
@@ -229,9 +229,9 @@ class Gate:
 
 def _costs(settings: Settings, plan: Plan) -> str:
     """What `plan` is expected to take."""
-    calls, cost, unknown = expected(settings, plan)
-    if not calls[1]:
+    outlook = expected(settings, plan)
+    if not outlook.calls[1]:
         return "no model call"
-    unpriced = f", no price known for {', '.join(unknown)}" if unknown else ""
-    money = f", {cost[0]:.2f}-{cost[1]:.2f} USD" if cost[1] else ""
-    return f"{calls[0]:.0f}-{calls[1]:.0f} model calls{money}{unpriced}"
+    unpriced = f", no price known for {', '.join(outlook.unpriced)}" if outlook.unpriced else ""
+    money = f", {outlook.cost[0]:.2f}-{outlook.cost[1]:.2f} USD" if outlook.cost[1] else ""
+    return f"{outlook.calls[0]:.0f}-{outlook.calls[1]:.0f} model calls{money}{unpriced}"

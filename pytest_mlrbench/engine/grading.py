@@ -111,18 +111,8 @@ class Grader:
         return [(judge, repeat) for judge in judges for repeat in range(1, self._settings.judge_repeats + 1)]
 
     async def _review(self, key: TrialKey, attempt: int, work: Work, rubric: Rubric, judge: str, repeat: int) -> Review:
-        protocol = protocol_of(rubric, self._settings.prompts)
-        stored = await asyncio.to_thread(self._store.review, key, judge, protocol, repeat)
-        if stored is not None:
-            return stored
         scope = f"{key}#review:{judge}.r{repeat}" + (f"~{attempt}" if attempt > 1 else "")
-        models = CountingModels(self._resources.models())
-        made = await review(
-            work, rubric, judge, repeat, models=models, scope=scope, today=self._resources.today, prompts=self._settings.prompts
-        )
-        made = made.model_copy(update={"spent": models.spent})
-        await asyncio.to_thread(self._store.write_review, key, made)
-        return made
+        return await stored_review(self._store, key, work, rubric, judge, repeat, resources=self._resources, scope=scope)
 
     async def _forms(self, key: TrialKey, attempt: int, task: Task, inputs: dict[str, Path], audit: Audit) -> list[JudgeForm]:
         wanted = self._asked(form_judges(self._settings, key.stage))
@@ -157,6 +147,33 @@ class Grader:
         made = made.model_copy(update={"spent": models.spent})
         await asyncio.to_thread(self._store.write_form, key, made)
         return made
+
+
+async def stored_review(
+    store: RunStore,
+    key: TrialKey,
+    work: Work,
+    rubric: Rubric,
+    judge: str,
+    repeat: int,
+    *,
+    resources: Resources,
+    scope: str,
+    added: bool = False,
+) -> Review:
+    """The review of `judge` that `store` has of this protocol, else a new one, which is stored before anything acts on it.
+
+    Raises as judging.panel.review.
+    """
+    prompts = resources.settings.prompts
+    stored = await asyncio.to_thread(store.review, key, judge, protocol_of(rubric, prompts), repeat)
+    if stored is not None:
+        return stored
+    models = CountingModels(resources.models())
+    made = await review(work, rubric, judge, repeat, models=models, scope=scope, today=resources.today, prompts=prompts)
+    made = made.model_copy(update={"spent": models.spent, "added": added})
+    await asyncio.to_thread(store.write_review, key, made)
+    return made
 
 
 def with_forms(audit: Audit, forms: list[JudgeForm], settings: Settings) -> Audit:

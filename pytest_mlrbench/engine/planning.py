@@ -59,6 +59,8 @@ JUDGE_IN: dict[str, Range] = {
     "end2end": (25_000, 150_000),
 }
 JUDGE_OUT: Range = (800, 4_000)
+JUDGE_CALLS: Range = (1, 1.2)
+"""Calls for one answer: some judges have to be asked again."""
 FORM_IN: dict[str, Range] = {
     "experiment": (20_000, 120_000),
     "paper": (25_000, 150_000),
@@ -137,44 +139,56 @@ def _lines(settings: Settings, plan: Plan, before: Spent) -> list[str]:
         hours = again * settings.stage_timeout("experiment") / 3600
         few = f"{again} experiment{'s' * (again != 1)}"
         lines.append(f"mlrbench: to run again (--mlr-rerun={settings.rerun}): {few}, {hours:.1f} h of sandbox time at most")
-    calls, cost, unknown = expected(settings, plan)
-    budget = "no budget limit" if settings.budget is None else f"budget {usd(settings.budget)}, {usd(before.cost)} spent before"
-    if calls[1] == 0:
-        lines.append("mlrbench: no model call expected, cost 0.00 USD")
-    else:
-        unpriced = f"no price known for {', '.join(unknown)}"
-        money = f"{cost[0]:.2f}-{cost[1]:.2f} USD" + (f" ({unpriced})" if unknown else "") if cost[1] else unpriced
-        lines.append(f"mlrbench: expecting {calls[0]:.0f}-{calls[1]:.0f} model calls, {money}; {budget}")
-    return lines
+    return [*lines, expected(settings, plan).line(before)]
 
 
-def expected(settings: Settings, plan: Plan) -> tuple[Range, Range, list[str]]:
-    """Calls and cost (USD) as (least, most) to expect, and the models whose price is unknown."""
-    calls, cost = [0.0, 0.0], [0.0, 0.0]
-    unknown: dict[str, None] = {}
+class Outlook:
+    """Calls and cost (USD) to expect, as (least, most)."""
 
-    def add(model: str, times: float, counted: Range, tokens_in: Range, tokens_out: Range) -> None:
-        rate = price(model, settings)
-        for end in (0, 1):
-            calls[end] += times * counted[end]
-            if rate is not None:
-                cost[end] += times * (tokens_in[end] * rate[0] + tokens_out[end] * rate[1]) / 1e6
-        if rate is None and times and counted[1]:
-            unknown[model] = None
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.calls: Range = (0.0, 0.0)
+        self.cost: Range = (0.0, 0.0)
+        self.unpriced: dict[str, None] = {}
+        """Models whose price is not known."""
 
+    def add(self, model: str, times: float, counted: Range, tokens_in: Range, tokens_out: Range) -> None:
+        """`times` times between `counted[0]` and `counted[1]` calls, which read and write so many tokens in all."""
+        rate = price(model, self._settings)
+        self.calls = (self.calls[0] + times * counted[0], self.calls[1] + times * counted[1])
+        if rate is not None:
+            least, most = ((tokens_in[end] * rate[0] + tokens_out[end] * rate[1]) / 1e6 for end in (0, 1))
+            self.cost = (self.cost[0] + times * least, self.cost[1] + times * most)
+        elif times and counted[1]:
+            self.unpriced[model] = None
+
+    def line(self, before: Spent) -> str:
+        """What to expect beside the budget, of which `before` is spent."""
+        if self.calls[1] == 0:
+            return "mlrbench: no model call expected, cost 0.00 USD"
+        limit = self._settings.budget
+        budget = "no budget limit" if limit is None else f"budget {usd(limit)}, {usd(before.cost)} spent before"
+        unpriced = f"no price known for {', '.join(self.unpriced)}"
+        known = f"{self.cost[0]:.2f}-{self.cost[1]:.2f} USD" + (f" ({unpriced})" if self.unpriced else "")
+        money = known if self.cost[1] or not self.unpriced else unpriced
+        return f"mlrbench: expecting {self.calls[0]:.0f}-{self.calls[1]:.0f} model calls, {money}; {budget}"
+
+
+def expected(settings: Settings, plan: Plan) -> Outlook:
+    """What `plan` will ask of models."""
+    outlook = Outlook(settings)
     for stage, number in plan.make.items():
         model = settings.literature_model if stage == "literature" else settings.model
         if settings.offline or model is None:
             continue
-        add(model, number, CALLS[stage], TOKENS_IN[stage], TOKENS_OUT[stage])
+        outlook.add(model, number, CALLS[stage], TOKENS_IN[stage], TOKENS_OUT[stage])
     for stage, number in plan.grade.items():
         for judge in settings.judges:
             if judge != "offline":
-                repeats = settings.judge_repeats
-                add(judge, number * repeats, (1, 1.2), JUDGE_IN[stage], JUDGE_OUT)
+                outlook.add(judge, number * settings.judge_repeats, JUDGE_CALLS, JUDGE_IN[stage], JUDGE_OUT)
         for judge in form_judges(settings, stage):
-            add(judge, number * settings.judge_repeats, (1, 1.2), FORM_IN[stage], FORM_OUT)
-    return (calls[0], calls[1]), (cost[0], cost[1]), list(unknown)
+            outlook.add(judge, number * settings.judge_repeats, JUDGE_CALLS, FORM_IN[stage], FORM_OUT)
+    return outlook
 
 
 def price(model: str, settings: Settings) -> Range | None:
@@ -194,8 +208,14 @@ def provenance(settings: Settings, keys: Sequence[TrialKey]) -> dict[str, str]:
         found["tasks"] = task_digest([tasks[name].with_text(settings.tasks) for name in names])
     except KeyError as error:
         raise ConfigError(f"unknown task {error}; `mlrbench tasks` lists all") from error
+    return {**found, **text_digests(settings, sorted({key.stage for key in keys}))}
+
+
+def text_digests(settings: Settings, stages: Sequence[str]) -> dict[str, str]:
+    """Digests of the rubrics of `stages` and of all prompts. Raises ConfigError for one that is missing or broken."""
+    found: dict[str, str] = {}
     rubrics = Path(settings.rubrics) if settings.rubrics else None
-    for stage in sorted({key.stage for key in keys}):
+    for stage in stages:
         found[f"rubric {stage}"] = load_rubric(stage, rubrics).digest
         if form_judges(settings, stage):
             found["rubric hallucination"] = form_rubric(settings).digest

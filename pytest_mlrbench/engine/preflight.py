@@ -28,11 +28,7 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
     """Warnings for the plan; raises ConfigError that lists every fatal problem at once, with the remedy."""
     if not plan.needs_models:
         return []
-    fatal: list[str] = []
-    warnings: list[str] = []
-    for model in _models(settings, plan):
-        for problem in check_model(model, settings):
-            (fatal if problem.fatal else warnings).append(problem.message)
+    fatal, warnings = check_models(_models(settings, plan), settings)
     if fatal and settings.judges == DEFAULT_JUDGES and (panel := _panel_with_present_keys()):
         fatal.append(f"with the keys that are set, this panel works: --mlr-judges={','.join(panel)}")
     if plan.make["experiment"] and settings.sandbox == "docker":
@@ -49,13 +45,37 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
             fatal.append(str(error))
     if plan.make["experiment"] and settings.sandbox == "local" and not settings.offline:
         warnings.append("--mlr-sandbox=local: what the agent writes runs on this machine as you, without a container")
-    free = shutil.disk_usage(_existing(settings.run)).free
-    if free < LEAST_DISK:
-        fatal.append(
-            f"only {free / 2**20:.0f} MiB free for --mlr-run={settings.run}: free {LEAST_DISK // 2**20} MiB or choose another place"
-        )
+    return settled([*fatal, *check_disk(settings.run)], warnings)
+
+
+def judges_preflight(settings: Settings) -> list[str]:
+    """As `preflight`, where stored outputs are judged and nothing else is done."""
+    fatal, warnings = check_models((judge for judge in settings.judges if judge != "offline"), settings)
+    return settled([*fatal, *check_disk(settings.run)], warnings, "cannot start")
+
+
+def check_models(models: Iterable[str], settings: Settings) -> tuple[list[str], list[str]]:
+    """What stands against calling `models`: fatal problems and warnings."""
+    fatal: list[str] = []
+    warnings: list[str] = []
+    for model in models:
+        for problem in check_model(model, settings):
+            (fatal if problem.fatal else warnings).append(problem.message)
+    return fatal, warnings
+
+
+def check_disk(run: str) -> list[str]:
+    """The fatal problem of too little space for `run`, if there is one."""
+    free = shutil.disk_usage(_existing(run)).free
+    if free >= LEAST_DISK:
+        return []
+    return [f"only {free / 2**20:.0f} MiB free for --mlr-run={run}: free {LEAST_DISK // 2**20} MiB or choose another place"]
+
+
+def settled(fatal: list[str], warnings: list[str], head: str = "mlrbench cannot start") -> list[str]:
+    """The warnings as lines. Raises ConfigError with every fatal problem below `head` where there is one."""
     if fatal:
-        raise ConfigError("mlrbench cannot start:\n" + "\n".join(f"  - {text}" for text in dict.fromkeys(fatal)))
+        raise ConfigError(f"{head}:\n" + "\n".join(f"  - {text}" for text in dict.fromkeys(fatal)))
     return [f"mlrbench: warning: {text}" for text in dict.fromkeys(warnings)]
 
 

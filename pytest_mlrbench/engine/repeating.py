@@ -16,8 +16,8 @@ from ..results.calls import CallLog
 from ..results.gate.repeats import FROM, read_repeats, repeat_key, repeats_of
 from ..results.store import RunStore
 from ..settings import Settings
+from .baseline import input_folder
 from .core import Engine, fresh_directory
-from .rejudging import input_folder
 from .resources import Resources
 
 KEPT = ("stage.json", "evidence.jsonl")

@@ -30,13 +30,14 @@ AUDIT_TIMEOUT = 120.0
 class Resources:
     """Shared by all trials of one engine."""
 
-    def __init__(self, settings: Settings, store: RunStore, notice: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, store: RunStore, notice: Callable[[str], None], purse: str = "") -> None:
+        """`purse`: the scope whose calls the budget is for; all of the run by default."""
         self.settings = settings
         self.calls = CallLog(store.calls, "engine")
         self.today = date.fromisoformat(store.run()["started"][:10])
         """The day the run began, for prompts and audits: a run resumed on another day sends the same requests, so it replays."""
-        self.before = self.calls.spent()
-        """Spent by earlier invocations of this run."""
+        self.before = self.calls.spent(purse)
+        """Spent by earlier invocations."""
         self.budget = Budget(settings.budget, self.before.cost)
         self.limiter = Limiter(settings.concurrency)
         self.stage_slots = asyncio.Semaphore(settings.concurrency)

@@ -38,6 +38,8 @@ def notes(sources: Sources, named: int = 6, blocks: Mapping[Place, Block] | None
     origins = dict.fromkeys(str(origin.get("from")) for reading in read if (origin := reading.run.get("imported")))
     if origins:
         lines.append(f"imported from {', '.join(origins)}: which task texts, rubrics and prompts were used is not recorded there")
+    if added := sorted({review.judge for review in reviews if review.added}):
+        lines.append(f"reviews added by `mlrbench rejudge` are in the judge's row, not in the panel's mean: {', '.join(added)}")
     cut = sum(bool(review.not_shown) for review in reviews)
     if cut:
         lines.append(f"{cut} of {count(len(reviews), 'review')} did not see all of the work (`not_shown` of the review says what)")

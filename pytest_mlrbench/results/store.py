@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import ConfigError
 from ..keys import STAGES, TrialKey, safe_name
-from ..records import Audit, JudgeForm, Review, StageResult, TrialRecord
+from ..records import Audit, JudgeForm, Order, Review, SideBySide, StageResult, TrialRecord
 from ..settings import Settings
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -206,6 +206,24 @@ class RunStore:
 
     def write_form(self, key: TrialKey, form: JudgeForm) -> None:
         _dump(form, self.form_file(key, form.judge, form.protocol, form.repeat))
+
+    # -- comparisons with another run ---------------------------------------------------------------------------------
+
+    def comparisons(self, base: str) -> Path:
+        """Folder of the side-by-side answers about this run and the run that is called `base` (results.pairwise)."""
+        return self.root / "pairwise" / base
+
+    def _comparison_file(self, base: str, key: TrialKey, judge: str, protocol: str, repeat: int, order: Order) -> Path:
+        name = self.review_file(key, judge, protocol, repeat).stem
+        return self.comparisons(base) / str(key) / f"{name}.{order}.json"
+
+    def comparison(self, base: str, key: TrialKey, judge: str, protocol: str, repeat: int, order: Order) -> SideBySide | None:
+        return _load(SideBySide, self._comparison_file(base, key, judge, protocol, repeat, order))
+
+    def write_comparison(self, base: str, key: TrialKey, one: SideBySide) -> None:
+        _dump(one, self._comparison_file(base, key, one.judge, one.protocol, one.repeat, one.order))
+
+    # -- outputs ------------------------------------------------------------------------------------------------------
 
     def commit_output(self, key: TrialKey, staged: Path) -> None:
         """Put the finished folder `staged` (same file system) in place as the trial's output."""

@@ -119,13 +119,17 @@ def run_names(roots: Iterable[Path]) -> dict[Path, str]:
 
 def _block(found: Sequence[Scored[Any]]) -> Block:
     reviews: dict[tuple[str, str], dict[str, dict[int, list[Mapping[str, int | None]]]]] = {}
+    given: dict[tuple[str, str], dict[str, dict[int, list[Mapping[str, int | None]]]]] = {}
+    """By the run's own panel."""
     kinds: dict[str, bool] = {}
     for one in found:
         task, epoch = one.record.task, one.record.epoch
         for review in one.record.reviews:
             kinds.setdefault(review.judge, review.mechanical)
-            tasks = reviews.setdefault((review.judge, review.protocol), {})
-            tasks.setdefault(task, {}).setdefault(epoch, []).append(review.scores)
+            # Reviews that were added later are in the judge's own row: they do not change what the run's panel said.
+            for kept in (reviews,) if review.added else (reviews, given):
+                tasks = kept.setdefault((review.judge, review.protocol), {})
+                tasks.setdefault(task, {}).setdefault(epoch, []).append(review.scores)
     counts = {place: sum(map(len, tasks.values())) for place, tasks in reviews.items()}
     labels = _protocols(found[0].store.run(), counts, kinds) if len({protocol for _, protocol in reviews}) > 1 else {}
     values: dict[str, dict[str, dict[str, float]]] = {}
@@ -135,9 +139,14 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
         judges = {judge: tasks for (judge, protocol), tasks in reviews.items() if labels.get((judge, protocol), "") == label}
         suffix = f" [{label}]" if label else ""
         own = {judge: {task: _task_values(units.values()) for task, units in tasks.items()} for judge, tasks in judges.items()}
+        seats = {
+            judge: {task: _task_values(units.values()) for task, units in tasks.items()}
+            for (judge, protocol), tasks in given.items()
+            if labels.get((judge, protocol), "") == label
+        }
         # Mechanical judges make a panel only where no model judge sits beside them.
-        alone = all(kinds[judge] for judge in own)
-        panel = [tasks for judge, tasks in own.items() if kinds[judge] is alone]
+        alone = all(kinds[judge] for judge in seats)
+        panel = [tasks for judge, tasks in seats.items() if kinds[judge] is alone]
         joined = {
             task: _joined([tasks.get(task) for tasks in panel]) for task in sorted({task for tasks in panel for task in tasks})
         }

@@ -47,6 +47,7 @@ class ReviewLine(_Line):
     scores: dict[str, int | None]
     opinion: OpinionLine | None = None
     mechanical: bool = False
+    added: bool = False
     not_shown: list[str] = []
     """Never changed: pydantic copies it."""
 

@@ -70,23 +70,25 @@ def test_a_finished_run_plans_nothing(tmp_path):
 
 def test_expected_cost_is_tokens_times_list_price(tmp_path):
     chosen = settings(tmp_path, price=(2.0, 4.0), model="openai/unlisted-model", judges=("openai/unlisted-judge",))
-    calls, cost, unknown = expected(chosen, plan_of(chosen, TrialKey(TASK, "idea")))
+    outlook = expected(chosen, plan_of(chosen, TrialKey(TASK, "idea")))
+    cost = outlook.cost
     # The agent: one call, 700-1,500 tokens in, 300-4,000 out. One review, up to 1.2 with retries: 2,500-4,000 in, 800-4,000 out.
-    assert calls == pytest.approx((2, 2.2))
+    assert outlook.calls == pytest.approx((2, 2.2))
     assert cost[0] == pytest.approx((700 * 2 + 300 * 4 + 2500 * 2 + 800 * 4) / 1e6)
     assert cost[1] == pytest.approx((1500 * 2 + 4000 * 4 + 4000 * 2 + 4000 * 4) / 1e6)
-    assert unknown == []
+    assert not outlook.unpriced
 
 
 def test_a_stage_with_results_is_asked_a_form_as_well_unless_that_is_off(tmp_path):
     chosen = settings(tmp_path, price=(2.0, 4.0), model="offline", judges=("offline", "openai/unlisted-judge"), judge_repeats=2)
-    calls, cost, _ = expected(chosen, plan_of(chosen, TrialKey(TASK, "experiment")))
+    outlook = expected(chosen, plan_of(chosen, TrialKey(TASK, "experiment")))
+    cost = outlook.cost
     # Two repeats, each one review and one form, both 20,000-120,000 tokens in; out 800-4,000 and 200-4,000; up to 1.2 with retries.
-    assert calls == pytest.approx((4, 4.8))
+    assert outlook.calls == pytest.approx((4, 4.8))
     assert cost[0] == pytest.approx(2 * (2 * 20_000 * 2 + (800 + 200) * 4) / 1e6)
     assert cost[1] == pytest.approx(2 * (2 * 120_000 * 2 + 2 * 4_000 * 4) / 1e6)
     off = chosen.model_copy(update={"hallucination_check": "off"})
-    assert expected(off, plan_of(off, TrialKey(TASK, "experiment")))[0] == pytest.approx((2, 2.4))
+    assert expected(off, plan_of(off, TrialKey(TASK, "experiment"))).calls == pytest.approx((2, 2.4))
 
 
 def test_the_forms_definitions_and_prompt_belong_to_the_run_where_it_is_asked(tmp_path):
@@ -110,7 +112,7 @@ def test_a_prompt_folder_without_the_form_is_told_before_the_run(tmp_path):
 def test_models_without_a_known_price_are_named_not_counted_as_free(tmp_path):
     chosen = settings(tmp_path, model="openai/unlisted-model")
     plan = plan_of(chosen, TrialKey(TASK, "idea"))
-    assert expected(chosen, plan)[2] == ["openai/unlisted-model"]
+    assert list(expected(chosen, plan).unpriced) == ["openai/unlisted-model"]
     assert any("no price known for openai/unlisted-model" in line for line in plan.lines)
 
 

@@ -13,6 +13,8 @@ from jinja2 import meta
 
 from pytest_mlrbench.errors import ConfigError
 from pytest_mlrbench.judging.form import SKELETON, form_schema
+from pytest_mlrbench.judging.packing import Packed
+from pytest_mlrbench.judging.pairwise import answer_schema, compared, skeleton
 from pytest_mlrbench.keys import GRADED
 from pytest_mlrbench.resources import resource
 from pytest_mlrbench.stages.prompts import prompt_digest, render
@@ -71,6 +73,17 @@ GIVEN: dict[str, dict[str, Any]] = {
         "not_shown": ["CUT file"],
         "shape": SKELETON,
         "schema": json.dumps(form_schema()),
+    },
+    "pairwise": {
+        **COMMON,
+        "rubric": load_rubric("paper"),
+        "dimensions": compared(load_rubric("paper")),
+        "first": Packed("=====first=====", "FIRST work", [], []),
+        "second": Packed("=====second=====", "SECOND work", [], []),
+        "not_shown": ["work A: CUT file"],
+        "images": (2, 1),
+        "shape": skeleton(load_rubric("paper")),
+        "schema": json.dumps(answer_schema(load_rubric("paper"))),
     },
     "judge_again": {"errors": "- Novelty.score: ERRORS text"},
 }

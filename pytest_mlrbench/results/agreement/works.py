@@ -99,7 +99,7 @@ def source(store: RunStore, record: TrialRecord, stage: str) -> tuple[RunStore, 
 
 def added(review: Review) -> bool:
     """Whether `mlrbench rejudge` added the review: compared with all others, and no part of the panel's mean."""
-    return bool(getattr(review, "added", False))
+    return review.added
 
 
 def plain_judge(judge: str) -> str:
