@@ -75,6 +75,7 @@ def run(case: Case) -> Outcome:
     findings += _flat(case)
     findings += _missing_data(case)
     findings += [_tell("other", "results", message, quotes) for message, quotes in shared]
+    findings += case.leaks
     return Outcome(findings)
 
 

@@ -267,9 +267,10 @@ class Expressions(Access):
     def on_IfExp(self, node: ast.IfExp, scope: Scope) -> Any:
         test = self.eval(node.test, scope)
         truth = self.truth(test)
+        cond = scalar(test) if isinstance(test, (Num, ListVal, DictVal)) else outside()
+        self.outcome(node.test, scope, truth, cond)
         if truth is not None:
             return self.eval(node.body if truth else node.orelse, scope)
-        cond = scalar(test) if isinstance(test, (Num, ListVal, DictVal)) else outside()
         self.controls.append(cond)
         self.uncertain += cond.computed
         value = self.eval(node.body, scope)

@@ -55,6 +55,7 @@ class Functions:
     binary: Any
     construct: Any
     consume: Any
+    outcome: Any
     differ: Any
 
     members: Any

@@ -96,6 +96,8 @@ class Interpreter(Calling):
         self.passes = 1
         self.inexact = 0
         self.controls: list[Num] = []
+        self.outcomes: dict[tuple[str, int, int], set[bool]] = {}
+        """Place of a test -> what it came out as."""
         self.active: list[ast.AST] = []
         self._instances = itertools.count(1)
         self.instance = 0
@@ -295,10 +297,16 @@ class Interpreter(Calling):
         test = self.eval(node.test, scope)
         cond = scalar(test) if isinstance(test, (Num, ListVal, DictVal)) else outside()
         truth = self.truth(test)
+        self.outcome(node.test, scope, truth, cond)
         if truth is not None:
             return self.block(node.body if truth else node.orelse, scope)
         self.branches(cond, [node.body, node.orelse], scope)
         return False
+
+    def outcome(self, test: ast.expr, scope: Scope, truth: bool | None, cond: Num) -> None:
+        """Note how a test came out; one on a name that is not known here comes out both ways for some method."""
+        found = {truth} if truth is not None else {True, False} if cond.by_name and not cond.computed else set[bool]()
+        self.outcomes.setdefault((scope.file, test.lineno, test.col_offset), set()).update(found)
 
     def truth(self, value: Any) -> bool | None:
         """Whether a condition certainly holds; None when it is not known."""

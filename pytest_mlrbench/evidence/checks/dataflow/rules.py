@@ -83,7 +83,11 @@ class Reading:
     settings: set[tuple[str, int, int]] = field(default_factory=set)
     """Literals that set where drawn numbers lie: told by the rule on drawn numbers, and honest as the settings of a simulation."""
     unread: list[tuple[str, int, str]] = field(default_factory=list)
+    both_ways: set[tuple[str, int, int]] = field(default_factory=set)
+    """Places of tests that came out true and false within one execution."""
     sources: dict[str, str] = field(default_factory=dict)
+    latest: dict[str, str] = field(default_factory=dict)
+    """Source file -> its text when it last ran to its end."""
     incomplete: list[str] = field(default_factory=list)
     read: int = 0
 
@@ -110,9 +114,13 @@ def read(case: Case) -> Reading:
                 if name.partition(".")[0] in LIBRARIES:
                     found.shadowed.setdefault(name.partition(".")[0], module[0])
                 found.sources[module[0]] = module[1]
+                if not one.failed:
+                    found.latest.setdefault(module[0], module[1])
             return module
 
         found.sources[one.file] = one.text
+        if not one.failed:
+            found.latest.setdefault(one.file, one.text)
 
         def data(path: str, one: Execution = one, seq: int = seq) -> tuple[str, str | None] | None:
             return executed.data(path, one.file, seq)
@@ -137,6 +145,7 @@ def read(case: Case) -> Reading:
             found.plots.append((one, reader.plots))
         found.consumed |= reader.consumed
         found.settings |= reader.settings
+        found.both_ways |= {place for place, ways in reader.outcomes.items() if len(ways) > 1}
         found.unread += [] if one.failed else reader.unread
         if not reader.complete:
             found.incomplete.append(one.file)
