@@ -3,6 +3,7 @@
 import base64
 import codecs
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from . import names as known
@@ -214,9 +215,11 @@ class Library(Functions):
             "builtins.str",
             "builtins.bool",
             "builtins.divmod",
-            "builtins.int.from_bytes",
         ):
             return whole
+        if name == "builtins.int.from_bytes" and args and isinstance(args[0], Num):
+            # The order of the bytes is a text; the number is not.
+            return replace(args[0], text=False, py=UNKNOWN)
         if name.startswith("builtins."):
             return outside()
         return outside() if whole.draws or whole.computed else whole
@@ -251,6 +254,7 @@ class Library(Functions):
             self._child(args[0], node, scope)
         if name.startswith(("ctypes.", "cffi.", "marshal.", "dill.")) and node is not None:
             self.unread.append((scope.file, node.lineno, name))
+        self.relays |= any(isinstance(value, Ext) and value.name == "made rows" for value in args)
         if last in known.PLOTTING and node is not None:
             self._plotted(args, node, scope)
         if not name.startswith(known.REPORTING):
@@ -299,6 +303,10 @@ class Library(Functions):
             elif holder.typed and not args[2:]:
                 # What a parser gives of a file that was typed was typed.
                 return Num(holder.typed)
+        if isinstance(holder, Ext) and holder.name == "made rows":
+            asked = self.key_of(args[0]) if args else UNKNOWN
+            self.relays |= name.startswith("execute") and (not isinstance(asked, str) or "select" in asked.lower())
+            return holder if name == "cursor" else outside()
         for value in args:
             if isinstance(value, Func) and name in (
                 "map",

@@ -7,6 +7,7 @@ number that it names or writes is computed, counted or learned (names of rows ap
 Inputs of a computation and branches that may not have run do not count. A study that simulates computes: its draws meet each other.
 """
 
+import re
 from typing import TYPE_CHECKING
 
 from ....records import Finding, Quote
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from .rules import Reading, Run
 
 QUOTED = 4
+MANY = 5
+"""Different literals of one reported name that do as well."""
+INDEX = re.compile(r"(?i)^(?:seed|run|trial|fold|epoch|step|index|idx|id|i|rep|repeat|n)$")
+"""Names of a loop's counter."""
 ENOUGH = 2
 """Reported names that a script must make of literals alone."""
 
@@ -58,8 +63,10 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
 
 def _computes(run: "Run", reported: "Reported") -> bool:
     """Whether any number of this execution is computed or counted; the methods' names are no numbers."""
-    named = {name for name in run.measured | run.counted | run.shown if not _labels(name, reported)}
-    return bool(named)
+    typed = {name for sink in run.sinks if _telling(sink) for name in sink.names}
+    # A count under a name that gets typed numbers as well is one of these whose literal tells nothing, such as 0.9.
+    counted = {name for name in run.counted - typed if not INDEX.search(name)}
+    return any(not _labels(name, reported) for name in run.measured | counted | run.shown)
 
 
 def _labels(name: str, reported: "Reported") -> bool:
@@ -76,7 +83,9 @@ def _typed(sinks: "list[Sink]", reported: "Reported", earlier: Earlier, seq: int
     columns = {
         n: s for n, s in by_name.items() if (words(n) - NEUTRAL) not in reported.rows and len(set().union(*map(_literals, s))) > 2
     }
-    return [sinks[0] for sinks in columns.values()] if len(columns) >= ENOUGH else []
+    # A name that speaks of nothing, such as `average`, is not seen: then one column must hold more.
+    many = any(len(set().union(*map(_literals, sinks))) >= MANY for sinks in columns.values())
+    return [sinks[0] for sinks in columns.values()] if len(columns) >= ENOUGH or many else []
 
 
 def _places(drawn: "list[Sink]") -> int:

@@ -21,6 +21,7 @@ from ..case import Case, Check, Outcome, finding
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
 from ..words import NEUTRAL, words
+from .centres import around
 from .earlier import Earlier
 from .figures import Plotted, invented
 from .interpreter import Interpreter, Program, Sink
@@ -170,7 +171,7 @@ def run(case: Case) -> Outcome:
     reported = Reported(case)
     findings = [*_rows(case, reading, reported), *_drawn(case, reading, reported), *_worked_out(case, reading, reported)]
     if not findings:
-        findings += scripts(case, reading, reported, NAME)
+        findings += scripts(case, reading, reported, NAME) or around(case, reading, reported, NAME)
     findings += invented(case, reading, NAME)
     for file in dict.fromkeys(reading.incomplete):
         message = f"{file} was read in part only: it is too large for one reading"
