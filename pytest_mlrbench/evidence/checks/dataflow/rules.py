@@ -33,6 +33,7 @@ from .reported import Reported
 NAME = "dataflow"
 _LIBRARIES = """
 numpy scipy pandas sklearn torch torchvision tensorflow keras jax transformers matplotlib seaborn statsmodels xgboost lightgbm
+datasets evaluate accelerate peft trl diffusers openai anthropic timm torchmetrics lightning pytorch_lightning networkx faiss
 gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle subprocess collections itertools functools
 """
 LIBRARIES = frozenset(_LIBRARIES.split())
