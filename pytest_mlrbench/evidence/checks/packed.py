@@ -8,6 +8,7 @@ What a program had put out before it was typed does not count. Nothing is execut
 import base64
 import binascii
 import gzip
+import hashlib
 import io
 import itertools
 import pickletools
@@ -24,6 +25,7 @@ from .quantities import Number, agree, numbers_in
 
 if TYPE_CHECKING:
     from .case import Case
+    from .writers import Writing
 
 NAME = "provenance"
 SHARE = 0.8
@@ -78,11 +80,10 @@ def _typed(case: "Case") -> Iterator[tuple[str, int, bytes, str]]:
     """Path, event, decoded bytes and how, of what was typed in encoded form."""
     files = 0
     for writing in case.writers.all:
-        kept = case.subject.version(writing.after) if writing.how == "typed" else None
-        if kept is None or files >= MAX_FILES or kept.stat().st_size > MAX_BYTES:
+        content = _content(case, writing) if writing.how == "typed" and files < MAX_FILES else None
+        if content is None:
             continue
         files += 1
-        content = kept.read_bytes()
         if writing.means == "decoded by a shell command":
             yield writing.path, writing.event.seq, content, writing.means
             continue
@@ -93,6 +94,19 @@ def _typed(case: "Case") -> Iterator[tuple[str, int, bytes, str]]:
                 yield writing.path, writing.event.seq, base64.b64decode(match[0], validate=True), "base64"
             except (binascii.Error, ValueError):
                 continue
+
+
+def _content(case: "Case", writing: "Writing") -> bytes | None:
+    """The file as it was typed: the version that the ledger kept, or what still lies there unchanged."""
+    kept = case.subject.version(writing.after)
+    if kept is None and case.subject.experiment is not None and writing.after is not None:
+        kept = case.subject.experiment / writing.path
+        if not kept.resolve().is_relative_to(case.subject.experiment.resolve()) or not kept.is_file():
+            return None
+    if kept is None or kept.stat().st_size > MAX_BYTES:
+        return None
+    content = kept.read_bytes()
+    return content if hashlib.sha256(content).hexdigest() == writing.after else None
 
 
 def _series(raw: bytes) -> list[Series]:
