@@ -19,6 +19,7 @@ from .values import (
     ListVal,
     Num,
     Root,
+    agreement,
     cut,
     elements,
     join,
@@ -214,6 +215,10 @@ class Expressions(Access):
         parts = [scalar(one) if isinstance(one, (Num, ListVal, DictVal)) else Num() for one in operands]
         if any(isinstance(one, (Ext, Cls)) and not isinstance(one, Inst) for one in operands[:1]) and len(operands) < 2:
             return outside()
+        if len(parts) == 2 and isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
+            found = agreement(*parts)
+            if found is not None:
+                return found
         both = merge(parts, concrete=False)
         drawn = [part.draws for part in parts if part.draws]
         name = any(isinstance(part.py, str) for part in parts) or any(_is_texts(one) for one in operands)

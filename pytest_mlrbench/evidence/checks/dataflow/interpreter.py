@@ -23,6 +23,7 @@ from .values import (
     Num,
     Root,
     elements,
+    flipped,
     join,
     merge,
     outside,
@@ -291,6 +292,8 @@ class Interpreter(Calling):
             return join(old, new, by_name=True)
         elif isinstance(found, ListVal) and control.computed and isinstance(old, ListVal) and scalar(found).draws:
             return ListVal([Num(computed=True, simulated=control.simulated)], False)
+        if isinstance(found, Num) and isinstance(old, Num) and isinstance(new, Num):
+            return flipped(found, control, (old, new))
         return found
 
     def do_If(self, node: ast.If, scope: Scope) -> bool:

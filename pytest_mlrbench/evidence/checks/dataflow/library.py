@@ -19,7 +19,9 @@ from .values import (
     Module,
     Num,
     Root,
+    agreement,
     elements,
+    flipped,
     merge,
     met,
     outside,
@@ -156,7 +158,9 @@ class Library(Functions):
             return outside() if last == "choice" else ListVal([outside()], False)
         if not population.roots and not weights:
             # Names, indices: nothing that a number would be made of.
-            return Num() if last == "choice" else ListVal([Num()], False)
+            at = (scope.file, node.lineno, node.col_offset) if node is not None and scope is not None else ("", 0, 0)
+            one = Num(picked=frozenset((at,)))
+            return one if last == "choice" else ListVal([one], False)
         return self.draw(name, node, scope, [population, *weights])
 
     def _same(self, args: list[Any]) -> Any:
@@ -201,6 +205,8 @@ class Library(Functions):
         if last in known.AVERAGING and whole.bent == 2 and not whole.computed and not _few(args):
             # The mean of many payoffs, each a cut-off curve of a draw: an integral by Monte Carlo, which no setting tells.
             return met()
+        if last == "where" and len(values) == 3:
+            flipped(whole, scalar(values[0]), [scalar(value) for value in values[1:]])
         if last in known.KINKED and whole.bent:
             whole.bent = 2
         elif last in known.BENDING and whole.draws:
@@ -246,6 +252,10 @@ class Library(Functions):
 
     def _foreign(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """A call of a library of which nothing is known: what goes in is an input, what comes out is not claimed about."""
+        parts = [scalar(value) for value in args[:2] if isinstance(value, (Num, ListVal))]
+        found = agreement(*parts) if len(parts) == 2 else None
+        if found is not None:
+            return found
         for value in (*args, *kwargs.values()):
             if isinstance(value, Func):
                 given = kwargs.get("args")

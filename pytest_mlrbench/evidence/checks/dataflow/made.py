@@ -17,6 +17,7 @@ from ..sources import is_telling
 from ..words import NEUTRAL, words
 from .earlier import Earlier
 from .quoting import named, quote_line
+from .values import COIN
 
 if TYPE_CHECKING:
     from ..case import Case
@@ -45,6 +46,8 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
         if not wrote and not case.subject.output_text(event).strip():
             continue
         sinks = [s for s in run.sinks if not s.uncertain and not any(root.place in reading.consumed for root in s.value.roots)]
+        # How often a coin fell is another rule's.
+        sinks = [s for s in sinks if not any(root.text.startswith(COIN) for root in s.value.draws)]
         # A curved draw is an integrand, and one literal beside a draw may be the true value that an estimate is compared with.
         drawn = [s for s in sinks if s.value.draws and not s.value.bent and _telling(s)]
         drawn = drawn if _places(drawn) >= ENOUGH else []

@@ -29,6 +29,7 @@ from .made import scripts
 from .program import Executed, Execution
 from .quoting import named, quote_line
 from .reported import Reported
+from .values import COIN
 
 NAME = "dataflow"
 _LIBRARIES = """
@@ -38,6 +39,11 @@ gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle
 """
 LIBRARIES = frozenset(_LIBRARIES.split())
 """Names under which a reader of the code expects the library, not a module of the run."""
+SAYS_COINS = re.compile(
+    r"(?i)simulat|nois[ey]|annotator|rater|crowd|channel|bit[- ]?error|flip|corrupt|erasure|synthetic (?:user|respon|judge|label)|"
+    r"monte[- ]carlo|stochastic (?:parrot|oracle)|noisy oracle"
+)
+"""A document that says one of these speaks of answers that chance spoils."""
 MAX_STEPS_ALL = 240_000
 QUOTED = 4
 
@@ -197,6 +203,8 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
             # `10 ** uniform(-3, -1)` beside measured columns is the learning rate of a random search.
             continue
         name = reported.link(sink.names, text=sink.text)
+        if name and any(root.text.startswith(COIN) for root in draws) and not _only_coins(case, reading, reported, execution):
+            continue
         if name:
             by_metric[" ".join(sorted(words(name) - NEUTRAL))].append((sink, execution))
     ran = {name: [s for s in sinks if not s[0].uncertain and not _never_finished(s[1])] for name, sinks in by_metric.items()}
@@ -205,6 +213,18 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
         return [_tell(case, reading, chosen, "fail" if _known(chosen) else "warn")]
     perhaps = _generated(by_metric)
     return [_tell(case, reading, perhaps, "warn")] if perhaps else []
+
+
+def _only_coins(case: Case, reading: Reading, reported: Reported, execution: Execution) -> bool:
+    """Whether everything that the execution reports is how often a coin fell: a study of label noise or of raters measures beside it,
+    and says so."""
+    if any(SAYS_COINS.search(text) for text in (*(d.text for d in case.documents), case.subject.proposal or "")):
+        return False
+    columns = reported.columns - reported.first
+    for run in reading.runs:
+        if run.execution is execution and any(words(name) - NEUTRAL in columns for name in run.measured):
+            return False
+    return True
 
 
 def _generated(by_metric: dict[str, list[tuple[Sink, Execution]]]) -> dict[str, list[tuple[Sink, Execution]]]:
