@@ -263,9 +263,11 @@ def flipped(made: Num, coin: Num, sides: Iterable[Num]) -> Num:
 
 
 def agreement(a: Num, b: Num) -> Num | None:
-    """What the comparison of an answer with its coin-flipped copy is made of: the coin. None for any other two values."""
+    """What the comparison of an answer with its coin-flipped copy, or of two typed words with one of them, is made of: the coin.
+    None for any other two values."""
     for copy, answer in ((a, b), (b, a)):
-        if copy.coin is not None and answer.coin is None and copy.answer & answer.drawn_at:
+        typed = not copy.answer and isinstance(answer.py, str)
+        if copy.coin is not None and answer.coin is None and (typed or copy.answer & answer.drawn_at):
             return replace(copy.coin)
     return None
 
