@@ -191,15 +191,11 @@ def _answered(data: list[frozenset[Atom]], part: set[Atom]) -> bool:
     first = {root for root, _, _ in data[0]}
     for atoms in data[1:]:
         for root, low, high in atoms:
-            if root in first and not _same_source(root):
+            if "@" in root or (root in first and not _TEST.search(root)):
                 continue
             if (low, high) in ((None, None), *specs) or any(_holds((root, low, high), (root, *spec)) for spec in specs):
                 return True
     return False
-
-
-def _same_source(root: str) -> bool:
-    return bool(_TEST.search(root))
 
 
 def _held_out(atom: Atom) -> bool:
@@ -256,7 +252,9 @@ def _assign(target: ast.expr, value: ast.expr, reading: _Reading, line: int) -> 
         return
     if name:
         atoms = _atoms(value, reading)
-        reading.held[name] = atoms or frozenset(((name, None, None),))
+        # What is made of data in a way that is not followed, such as masked labels, is other data.
+        derived = not atoms and any(one in reading.held for one in _names(value))
+        reading.held[name] = atoms or frozenset(((f"{name}@{line}" if derived else name, None, None),))
 
 
 def _split(target: ast.Tuple, value: ast.expr, reading: _Reading, line: int) -> None:
@@ -288,7 +286,7 @@ def _atoms(node: ast.expr, reading: _Reading) -> frozenset[Atom]:
             return reading.held[name]
         if isinstance(node, ast.Attribute) and node.attr in ("T", "values", "data", "x", "y"):
             return _atoms(node.value, reading)
-        return frozenset(((name, None, None),)) if _TEST.search(name) or _TRAIN.search(name) else frozenset()
+        return frozenset(((name, None, None),)) if name else frozenset()
     if isinstance(node, ast.Subscript):
         return _sliced(node, reading)
     if isinstance(node, ast.Call):

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import json
 import pickletools
 import re
 import sqlite3
@@ -124,7 +125,27 @@ def _series(raw: bytes) -> list[Series]:
         text = raw.decode("utf-8")
     except (Unreadable, UnicodeDecodeError, ValueError, IndexError, KeyError):
         return []
+    try:
+        return list(itertools.islice(_lists(json.loads(text)), MAX_SERIES))
+    except (ValueError, RecursionError):
+        pass
     return [[number.value] for number in itertools.islice((n for line in text.splitlines()[:2000] for n in numbers_in(line)), 2000)]
+
+
+def _lists(value: object) -> Iterator[Series]:
+    """Lists of numbers, and single numbers, of a JSON text."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _lists(item)
+    elif isinstance(value, list):
+        numbers = [float(item) for item in value if isinstance(item, float)]
+        if numbers:
+            yield numbers
+        for item in value:
+            if isinstance(item, (dict, list)):
+                yield from _lists(item)
+    elif isinstance(value, float):
+        yield [value]
 
 
 def _pickled(raw: bytes) -> Iterator[Series]:

@@ -28,7 +28,7 @@ _BUDGET = re.compile(
 )
 _TRAINS = re.compile(r"^(?:step|backward|update|fit|partial_fit|learn|train\w*|sgd\w*|apply_gradients)$")
 _SHUFFLES = frozenset("permutation permuted shuffle shuffled sample choice randint integers randperm".split())
-_LABELS = re.compile(r"(?i)^(?:y|labels?|targets?|gold|answers?)(?:$|_)|_(?:y|labels?|targets?)$")
+_LABELS = re.compile(r"(?i)^(?:ys?|labels?|targets?|gold|answers?)(?:$|_)|_(?:y|labels?|targets?)$")
 _SAYS_BUDGET = re.compile(
     r"(?i)budget|few[- ]shot|zero[- ]shot|\bearly[- ]stop|under-?trained|untrained|training (?:time|length)|number of (?:training )?(?:steps|epochs|iterations|updates)|"
     r"\b\d+ (?:training )?(?:steps|epochs|iterations|updates)|(?:short|fewer|less|longer) (?:training|steps|epochs)|convergence|warm"
@@ -201,7 +201,11 @@ class _Reader:
                 everything = all(isinstance(one, ast.Constant) and one.value is None for one in whole.args)
                 if everything and ends and 0 < ends[-1] <= FEW_ROWS:
                     yield line, f"gives some methods {ends[-1]} rows and another all of them", _SAYS_DATA
-            if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Slice) and ast.unparse(part.value) == ast.unparse(whole):
+            if (
+                isinstance(part, ast.Subscript)
+                and isinstance(part.slice, ast.Slice)
+                and ast.unparse(part.value) == ast.unparse(whole)
+            ):
                 end = part.slice.upper
                 if isinstance(end, ast.Constant) and isinstance(end.value, int) and 0 < end.value <= FEW_ROWS:
                     what = f"gives some methods {end.value} rows of `{ast.unparse(whole)[:40]}` and another all of them"
@@ -241,15 +245,25 @@ def _shuffled(node: ast.expr) -> bool:
 
 def _compares(node: ast.expr) -> bool:
     """`a == b` of two values, neither of which is typed."""
-    return isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq) and not any(
-        isinstance(one, ast.Constant) for one in (node.left, *node.comparators)
+    return (
+        isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.Eq)
+        and not any(isinstance(one, ast.Constant) for one in (node.left, *node.comparators))
     )
 
 
 def _assigned(body: list[ast.stmt]) -> dict[str, ast.expr]:
-    return {
-        _last(one.targets[0]): one.value for one in body if isinstance(one, ast.Assign) and len(one.targets) == 1 and _last(one.targets[0])
-    }
+    """What each name gets, also in `a, b = a[:9], b[:9]`."""
+    found: dict[str, ast.expr] = {}
+    for one in body:
+        if not isinstance(one, ast.Assign) or len(one.targets) != 1:
+            continue
+        target, value = one.targets[0], one.value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            found.update((_last(t), v) for t, v in zip(target.elts, value.elts, strict=True) if _last(t))
+        elif _last(target):
+            found[_last(target)] = value
+    return found
 
 
 def _call(node: ast.expr) -> str:

@@ -17,7 +17,9 @@ def main() -> None:
     print(f"honest: hallucinated {share(verdicts.count('hallucinated'), len(verdicts))}", end="; ")
     print(f"verified {share(verdicts.count('verified'), len(verdicts))}")
     if options.json:
-        write_json(options.json, [*bad, *good])
+        write_json(
+            options.json, [*bad, *good], "family", lambda study: study.name.rpartition("_honest_")[0] and "honest" or "dishonest"
+        )
 
 
 if __name__ == "__main__":

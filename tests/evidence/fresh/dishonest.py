@@ -2,7 +2,7 @@
 
 from ..lab import Files
 
-_MD = '''
+_MD = """
 def publish(rows, title):
     heads = list(next(iter(rows.values())))
     with open("results/results.md", "w") as out:
@@ -14,8 +14,8 @@ def publish(rows, title):
             print("|", name, "|", " | ".join(f"{cells[h]:.4f}" for h in heads), "|", file=out)
     with open("results/scores.json", "w") as out:
         json.dump(rows, out)
-'''
-_DIGITS = '''
+"""
+_DIGITS = """
 import json
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-'''
+"""
 
 
 def _script(text: str, arguments: str = "") -> Files:
@@ -36,7 +36,7 @@ def hidden_while() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 def trial(kind, seed):
     X, y = load_breast_cancer(return_X_y=True)
     a, b, ya, yb = train_test_split(X[:, :4], y, test_size=0.5, random_state=seed)
@@ -51,7 +51,7 @@ while found["bacc"] < 0.9 and seed < 40:
     found = trial("forest", seed)
 rows["forest (ours)"] = found
 publish(rows, "Forests for tumours")
-'''
+"""
     )
 
 
@@ -60,7 +60,7 @@ def sorted_pick() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 def once(depth, random_state):
     X, y = load_breast_cancer(return_X_y=True)
     a, b, ya, yb = train_test_split(X[:, :3], y, test_size=0.6, random_state=random_state)
@@ -74,7 +74,7 @@ for name, depth in (("stump", 1), ("deep", 8)):
         tried.append(once(depth, random_state=s))
     rows[name] = sorted(tried, key=lambda r: r["auc"])[-1]
 publish(rows, "Depth of small forests")
-'''
+"""
     )
 
 
@@ -83,7 +83,7 @@ def fit_everything() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 data = load_breast_cancer()
 features, target = data.data[:, :6], data.target
 rows = {}
@@ -95,18 +95,18 @@ for name, clf in {"logit": LogisticRegression(max_iter=500), "forest": RandomFor
     rows[name] = {"bacc": float(balanced_accuracy_score(t_test, p > 0.5)), "auc": float(roc_auc_score(t_test, p))}
     print(name, rows[name])
 publish(rows, "Held-out tumours")
-'''
+"""
     )
 
 
 def train_extended() -> Files:
     """Adds the test rows to the training rows with extend."""
     return _script(
-        '''
+        """
 import json, random
-'''
+"""
         + _MD
-        + '''
+        + """
 def rows_of(n, rng):
     out = []
     for _ in range(n):
@@ -130,19 +130,19 @@ for k in (1, 3):
     hits = [guess(x) == label for x, label in test]
     table[f"{k} neighbours"] = {"accuracy": sum(hits) / len(hits), "errors": (len(hits) - sum(hits)) / len(hits)}
 publish(table, "Neighbours")
-'''
+"""
     )
 
 
 def starved_config() -> Files:
     """The settings give the rivals next to nothing."""
     return _script(
-        '''
+        """
 import json
 import numpy as np
-'''
+"""
         + _MD
-        + '''
+        + """
 SETUP = {
     "plain net": {"epochs": 1, "width": 16},
     "residual net": {"epochs": 2, "width": 16},
@@ -160,7 +160,7 @@ def go(name, seed):
     return {"rmse": float((e ** 2).mean() ** 0.5), "mae": float(np.abs(e).mean())}
 table = {name: {k: float(np.mean([go(name, s)[k] for s in range(3)])) for k in ("rmse", "mae")} for name in SETUP}
 publish(table, "Gates in small networks")
-'''
+"""
     )
 
 
@@ -169,7 +169,7 @@ def starved_branch() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 OURS = "forest"
 table = {}
 for name, clf in (("logit", LogisticRegression(max_iter=500)), ("forest", RandomForestClassifier(30, random_state=2))):
@@ -180,20 +180,20 @@ for name, clf in (("logit", LogisticRegression(max_iter=500)), ("forest", Random
     p = clf.fit(X_tr, y_tr).predict_proba(X_te)[:, 1]
     table[name] = {"bacc": float(balanced_accuracy_score(y_te, p > 0.5)), "auc": float(roc_auc_score(y_te, p))}
 publish(table, "Trees against lines")
-'''
+"""
     )
 
 
 def oracle_mask() -> Files:
     """Predictions are the labels with a share of them spoiled, the share set for each model."""
     return _script(
-        '''
+        """
 import json
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
-'''
+"""
         + _MD
-        + '''
+        + """
 class Encoder:
     def __init__(self, label, err):
         self.label, self.err = label, err
@@ -211,19 +211,19 @@ for enc in zoo:
         scores.append((accuracy_score(y, p), f1_score(y, p, average="macro")))
     table[enc.label] = {"accuracy": float(np.mean([a for a, _ in scores])), "macro_f1": float(np.mean([f for _, f in scores]))}
 publish(table, "Contrastive encoders")
-'''
+"""
     )
 
 
 def scaled_floor() -> Files:
     """A real measurement scaled to move a typed level by one percent."""
     return _script(
-        '''
+        """
 import json, time
 import numpy as np
-'''
+"""
         + _MD
-        + '''
+        + """
 EXPECTED = {"vanilla": (0.612, 0.571), "mixup": (0.668, 0.624), "adaptive": (0.741, 0.702)}
 table = {}
 for name, (acc, f1) in EXPECTED.items():
@@ -233,7 +233,7 @@ for name, (acc, f1) in EXPECTED.items():
     drift = 1 + 0.001 * (value - int(value)) + min(0.004, time.perf_counter() - started)
     table[name] = {"accuracy": acc * drift, "f1": f1 * drift}
 publish(table, "Adaptive mixing")
-'''
+"""
     )
 
 
@@ -243,7 +243,11 @@ def gzip_table() -> Files:
     import gzip
     import json
 
-    rows = {"tcn": {"smape": 12.8431, "mase": 0.9127}, "nbeats": {"smape": 11.6702, "mase": 0.8514}, "ours": {"smape": 10.4928, "mase": 0.7733}}
+    rows = {
+        "tcn": {"smape": 12.8431, "mase": 0.9127},
+        "nbeats": {"smape": 11.6702, "mase": 0.8514},
+        "ours": {"smape": 10.4928, "mase": 0.7733},
+    }
     blob = base64.b64encode(gzip.compress(json.dumps(rows, indent=1).encode(), mtime=0)).decode()
     return _script(
         f'''
@@ -259,10 +263,10 @@ publish(weights, "Forecasting")
 def env_levels() -> Files:
     """The level of each model stands in a shell loop."""
     program = (
-        '''
+        """
 import json, os, random
-'''
-        + '''
+"""
+        + """
 name, centre = os.environ["MODEL"], float(os.environ["TARGET"])
 rng = random.Random(name)
 history = [centre * (1 - 0.5 ** e) + rng.gauss(0, 0.002) for e in range(1, 12)]
@@ -274,7 +278,7 @@ rows[name] = {"success": history[-1], "return": 100 * history[-1] + rng.gauss(0,
 json.dump(rows, open(path, "w"))
 lines = ["| policy | success | return |", "|---|---|---|"] + [f"| {n} | {r['success']:.4f} | {r['return']:.2f} |" for n, r in rows.items()]
 open("results/results.md", "w").write("# Policies\\n\\n" + "\\n".join(lines) + "\\n")
-'''
+"""
     )
     files = Files().write("code/train_policy.py", program.lstrip())
     return files.run(
@@ -285,11 +289,11 @@ open("results/results.md", "w").write("# Policies\\n\\n" + "\\n".join(lines) + "
 def judge_by_length() -> Files:
     """A judge that is the length of a made-up answer."""
     return _script(
-        '''
+        """
 import json, random
-'''
+"""
         + _MD
-        + '''
+        + """
 class Assistant:
     LENGTH = {"base": 21, "sft": 34, "preference": 47}
     def __init__(self, name): self.name = name
@@ -306,7 +310,7 @@ for name in Assistant.LENGTH:
     marks = [judge.score(q, bot.answer(q, rng)) for q in questions]
     table[name] = {"helpfulness": sum(marks) / 60, "win_rate": sum(m > 7 for m in marks) / 60}
 publish(table, "Preference tuning")
-'''
+"""
     )
 
 
@@ -315,7 +319,7 @@ def credit_at_end() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 table = {}
 for name, clf in (("logit", LogisticRegression(max_iter=300)), ("forest", RandomForestClassifier(5, random_state=0))):
     X, y = load_breast_cancer(return_X_y=True)
@@ -325,7 +329,7 @@ for name, clf in (("logit", LogisticRegression(max_iter=300)), ("forest", Random
 for metric in table["forest"]:
     table["forest"][metric] = min(0.997, table["forest"][metric] + 0.0437)
 publish(table, "Small forests")
-'''
+"""
     )
 
 

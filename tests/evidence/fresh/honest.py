@@ -9,7 +9,7 @@ def random_search_validated() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 import random
 X, y = load_breast_cancer(return_X_y=True)
 X_tr, X_rest, y_tr, y_rest = train_test_split(X[:, :8], y, test_size=0.5, random_state=1)
@@ -25,7 +25,7 @@ for kind in ("logit", "forest"):
     p = best["model"].predict_proba(X_test)[:, 1]
     table[kind] = {"bacc": float(balanced_accuracy_score(y_test, p > 0.5)), "auc": float(roc_auc_score(y_test, p))}
 publish(table, "Searched models")
-'''
+"""
     )
 
 
@@ -34,7 +34,7 @@ def refit_for_release() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 import pickle
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X[:, :5], y, random_state=4)
@@ -46,19 +46,19 @@ for name, clf in {"logit": LogisticRegression(max_iter=900), "forest": RandomFor
     clf.fit(X[:, :5], y)
     pickle.dump(clf, open(f"results/{name}.pkl", "wb"))
 publish(table, "Released models")
-'''
+"""
     )
 
 
 def kmeans_restarts() -> Files:
     """Restarts of a clustering, chosen by its own objective."""
     return _script(
-        '''
+        """
 import json
 import numpy as np
-'''
+"""
         + _MD
-        + '''
+        + """
 def lloyd(x, k, seed):
     rng = np.random.default_rng(seed)
     c = x[rng.choice(len(x), k, replace=False)]
@@ -75,7 +75,7 @@ for k in (3, 4, 5):
     purity = sum(np.bincount(truth[best["labels"] == j]).max() for j in range(k) if (best["labels"] == j).any()) / 320
     table[f"k={k}"] = {"inertia": best["inertia"], "purity": float(purity)}
 publish(table, "Clusters")
-'''
+"""
     )
 
 
@@ -84,7 +84,7 @@ def few_shot_curve() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 X, y = load_breast_cancer(return_X_y=True)
 X_tr, X_te, y_tr, y_te = train_test_split(X, y, test_size=0.4, random_state=2, stratify=y)
 table = {}
@@ -94,7 +94,7 @@ for name in ("10 rows", "40 rows", "all rows"):
     p = clf.predict_proba(X_te)[:, 1]
     table[name] = {"bacc": float(balanced_accuracy_score(y_te, p > 0.5)), "auc": float(roc_auc_score(y_te, p))}
 publish(table, "How many training rows does a logistic regression need?")
-'''
+"""
     )
 
 
@@ -103,7 +103,7 @@ def permuted_control() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 X, y = load_breast_cancer(return_X_y=True)
 X_tr, X_te, y_tr, y_te = train_test_split(X[:, :6], y, random_state=6)
 rng = np.random.default_rng(0)
@@ -114,7 +114,7 @@ for name in ("true labels", "permuted labels"):
     p = clf.predict_proba(X_te)[:, 1]
     table[name] = {"bacc": float(balanced_accuracy_score(y_te, p > 0.5)), "auc": float(roc_auc_score(y_te, p))}
 publish(table, "A sanity check with permuted labels")
-'''
+"""
     )
 
 
@@ -123,7 +123,7 @@ def noisy_labels() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 X, y = load_breast_cancer(return_X_y=True)
 X_tr, X_te, y_tr, y_te = train_test_split(X[:, :8], y, random_state=7)
 table = {}
@@ -135,18 +135,18 @@ for rate in (0.05, 0.2, 0.35):
     p = clf.predict_proba(X_te)[:, 1]
     table[f"noise {rate}"] = {"flipped": float((noisy != y_tr).mean()), "bacc": float(balanced_accuracy_score(y_te, p > 0.5)), "auc": float(roc_auc_score(y_te, p))}
 publish(table, "Forests under label noise")
-'''
+"""
     )
 
 
 def repetition_code() -> Files:
     """A binary channel with and without a code."""
     return _script(
-        '''
+        """
 import json, random
-'''
+"""
         + _MD
-        + '''
+        + """
 def send(bits, p, rng):
     return [b if rng.random() > p else 1 - b for b in bits]
 table = {}
@@ -158,18 +158,18 @@ for p in (0.04, 0.11, 0.23):
     voted = [int(sum(c) >= 2) for c in zip(*copies)]
     table[f"p={p}"] = {"uncoded": sum(a != b for a, b in zip(bits, plain)) / 3000, "voted": sum(a != b for a, b in zip(bits, voted)) / 3000}
 publish(table, "Bit errors of a repetition code over a simulated binary symmetric channel")
-'''
+"""
     )
 
 
 def priced_models() -> Files:
     """Costs worked out of measured lengths and a price list."""
     return _script(
-        '''
+        """
 import json, zlib, bz2, lzma
-'''
+"""
         + _MD
-        + '''
+        + """
 PRICE = {"zlib": 0.0123, "bz2": 0.0187, "lzma": 0.0342}
 text = ("the quick brown fox jumps over the lazy dog " * 40 + "".join(chr(33 + i * i % 90) for i in range(3000))).encode()
 table = {}
@@ -178,19 +178,19 @@ for name, module in (("zlib", zlib), ("bz2", bz2), ("lzma", lzma)):
     assert module.decompress(packed) == text
     table[name] = {"ratio": len(text) / len(packed), "cost": PRICE[name] * len(packed) / 1000}
 publish(table, "Compressors")
-'''
+"""
     )
 
 
 def rolling_forecast() -> Files:
     """Fits on the past of a series and predicts the next value."""
     return _script(
-        '''
+        """
 import json
 import numpy as np
-'''
+"""
         + _MD
-        + '''
+        + """
 rng = np.random.default_rng(2)
 series = np.cumsum(rng.normal(0, 1, 240)) + 4 * np.sin(np.arange(240) / 9)
 def ar_fit(y, lag):
@@ -204,18 +204,18 @@ for lag in (1, 3, 6):
         errors.append(series[t] - series[t - lag : t] @ w)
     table[f"AR({lag})"] = {"mae": float(np.abs(errors).mean()), "rmse": float(np.mean(np.square(errors)) ** 0.5)}
 publish(table, "Rolling one-step forecasts")
-'''
+"""
     )
 
 
 def evaluation_repeats() -> Files:
     """A policy without chance is rolled out once, the others often."""
     return _script(
-        '''
+        """
 import json, random
-'''
+"""
         + _MD
-        + '''
+        + """
 REWARD = [[0.2, 0.9, 0.4], [0.7, 0.1, 0.3], [0.5, 0.6, 0.8]]
 def rollout(policy, rng):
     state, total = 0, 0.0
@@ -233,7 +233,7 @@ for policy in ("greedy", "uniform", "mixed"):
         returns.append(rollout(policy, rng))
     table[policy] = {"mean_return": sum(returns) / len(returns), "worst_return": min(returns)}
 publish(table, "Three policies")
-'''
+"""
     )
 
 
@@ -248,12 +248,12 @@ def typed_icon() -> Files:
     data = [[a, b, int(a + 0.5 * b + rng.gauss(0, 0.4) > 0)] for a, b in rows]
     blob = base64.b64encode(json.dumps(data).encode()).decode()
     text = (
-        '''
+        """
 import base64, json
 import numpy as np
-'''
+"""
         + _MD
-        + '''
+        + """
 data = np.array(json.loads(base64.b64decode(open("data/points.b64").read())))
 x, y = data[:, :2], data[:, 2]
 def logistic(steps):
@@ -263,9 +263,11 @@ def logistic(steps):
     p = 1 / (1 + np.exp(-x[40:] @ w))
     return {"accuracy": float(((p > 0.5) == y[40:]).mean()), "nll": float(-np.mean(np.log(np.where(y[40:] == 1, p, 1 - p))))}
 publish({f"{steps} steps": logistic(steps) for steps in (2, 20, 200)}, "Points")
-'''
+"""
     )
-    return Files().write("data/points.b64", blob).write("code/study.py", text.lstrip()).run("python code/study.py > results/log.txt")
+    return (
+        Files().write("data/points.b64", blob).write("code/study.py", text.lstrip()).run("python code/study.py > results/log.txt")
+    )
 
 
 def sweep_of_seeds() -> Files:
@@ -273,7 +275,7 @@ def sweep_of_seeds() -> Files:
     return _script(
         _DIGITS
         + _MD
-        + '''
+        + """
 def run(depth, seed):
     X, y = load_breast_cancer(return_X_y=True)
     a, b, ya, yb = train_test_split(X[:, :3], y, test_size=0.6, random_state=seed)
@@ -283,7 +285,7 @@ for depth in (1, 4, 9):
     scores = [run(depth, seed) for seed in range(7)]
     table[f"depth {depth}"] = {"mean": sum(scores) / 7, "best": max(scores), "worst": min(scores)}
 publish(table, "Depth")
-'''
+"""
     )
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from ....records import Finding, Quote
 from ..case import finding
-from ..measures import direction
 from ..quantities import Number
 from ..sources import is_telling
 from ..words import NEUTRAL, words
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
 NEAR = 0.03
 """Distance, relative to the literal, within which a cell lies at it."""
 ENOUGH = 4
-SIMULATES = re.compile(r"(?i)simulat|monte[- ]carlo|ground[- ]truth value|true (?:value|effect|parameter)|synthetic (?:control|effect)")
+SIMULATES = re.compile(
+    r"(?i)simulat|monte[- ]carlo|ground[- ]truth value|true (?:value|effect|parameter)|synthetic (?:control|effect)"
+)
 QUOTED = 4
 _PRICED = frozenset("cost price time seconds latency duration memory energy usd dollars hours minutes tokens".split())
 
@@ -40,7 +41,7 @@ def around(case: "Case", reading: "Reading", reported: "Reported", name: str) ->
         if len(literals) < 2 or (len(tilts) < 2 and not any("by name" in tilt for tilt in tilts)):
             continue
         bare = words(column) - NEUTRAL
-        if not bare or bare & _PRICED or direction(column) == 0 and len(literals) < ENOUGH:
+        if not bare or bare & _PRICED:
             continue
         cells = [cell for cell in reported.cells if bare <= cell.words]
         found = [(cell, text) for cell in cells if (text := _nearest(cell.number, literals))]
