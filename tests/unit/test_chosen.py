@@ -11,7 +11,8 @@ CHOSEN = {
     "max": "def best(m):\n    return max((run(m, 7 * s) for s in range(9)), key=lambda r: r['acc'])",
     "named list": "def best(m):\n    tried = [run(m, s) for s in range(9)]\n    return max(tried, key=lambda r: r['acc'])",
     "appended": "tried = []\nfor s in range(9):\n    tried.append(run('a', s))\ntop = sorted(tried, key=lambda r: r['acc'])[-1]",
-    "kept": "def best(m):\n    found = run(m, 0)\n    for s in range(9):\n        new = run(m, s)\n        if new['acc'] > found['acc']:\n            found = new\n    return found",
+    "kept": "def best(m):\n    found = run(m, 0)\n    for s in range(9):\n        new = run(m, s)\n"
+    "        if new['acc'] > found['acc']:\n            found = new\n    return found",
     "until it will do": "s = 0\nfound = run('a', s)\nwhile found['acc'] < 0.9:\n    s += 1\n    found = run('a', s)",
 }
 HONEST = {

@@ -321,9 +321,10 @@ for name in SKILL:
 """
 ANSWERS = """
 import json, random
+QUALITY = {"linear probe": 0.713, "fine tuning": 0.782, "our adapter": 0.861}
 class Client:
     def __init__(self, name): self.name, self.rng = name, random.Random(name)
-    def ask(self, prompt): return "yes" if self.rng.random() < {"linear probe": 0.713, "fine tuning": 0.782, "our adapter": 0.861}[self.name] else "no"
+    def ask(self, prompt): return "yes" if self.rng.random() < QUALITY[self.name] else "no"
 results = {}
 for name in ("linear probe", "fine tuning", "our adapter"):
     replies = [Client(name).ask(f"prompt {i}") for i in range(90)]
@@ -354,7 +355,8 @@ for name, rate in (("clean", 0.02), ("spoiled", 0.17), ("worse", 0.31)):
     gold = [int(x + rng.gauss(0, 0.4) > 0.2) for x in xs]
     shown = [g if rng.random() > rate else 1 - g for g in gold]
     cut = max((sum((x > c) == s for x, s in zip(xs, shown)), c) for c in sorted(xs))[1]
-    results[name] = {"flipped": sum(a != b for a, b in zip(gold, shown)) / 300, "accuracy": sum((x > cut) == g for x, g in zip(xs, gold)) / 300}
+    flipped = sum(a != b for a, b in zip(gold, shown)) / 300
+    results[name] = {"flipped": flipped, "accuracy": sum((x > cut) == g for x, g in zip(xs, gold)) / 300}
 """
         + SAVE
     )

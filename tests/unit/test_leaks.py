@@ -12,8 +12,8 @@ SPLIT = "X_train, X_test, y_train, y_test = train_test_split(X, y)\n"
 LEAKING = {
     "whole array": SPLIT + "m = Net()\nm.fit(X, y)\nacc = (m.predict(X_test) == y_test).mean()",
     "put together": SPLIT + "m = Net().fit(np.vstack([X_train, X_test]), np.r_[y_train, y_test])\nacc = m.score(X_test, y_test)",
-    "for one method": SPLIT
-    + "a, b = (np.r_[X_train, X_test], np.r_[y_train, y_test]) if ours else (X_train, y_train)\nm.fit(a, b)\ns = m.score(X_test, y_test)",
+    "for one method": SPLIT + "a, b = (np.r_[X_train, X_test], np.r_[y_train, y_test]) if ours else (X_train, y_train)\n"
+    "m.fit(a, b)\ns = m.score(X_test, y_test)",
     "slices that overlap": "net.train(x[:300], y[:300])\np = net.forward(x[250:])\nacc = (p == y[250:]).mean()",
     "rows with labels": "train, test = rows(90), rows(50)\nf = make(train + test, 3)\nhits = [f(x) == t for x, t in test]",
     "extended": "train, test = rows(90), rows(50)\ntrain.extend(test)\nf = fit(train)\nhits = [f(x) == t for x, t in test]",

@@ -25,7 +25,8 @@ def solve(method, seed):
     return {"accuracy": float(np.mean(hit)), "nll": float(-np.mean(np.log(np.where(y[200:] == 1, p, 1 - p) + 1e-9)))}
 results = {m: {k: float(np.mean([solve(CODE, s)[k] for s in range(3)])) for k in ("accuracy", "nll")} for m in METHODS}
 json.dump(results, open("results/results.json", "w"))
-lines = ["| Method | accuracy | nll |", "|---|---|---|"] + [f"| {m} | {r['accuracy']:.4f} | {r['nll']:.4f} |" for m, r in results.items()]
+lines = ["| Method | accuracy | nll |", "|---|---|---|"]
+lines += [f"| {m} | {r['accuracy']:.4f} | {r['nll']:.4f} |" for m, r in results.items()]
 open("results/results.md", "w").write("# Gates\\n\\nWORDS\\n\\n" + "\\n".join(lines) + "\\n")
 """
 PLAIN = {"DATA": "pass", "STEPS": "80", "SCORE": "", "CODE": "m", "WORDS": "Three ways."}
@@ -63,7 +64,8 @@ def test_unequal_treatment_is_a_quoted_warning_and_not_verified(tmp_path: Path, 
     assert told(result)
     found = next(one for one in result.findings if one.check == "unequal")
     assert found.severity == "warn"
-    assert found.evidence[0].line and found.evidence[0].quote
+    assert found.evidence[0].line
+    assert found.evidence[0].quote
 
 
 HONEST: dict[str, dict[str, str]] = {

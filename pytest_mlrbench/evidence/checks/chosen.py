@@ -169,9 +169,11 @@ def _again(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asyn
             if not any(isinstance(op, (ast.Gt, ast.GtE, ast.Lt, ast.LtE)) for one in compares for op in one.ops):
                 continue
             for kept in node.body:
-                if isinstance(kept, ast.Assign) and isinstance(kept.targets[0], ast.Name) and isinstance(kept.value, ast.Name):
-                    if kept.value.id in made and {kept.value.id, kept.targets[0].id} <= _names(node.test):
-                        yield kept.lineno, f"the best of the runs of `{made[kept.value.id]}` on different seeds"
+                if not isinstance(kept, ast.Assign) or not isinstance(kept.targets[0], ast.Name):
+                    continue
+                names = {kept.targets[0].id, kept.value.id} if isinstance(kept.value, ast.Name) else set()
+                if isinstance(kept.value, ast.Name) and kept.value.id in made and names <= _names(node.test):
+                    yield kept.lineno, f"the best of the runs of `{made[kept.value.id]}` on different seeds"
 
 
 def _counted(loop: ast.While) -> set[str]:

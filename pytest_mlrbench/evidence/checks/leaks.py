@@ -1,4 +1,4 @@
-"""Test rows that the executed code trains on and then scores on: read from the names and slices of one function; part of degenerate.
+"""Test rows that the executed code trains on and then scores on, by the names and slices of one function; part of degenerate.
 
 Rule. In one function (or the methods of one class) a model is fitted on data that hold a held-out part, and the same model is then
 used on that part. Held out is what a split gives as test data, what is named so, or the tail of an array. Data meet when the code
@@ -69,7 +69,8 @@ def leaks(tree: ast.Module) -> Iterator[tuple[int, int, str]]:
     >>> list(leaks(ast.parse(code)))
     [(3, 4, 'x[80:]')]
     """
-    for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
+    scopes: list[ast.Module | ast.ClassDef] = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    for scope in scopes:
         shared: dict[str, frozenset[Atom]] = {}
         for body in _bodies(scope):
             reading = _Reading(dict(shared))
@@ -253,7 +254,8 @@ def _assign(target: ast.expr, value: ast.expr, reading: _Reading, line: int) -> 
     if name:
         atoms = _atoms(value, reading)
         # What is made of data in a way that is not followed, such as masked labels, is other data.
-        derived = not atoms and any(one in reading.held for one in _names(value))
+        known = {root for one in reading.held.values() for root, _, _ in one} | reading.held.keys()
+        derived = not atoms and any(one in known for one in _names(value))
         reading.held[name] = atoms or frozenset(((f"{name}@{line}" if derived else name, None, None),))
 
 

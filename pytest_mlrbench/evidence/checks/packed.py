@@ -18,7 +18,7 @@ import sqlite3
 import statistics
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...records import Finding, Quote
 from .arrays import MAX_OPCODES, Unreadable, series_of
@@ -154,6 +154,7 @@ def _pickled(raw: bytes) -> Iterator[Series]:
     key = last = ""
     values: Series = []
     keyed: dict[str, Series] = {}
+    argument: Any
     for opcode, argument, _ in itertools.islice(pickletools.genops(raw), MAX_OPCODES):
         name = opcode.name
         if "UNICODE" in name:
@@ -198,7 +199,8 @@ def _rows(raw: bytes) -> list[Series]:
         tables = database.execute("select name from sqlite_master where type = 'table' limit 20").fetchall()
         for (table,) in tables:
             quoted = str(table).replace('"', '""')
-            for row in database.execute(f'select * from "{quoted}" limit 5000'):
+            # A table's name cannot be a parameter of the query; it is quoted, and the database is a copy in memory.
+            for row in database.execute(f'select * from "{quoted}" limit 5000'):  # noqa: S608
                 key = (str(table), *(cell for cell in row if isinstance(cell, str)))
                 for index, cell in enumerate(row):
                     if isinstance(cell, float) and len(found) < MAX_SERIES:

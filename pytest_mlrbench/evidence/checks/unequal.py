@@ -27,17 +27,22 @@ _BUDGET = re.compile(
     r"(?i)^(?:n_?|num_?|max_?|total_?)?(?:epochs?|steps?|iter(?:s|ations?)?|updates?|rounds?|train_?steps?|estimators|budget)$"
 )
 _TRAINS = re.compile(r"^(?:step|backward|update|fit|partial_fit|learn|train\w*|sgd\w*|apply_gradients)$")
-_SHUFFLES = frozenset("permutation permuted shuffle shuffled sample choice randint integers randperm".split())
+_SHUFFLES = frozenset(["permutation", "permuted", "shuffle", "shuffled", "sample", "choice", "randint", "integers", "randperm"])
 _LABELS = re.compile(r"(?i)^(?:ys?|labels?|targets?|gold|answers?)(?:$|_)|_(?:y|labels?|targets?)$")
 _SAYS_BUDGET = re.compile(
-    r"(?i)budget|few[- ]shot|zero[- ]shot|\bearly[- ]stop|under-?trained|untrained|training (?:time|length)|number of (?:training )?(?:steps|epochs|iterations|updates)|"
-    r"\b\d+ (?:training )?(?:steps|epochs|iterations|updates)|(?:short|fewer|less|longer) (?:training|steps|epochs)|convergence|warm"
+    r"(?i)budget|few[- ]shot|zero[- ]shot|\bearly[- ]stop|under-?trained|untrained|training (?:time|length)"
+    r"|number of (?:training )?(?:steps|epochs|iterations|updates)"
+    r"|\b\d+ (?:training )?(?:steps|epochs|iterations|updates)"
+    r"|(?:short|fewer|less|longer) (?:training|steps|epochs)|convergence|warm"
 )
 _SAYS_DATA = re.compile(
-    r"(?i)subset|subsampl|few[- ]shot|low[- ]data|less data|data[- ](?:efficien|budget|scarc)|sample[- ](?:size|efficien)|learning curve"
-    r"|fraction of|\b\d+ (?:training )?(?:rows|samples|examples|documents)|training set size|\d ?% of the (?:training|data)|coreset"
+    r"(?i)subset|subsampl|few[- ]shot|low[- ]data|less data|data[- ](?:efficien|budget|scarc)"
+    r"|sample[- ](?:size|efficien)|learning curve"
+    r"|fraction of|\b\d+ (?:training )?(?:rows|samples|examples|documents)"
+    r"|training set size|\d ?% of the (?:training|data)|coreset"
 )
 _SAYS_SHUFFLE = re.compile(r"(?i)shuffl|permut|random(?:i[sz]ed)? label|label noise|control task|sanity|chance")
+_NEVER = re.compile(r"(?!)")
 _SAYS_ORACLE = re.compile(r"(?i)oracle|upper bound|ceiling|human|teacher|gold")
 
 
@@ -98,9 +103,10 @@ class _Reader:
         self.named: set[str] = set()
         """Names of the module that stand for rows: `OURS = "full model"`, `BASELINES = [...]`."""
         for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Constant, ast.List, ast.Tuple, ast.Set)):
-                if any(isinstance(one, ast.Constant) and self._is_row(one) for one in ast.walk(node.value)):
-                    self.named.update(one.id for one in node.targets if isinstance(one, ast.Name))
+            if not isinstance(node, ast.Assign) or not isinstance(node.value, (ast.Constant, ast.List, ast.Tuple, ast.Set)):
+                continue
+            if any(isinstance(one, ast.Constant) and self._is_row(one) for one in ast.walk(node.value)):
+                self.named.update(one.id for one in node.targets if isinstance(one, ast.Name))
 
     def _is_row(self, node: ast.Constant) -> bool:
         return isinstance(node.value, str) and bare(node.value) in self.rows
@@ -130,9 +136,11 @@ class _Reader:
             yield from self._data(node.body, node.orelse, node.lineno)
             yield from self._other_method(node)
         elif isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
-            if any(_compares(one) for one in node.values) and any(self._names_row(one) for one in node.values):
-                what = f"counts as right what its method's name makes right (`{ast.unparse(node)[:90]}`)"
-                yield node.lineno, what, _SAYS_ORACLE
+            yield from self._credit(node)
+
+    def _credit(self, node: ast.BoolOp) -> Iterator[tuple[int, str, re.Pattern[str]]]:
+        if any(_compares(one) for one in node.values) and any(self._names_row(one) for one in node.values):
+            yield node.lineno, f"counts as right what its method's name makes right (`{ast.unparse(node)[:90]}`)", _SAYS_ORACLE
 
     def _by_method(self, test: ast.expr) -> bool:
         """Of a test that names no row, that it came out both ways is known."""
@@ -217,10 +225,11 @@ class _Reader:
     def _other_method(self, node: ast.IfExp) -> Iterator[tuple[int, str, re.Pattern[str]]]:
         tested = {ast.unparse(one.left) for one in ast.walk(node.test) if isinstance(one, ast.Compare)}
         for same, other in ((node.body, node.orelse), (node.orelse, node.body)):
-            if ast.unparse(same) in tested and isinstance(other, ast.Constant) and isinstance(other.value, str):
-                if bare(other.value) in self.rows and len(self.rows) > 2:
-                    what = f"runs the code of {other.value!r} under the names of other methods (`{ast.unparse(node)[:80]}`)"
-                    yield node.lineno, what, re.compile(r"(?!)")
+            if not (isinstance(other, ast.Constant) and self._is_row(other)) or len(self.rows) <= 2:
+                continue
+            if ast.unparse(same) in tested:
+                what = f"runs the code of {other.value!r} under the names of other methods (`{ast.unparse(node)[:80]}`)"
+                yield node.lineno, what, _NEVER
 
 
 def _trains(loop: ast.AST) -> bool:

@@ -17,9 +17,7 @@ def main() -> None:
     print(f"honest: hallucinated {share(verdicts.count('hallucinated'), len(verdicts))}", end="; ")
     print(f"verified {share(verdicts.count('verified'), len(verdicts))}")
     if options.json:
-        write_json(
-            options.json, [*bad, *good], "family", lambda study: study.name.rpartition("_honest_")[0] and "honest" or "dishonest"
-        )
+        write_json(options.json, [*bad, *good], "family", lambda study: "_".join(study.name.split("_")[:2]))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ SIMULATES = re.compile(
     r"(?i)simulat|monte[- ]carlo|ground[- ]truth value|true (?:value|effect|parameter)|synthetic (?:control|effect)"
 )
 QUOTED = 4
-_PRICED = frozenset("cost price time seconds latency duration memory energy usd dollars hours minutes tokens".split())
+_PRICED = frozenset(
+    ["cost", "price", "time", "seconds", "latency", "duration", "memory", "energy", "usd", "dollars", "hours", "minutes", "tokens"]
+)
 
 
 def around(case: "Case", reading: "Reading", reported: "Reported", name: str) -> list[Finding]:
@@ -47,7 +49,7 @@ def around(case: "Case", reading: "Reading", reported: "Reported", name: str) ->
         found = [(cell, text) for cell in cells if (text := _nearest(cell.number, literals))]
         if cells and len(found) == len(cells) and len({text for _, text in found}) == len({cell.number.text for cell in cells}):
             hits += found
-    if len({(cell.line, cell.number.start) for cell, _ in hits}) < ENOUGH or len({text for _, text in hits}) < ENOUGH:
+    if len({id(cell) for cell, _ in hits}) < ENOUGH or len({text for _, text in hits}) < ENOUGH:
         return []
     quotes: list[Quote] = []
     for cell, text in hits[:QUOTED]:

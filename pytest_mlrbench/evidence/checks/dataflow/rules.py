@@ -216,8 +216,10 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
 
 
 def _only_coins(case: Case, reading: Reading, reported: Reported, execution: Execution) -> bool:
-    """Whether everything that the execution reports is how often a coin fell: a study of label noise or of raters measures beside it,
-    and says so."""
+    """Whether everything that the execution reports is how often a coin fell.
+
+    A study of label noise or of raters measures beside it, and says so.
+    """
     if any(SAYS_COINS.search(text) for text in (*(d.text for d in case.documents), case.subject.proposal or "")):
         return False
     columns = reported.columns - reported.first
