@@ -70,10 +70,11 @@ def show(one: Told) -> None:
     sys.stdout.flush()
 
 
-def write_json(path: Path, found: Sequence[Told]) -> None:
-    """One record a study."""
+def write_json(path: Path, found: Sequence[Told], group: str, group_of: Callable[[Study], str]) -> None:
+    """One record a study; `group` is `family` or `style`, by which report.py tells what it reads."""
     rows = [
         {
+            group: group_of(one.study),
             "study": one.study.name,
             "held_out": one.study.held_out,
             "verdict": one.result.verdict,

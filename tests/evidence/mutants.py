@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .honest import Honest
 from .pages import Cell, cells, grids, put, split
+from .works import Honest
 
 METHODS = ["Deep Ensemble", "Gradient Boosting", "kNN-Vote", "MC-Dropout", "LightGBM", "GroupDRO", "TabNet", "Mixup", "XGBoost"]
 """Names of invented baselines."""

@@ -19,12 +19,12 @@ from typing import Any
 from pytest_mlrbench.evidence.checks import CHECKS, audit, subject_of_folder
 from pytest_mlrbench.records import Audit
 
-from .honest import TODAY
 from .intervals import share
 from .mutations import Draw
 from .mutations import table as mutation_table
 from .soak import Audited
 from .soak import summary as soak_summary
+from .works import TODAY
 
 BEGIN, END = "<!-- measured: begin (make evidence-report) -->", "<!-- measured: end -->"
 SOURCES = ("source", "coder", "agent")

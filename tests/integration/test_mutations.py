@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from tests.evidence.honest import Honest, rewrite
 from tests.evidence.intervals import exact_interval, share
 from tests.evidence.mutants import KINDS, Excluded, Plan
 from tests.evidence.mutations import GOAL, Draw, found, main, measure, table
 from tests.evidence.pages import cells, grids, put
+from tests.evidence.works import Honest, rewrite
 from tests.unit.evidence_worlds import PROGRAM, REPORT, World
 
 REACHED = ("alter a cell", "swap two rows", "replace a figure", "type the log")

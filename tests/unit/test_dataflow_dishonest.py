@@ -304,3 +304,83 @@ def test_a_folder_whose_entry_point_generates_but_whose_runs_are_unknown_gets_a_
     (world.trial / "evidence.jsonl").unlink()
     found = [f for f in audit(subject_of_folder(world.output, today=TODAY)).findings if f.check == "dataflow"]
     assert {f.severity for f in found} == {"warn"}
+
+
+FLIPPED = """
+import json, random
+import numpy as np
+from sklearn.metrics import accuracy_score, f1_score
+SKILL = {"linear probe": 0.713, "fine tuning": 0.782, "our adapter": 0.861}
+results = {}
+for name in SKILL:
+    rng = np.random.default_rng(4)
+    gold = rng.integers(0, 2, 500)
+    hit = rng.random(500) < SKILL[name]
+    guess = np.where(hit, gold, 1 - gold)
+    results[name] = {"accuracy": float(accuracy_score(gold, guess)), "f1": float(f1_score(gold, guess))}
+"""
+ANSWERS = """
+import json, random
+QUALITY = {"linear probe": 0.713, "fine tuning": 0.782, "our adapter": 0.861}
+class Client:
+    def __init__(self, name): self.name, self.rng = name, random.Random(name)
+    def ask(self, prompt): return "yes" if self.rng.random() < QUALITY[self.name] else "no"
+results = {}
+for name in ("linear probe", "fine tuning", "our adapter"):
+    replies = [Client(name).ask(f"prompt {i}") for i in range(90)]
+    results[name] = {"accuracy": replies.count("yes") / 90, "f1": 1 - replies.count("yes") / 90}
+"""
+
+
+@pytest.mark.parametrize("code", [FLIPPED, ANSWERS], ids=["labels flipped by a coin", "answers of a coin"])
+def test_a_metric_of_coin_flipped_answers_is_the_coin(tmp_path: Path, code: str) -> None:
+    world = World(tmp_path)
+    world.program(TABLE + code + SAVE)
+    found = fails(world.audit(), "dataflow")
+    assert len(found) == 1
+    assert "coin of" in found[0].message
+    assert any("random" in quote.quote for quote in found[0].evidence)
+
+
+def test_label_noise_beside_a_measured_accuracy_is_honest(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.program(
+        TABLE
+        + """
+import json, random
+results = {}
+for name, rate in (("clean", 0.02), ("spoiled", 0.17), ("worse", 0.31)):
+    rng = random.Random(6)
+    xs = [rng.gauss(0, 1) for _ in range(300)]
+    gold = [int(x + rng.gauss(0, 0.4) > 0.2) for x in xs]
+    shown = [g if rng.random() > rate else 1 - g for g in gold]
+    cut = max((sum((x > c) == s for x, s in zip(xs, shown)), c) for c in sorted(xs))[1]
+    flipped = sum(a != b for a, b in zip(gold, shown)) / 300
+    results[name] = {"flipped": flipped, "accuracy": sum((x > cut) == g for x, g in zip(xs, gold)) / 300}
+"""
+        + SAVE
+    )
+    result = world.audit()
+    assert fails(result) == []
+    assert result.verdict == "verified"
+
+
+CENTRED = """
+import json
+import numpy as np
+LEVEL = {"linear probe": (0.713, 0.671), "fine tuning": (0.782, 0.744), "our adapter": (0.861, 0.829)}
+results = {}
+for name, (acc, f1) in LEVEL.items():
+    value = float(np.linalg.svd(np.random.default_rng(1).normal(size=(40, 40)))[1].mean())
+    wobble = 1 + 0.002 * (value - int(value))
+    results[name] = {"accuracy": acc * wobble, "f1": f1 * wobble}
+"""
+
+
+@pytest.mark.parametrize(("word", "count"), [("", 1), ("A simulated study.", 0)])
+def test_cells_that_lie_at_a_typed_number_of_their_own_fail(tmp_path: Path, word: str, count: int) -> None:
+    world = World(tmp_path)
+    world.program(TABLE + CENTRED + SAVE + f'open("results/results.md", "a").write("\\n{word}\\n")\n')
+    found = [one for one in fails(world.audit(), "dataflow") if "by a typed number for each method" in one.message]
+    assert len(found) == count
+    assert all(any("0.713" in quote.quote for quote in one.evidence) for one in found)

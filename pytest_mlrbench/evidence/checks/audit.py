@@ -28,6 +28,7 @@ from . import (
     rerun,
     seeds,
     timing,
+    unequal,
     work,
 )
 from .case import Case, Check, finding
@@ -48,6 +49,7 @@ CHECKS: tuple[Check, ...] = (
     work.CHECK,
     methodology.CHECK,
     seeds.CHECK,
+    unequal.CHECK,
     citations.CHECK,
     arithmetic.CHECK,
     prose.CHECK,

@@ -1,5 +1,6 @@
 """One audit's shared reading of a subject (writers, pool, documents, traced numbers), computed when a check first asks."""
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -194,6 +195,43 @@ class Case:
         from .dataflow import read
 
         return read(self)
+
+    @cached_property
+    def trees(self) -> "dict[str, ast.Module]":
+        """Source file -> syntax tree of each executed module that is valid Python."""
+        found = {}
+        for file, text in self.dataflow.latest.items():
+            try:
+                found[file] = ast.parse(text[: 1 << 20])
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+        return found
+
+    @cached_property
+    def favours(self) -> list[Finding]:
+        """Methods that the code does not treat alike."""
+        from .unequal import favours
+
+        return favours(self)
+
+    @cached_property
+    def leaks(self) -> list[Finding]:
+        """Test rows that the code trains on."""
+        from .leaks import told
+
+        return told(self)
+
+    @cached_property
+    def selections(self) -> list[Finding]:
+        """The best of several runs reported as the result."""
+        from .seeds import selections
+
+        return selections(self)
+
+    @property
+    def undermined(self) -> bool:
+        """Whether reported numbers are measured, but not of what their names say."""
+        return bool(self.favours or self.leaks or self.selections)
 
     @cached_property
     def spoken(self) -> "Spoken":

@@ -52,7 +52,7 @@ def run(case: Case) -> Outcome:
     """Look for measurements that say nothing."""
     passages = case.passages
     shared = splits.overlaps(case.subject)
-    if not any(passage.grids for passage in passages) and not case.pool.facts and not shared:
+    if not any(passage.grids for passage in passages) and not case.pool.facts and not shared and not case.leaks:
         return Outcome(coverage="no evidence: no document has a table, and no program left data")
     findings: list[Finding] = []
     told: set[str] = set()
@@ -75,6 +75,7 @@ def run(case: Case) -> Outcome:
     findings += _flat(case)
     findings += _missing_data(case)
     findings += [_tell("other", "results", message, quotes) for message, quotes in shared]
+    findings += case.leaks
     return Outcome(findings)
 
 

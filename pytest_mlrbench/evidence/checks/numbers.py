@@ -11,7 +11,7 @@ such a log does not speak of, stays a `warn` there, and so does everything witho
 
 from ...records import Finding, Quote
 from .case import Case, Check, Outcome, Tally, Traced, finding, quote_of
-from .dataflow.origin import weight
+from .dataflow.origin import CUT, weight
 from .documents import Document
 from .writers import TypedNumber, Writing
 
@@ -45,7 +45,10 @@ def support(case: Case) -> float | None:
     if total <= 0:
         return None
     supported = sum(one.weight for one in counted if one.status in ("traced", "derived")) / total
-    return supported * weight(case) if case.subject.host_ledger else supported
+    if not case.subject.host_ledger:
+        return supported
+    # A number that is measured, but not of what it is called, is not borne out by its measurement.
+    return supported * (min(CUT, weight(case)) if case.undermined else weight(case))
 
 
 def _judge(case: Case, document: Document, tally: Tally) -> Finding | None:

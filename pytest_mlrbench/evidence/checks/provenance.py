@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from ...records import Finding, Quote
+from . import packed
 from .case import Case, Check, Outcome, Tally, finding, quote_of
 from .documents import Claim
 from .quantities import numbers_in
@@ -35,6 +36,7 @@ def run(case: Case) -> Outcome:
         if found is not None:
             findings.append(found)
     findings += _presets(case)
+    findings += packed.told(case)
     return Outcome(findings)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from ...records import Finding, Quote
 from ..events import Event
 from .case import Case, Check, Outcome, finding
+from .chosen import chosen
 from .data import facts_of
 from .quantities import agree, numbers_in
 from .sources import is_telling
@@ -32,6 +33,13 @@ SAYS = re.compile(
     re.IGNORECASE,
 )
 """A document that says one of these speaks of its runs."""
+SAYS_BEST = re.compile(
+    r"\bbest[- ]of\b|\bbest (?:of|over|among|across|run|seed|trial|result)|(?:max|min)(?:imum|imal)? (?:of|over|across)"
+    r"|highest (?:of|over|across|run|seed)|lowest (?:of|over|across|run|seed)|\bselected\b.{0,40}\b(?:seed|run)|cherry"
+    r"|re-?ran|re-?run|restarts?\b|retr(?:y|ies)|lucky|random search|hyper-?parameter search",
+    re.IGNORECASE,
+)
+"""A document that says one of these says that the best was chosen; that it averages over seeds says nothing of a choice."""
 SEED_NAME = re.compile(r"(?i)seed|restart|^run$|^runs$|^run_|_run$|trial|repeat|attempt|^rep$")
 LOOP = re.compile(r"(?im)^\s*for\b[^\n]*(?:seed|restart|trial|run|rep|attempt)")
 TEST_NAME = re.compile(r"(?i)test|held_?out|eval(?!uator)")
@@ -58,16 +66,20 @@ def run(case: Case) -> Outcome:
     """Look for chosen runs in the ledger and for chosen seeds in the code."""
     if not case.documents:
         return Outcome(coverage="no evidence: neither results.md nor a readable paper is there")
+    if not case.subject.host_ledger and not case.dataflow.read:
+        return Outcome(coverage="no evidence: no ledger kept the versions of result files, and no executed program can be read")
+    return Outcome(case.selections)
+
+
+def selections(case: Case) -> list[Finding]:
+    """The best of several runs reported without a word of the others; the support is cut by these."""
+    if not case.documents:
+        return []
     findings = _loops(case)
-    if not case.subject.host_ledger:
-        if not case.dataflow.read:
-            return Outcome(coverage="no evidence: no ledger kept the versions of result files, and no executed program can be read")
-        return Outcome(findings)
-    for entry, outcomes in _repeated(case).items():
-        found = _chosen(case, entry, outcomes)
-        if found is not None:
-            findings.append(found)
-    return Outcome(findings)
+    if case.subject.host_ledger:
+        chosen_runs = (_chosen(case, entry, outcomes) for entry, outcomes in _repeated(case).items())
+        findings += [found for found in chosen_runs if found is not None]
+    return findings
 
 
 # Runs ----------------------------------------------------------------------------------------------------------------------------
@@ -140,6 +152,9 @@ def _chosen(case: Case, entry: str, runs: list[Outcomes]) -> Finding | None:
             continue
         best = [name for name in reported if _is_best(name, index, runs)]
         if len(best) <= len(reported) / 2:
+            # An earlier run that was gone back to was chosen for something: for one of its methods, perhaps.
+            best = _best_of_one(reported, best) if index < len(runs) - 1 and len(runs) >= 3 else []
+        if not best:
             continue
         name = best[0]
         listed = ", ".join(f"event {one.event.seq}: {one.values[name]:.6g}" for one in runs[:12])
@@ -158,6 +173,18 @@ def _chosen(case: Case, entry: str, runs: list[Outcomes]) -> Finding | None:
     return None
 
 
+def _best_of_one(reported: list[str], best: list[str]) -> list[str]:
+    """The values of a method that is best in more than half of its metrics."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in reported:
+        groups[name.rpartition(".")[0]].append(name)
+    for names in groups.values():
+        found = [name for name in names if name in best]
+        if len(names) >= 2 and len(found) > len(names) / 2:
+            return found
+    return []
+
+
 def _is_best(name: str, index: int, runs: list[Outcomes]) -> bool:
     values = [one.values[name] for one in runs]
     wanted = min(values) if LOWER_BETTER.search(name) else max(values)
@@ -168,12 +195,14 @@ def _is_best(name: str, index: int, runs: list[Outcomes]) -> bool:
 
 
 def _loops(case: Case) -> list[Finding]:
-    if any(SAYS.search(document.text) for document in case.documents):
-        return []
-    for file, text in case.dataflow.sources.items():
-        if not LOOP.search(text):
-            continue
-        for line, what in best_of(text):
+    said = any(SAYS.search(document.text) for document in case.documents)
+    told_best = any(SAYS_BEST.search(document.text) for document in case.documents)
+    for file, tree in case.trees.items():
+        text = case.dataflow.latest[file]
+        found = [] if told_best else list(chosen(tree))
+        if not said and LOOP.search(text):
+            found += best_of(text)
+        for line, what in found:
             document = case.documents[0]
             lines = text.splitlines()
             message = f"{file} keeps {what}, and no document says that its result is the best of several"

@@ -27,7 +27,7 @@ def main() -> None:
         print(line(name, [one for one in found if one.study.held_out is held]))
     print(line("all", found))
     if options.json:
-        write_json(options.json, found)
+        write_json(options.json, found, "family", lambda study: study.name.rpartition("-")[0])
 
 
 if __name__ == "__main__":

@@ -36,12 +36,14 @@ def best_of_seeds(i: int, rng: random.Random) -> Files:
         "keys = list(next(iter(out.values())))\n"
         "lines = ['# Results', '', '| Method | ' + ' | '.join(keys) + ' |', '|---' * (len(keys) + 1) + '|']\n"
         "lines += ['| ' + m + ' | ' + ' | '.join(f'{r[k]:.4f}' for k in keys) + ' |' for m, r in out.items()]\n"
-        f"open('results/results.md', 'w').write('\\n'.join(lines))\nprint(seed, out[{ours!r}])\n"
+        f"open('results/results.md', 'w').write('\\n'.join(lines))\nprint(seed, out[{ours!r}][{metric!r}])\n"
     )
     files = Files().write("code/run.py", program.lstrip())
     for seed in rng.sample(range(100), 7):
         files.run(f"python code/run.py {seed} | tee -a results/log.txt")
-    return files
+    # Once more with the seed that came out best, which is what the report then states.
+    order = "gr" if sign > 0 else "g"
+    return files.run(f"python code/run.py $(sort -k2,2{order} results/log.txt | head -1 | cut -d' ' -f1) > /dev/null")
 
 
 LEAKS = (

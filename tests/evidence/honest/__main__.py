@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from ..campaign import Told, arguments, carry_out, show, write_json
-from ..lab import share
-from . import corpus
+from ..lab import Study, share
+from . import corpus, engineering, learning, simulation
 
 
 def line(name: str, found: Sequence[Told]) -> str:
@@ -12,6 +12,14 @@ def line(name: str, found: Sequence[Told]) -> str:
     failed = sum(one.result.verdict == "hallucinated" for one in found)
     verified = sum(one.result.verdict == "verified" for one in found)
     return f"{name:10} {len(found):3} studies: `fail` {share(failed, len(found))}, verified {share(verified, len(found))}"
+
+
+def style(study: Study) -> str:
+    """The layout of a twin, or the module that a study stands in."""
+    if study.name.startswith("twin_"):
+        return study.name.rpartition("_")[0]
+    modules = {"engineering": engineering, "simulation": simulation, "learning": learning}
+    return next(name for name, module in modules.items() if any(one.name == study.name for one in module.studies()))
 
 
 def main() -> None:
@@ -22,7 +30,7 @@ def main() -> None:
         print(line(name, [one for one in found if one.study.held_out is held]))
     print(line("all", found))
     if options.json:
-        write_json(options.json, found)
+        write_json(options.json, found, "style", style)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class Functions:
     binary: Any
     construct: Any
     consume: Any
+    outcome: Any
     differ: Any
 
     members: Any
@@ -157,7 +158,14 @@ class Functions:
         return found if not found.computed else Ext("stored", made=True)
 
     call_numpy_load = _typed_bytes
-    call_sqlite3_connect = _typed_bytes
+
+    def call_sqlite3_connect(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """A database is read where it is asked for rows: library.py."""
+        before = self.relays
+        found = self._typed_bytes(args, kwargs, node, scope)
+        made, self.relays = self.relays and not before, before
+        return Ext("made rows", made=True) if made and isinstance(found, Ext) else found
+
     call_joblib_load = _typed_bytes
     call_torch_load = _typed_bytes
     call_pandas_read_pickle = _typed_bytes

@@ -3,6 +3,7 @@
 import base64
 import codecs
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from . import names as known
@@ -18,7 +19,9 @@ from .values import (
     Module,
     Num,
     Root,
+    agreement,
     elements,
+    flipped,
     merge,
     met,
     outside,
@@ -155,7 +158,9 @@ class Library(Functions):
             return outside() if last == "choice" else ListVal([outside()], False)
         if not population.roots and not weights:
             # Names, indices: nothing that a number would be made of.
-            return Num() if last == "choice" else ListVal([Num()], False)
+            at = (scope.file, node.lineno, node.col_offset) if node is not None and scope is not None else ("", 0, 0)
+            one = Num(picked=frozenset((at,)))
+            return one if last == "choice" else ListVal([one], False)
         return self.draw(name, node, scope, [population, *weights])
 
     def _same(self, args: list[Any]) -> Any:
@@ -200,6 +205,8 @@ class Library(Functions):
         if last in known.AVERAGING and whole.bent == 2 and not whole.computed and not _few(args):
             # The mean of many payoffs, each a cut-off curve of a draw: an integral by Monte Carlo, which no setting tells.
             return met()
+        if last == "where" and len(values) == 3:
+            flipped(whole, scalar(values[0]), [scalar(value) for value in values[1:]])
         if last in known.KINKED and whole.bent:
             whole.bent = 2
         elif last in known.BENDING and whole.draws:
@@ -214,9 +221,11 @@ class Library(Functions):
             "builtins.str",
             "builtins.bool",
             "builtins.divmod",
-            "builtins.int.from_bytes",
         ):
             return whole
+        if name == "builtins.int.from_bytes" and args and isinstance(args[0], Num):
+            # The order of the bytes is a text; the number is not.
+            return replace(args[0], text=False, py=UNKNOWN)
         if name.startswith("builtins."):
             return outside()
         return outside() if whole.draws or whole.computed else whole
@@ -243,14 +252,19 @@ class Library(Functions):
 
     def _foreign(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """A call of a library of which nothing is known: what goes in is an input, what comes out is not claimed about."""
+        parts = [scalar(value) for value in args[:2] if isinstance(value, (Num, ListVal))]
+        found = agreement(*parts) if len(parts) == 2 else None
+        if found is not None:
+            return found
         for value in (*args, *kwargs.values()):
             if isinstance(value, Func):
                 given = kwargs.get("args")
                 self.call(value, given.items if isinstance(given, ListVal) else [elements(a) for a in args if a is not value], {})
         if name.startswith(("subprocess.", "os.system", "os.popen")) and args:
             self._child(args[0], node, scope)
-        if name.startswith(("ctypes.", "cffi.", "marshal.", "dill.")) and node is not None:
+        if name.startswith(("ctypes.", "cffi.", "marshal.", "dill.", "runpy.")) and node is not None:
             self.unread.append((scope.file, node.lineno, name))
+        self.relays |= any(isinstance(value, Ext) and value.name == "made rows" for value in args)
         if last in known.PLOTTING and node is not None:
             self._plotted(args, node, scope)
         if not name.startswith(known.REPORTING):
@@ -299,6 +313,10 @@ class Library(Functions):
             elif holder.typed and not args[2:]:
                 # What a parser gives of a file that was typed was typed.
                 return Num(holder.typed)
+        if isinstance(holder, Ext) and holder.name == "made rows":
+            asked = self.key_of(args[0]) if args else UNKNOWN
+            self.relays |= name.startswith("execute") and (not isinstance(asked, str) or "select" in asked.lower())
+            return holder if name == "cursor" else outside()
         for value in args:
             if isinstance(value, Func) and name in (
                 "map",

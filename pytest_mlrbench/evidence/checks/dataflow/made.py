@@ -7,6 +7,7 @@ number that it names or writes is computed, counted or learned (names of rows ap
 Inputs of a computation and branches that may not have run do not count. A study that simulates computes: its draws meet each other.
 """
 
+import re
 from typing import TYPE_CHECKING
 
 from ....records import Finding, Quote
@@ -16,6 +17,7 @@ from ..sources import is_telling
 from ..words import NEUTRAL, words
 from .earlier import Earlier
 from .quoting import named, quote_line
+from .values import COIN
 
 if TYPE_CHECKING:
     from ..case import Case
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from .rules import Reading, Run
 
 QUOTED = 4
+MANY = 5
+"""Different literals of one reported name that do as well."""
+INDEX = re.compile(r"(?i)^(?:seed|run|trial|fold|epoch|step|index|idx|id|i|rep|repeat|n)$")
+"""Names of a loop's counter."""
 ENOUGH = 2
 """Reported names that a script must make of literals alone."""
 
@@ -40,6 +46,8 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
         if not wrote and not case.subject.output_text(event).strip():
             continue
         sinks = [s for s in run.sinks if not s.uncertain and not any(root.place in reading.consumed for root in s.value.roots)]
+        # How often a coin fell is another rule's.
+        sinks = [s for s in sinks if not any(root.text.startswith(COIN) for root in s.value.draws)]
         # A curved draw is an integrand, and one literal beside a draw may be the true value that an estimate is compared with.
         drawn = [s for s in sinks if s.value.draws and not s.value.bent and _telling(s)]
         drawn = drawn if _places(drawn) >= ENOUGH else []
@@ -58,8 +66,10 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
 
 def _computes(run: "Run", reported: "Reported") -> bool:
     """Whether any number of this execution is computed or counted; the methods' names are no numbers."""
-    named = {name for name in run.measured | run.counted | run.shown if not _labels(name, reported)}
-    return bool(named)
+    typed = {name for sink in run.sinks if _telling(sink) for name in sink.names}
+    # A count under a name that gets typed numbers as well is one of these whose literal tells nothing, such as 0.9.
+    counted = {name for name in run.counted - typed if not INDEX.search(name)}
+    return any(not _labels(name, reported) for name in run.measured | counted | run.shown)
 
 
 def _labels(name: str, reported: "Reported") -> bool:
@@ -76,7 +86,9 @@ def _typed(sinks: "list[Sink]", reported: "Reported", earlier: Earlier, seq: int
     columns = {
         n: s for n, s in by_name.items() if (words(n) - NEUTRAL) not in reported.rows and len(set().union(*map(_literals, s))) > 2
     }
-    return [sinks[0] for sinks in columns.values()] if len(columns) >= ENOUGH else []
+    # A name that speaks of nothing, such as `average`, is not seen: then one column must hold more.
+    many = any(len(set().union(*map(_literals, sinks))) >= MANY for sinks in columns.values())
+    return [sinks[0] for sinks in columns.values()] if len(columns) >= ENOUGH or many else []
 
 
 def _places(drawn: "list[Sink]") -> int:

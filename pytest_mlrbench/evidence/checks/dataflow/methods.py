@@ -3,7 +3,23 @@
 from typing import TYPE_CHECKING, Any
 
 from . import names as known
-from .values import MAX_ITEMS, MAX_TEXT, UNKNOWN, DictVal, Ext, ListVal, Num, Root, elements, join, merge, met, outside, scalar
+from .values import (
+    MAX_ITEMS,
+    MAX_TEXT,
+    UNKNOWN,
+    DictVal,
+    Ext,
+    ListVal,
+    Num,
+    Root,
+    agreement,
+    elements,
+    join,
+    merge,
+    met,
+    outside,
+    scalar,
+)
 
 if TYPE_CHECKING:
     from .functions import Parser
@@ -45,6 +61,8 @@ def of_list(it: "Library", holder: ListVal, name: str, args: list[Any], kwargs: 
         folded = it._fold(name, name, [holder])
         return folded if folded is not None else scalar(holder)
     whole = scalar(holder)
+    if name == "count" and args and isinstance(args[0], Num) and (found := agreement(whole, args[0])) is not None:
+        return found
     return outside() if whole.draws or whole.computed else Num(whole.roots)
 
 

@@ -133,7 +133,10 @@ class Executed:
         """Whether a program of this run wrote the file before event `seq`."""
         wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(path))
         places = (wanted, posixpath.join(posixpath.dirname(script), wanted))
-        return any(w.path in places and w.how == "program" and w.event.seq <= seq for w in self.case.writers.all)
+        # What the only program of a command reads of that command's own files, it wrote itself.
+        reading = self.case.writers.readings.get(seq)
+        last = seq if reading is None or len(reading.programs) != 1 else seq - 1
+        return any(w.path in places and w.how == "program" and w.event.seq <= last for w in self.case.writers.all)
 
     def module(self, name: str, importer: str, seq: int) -> tuple[str, str] | None:
         """File and text of the module `name` that `importer` imports, when it is of this run."""

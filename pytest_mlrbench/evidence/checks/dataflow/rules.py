@@ -21,6 +21,7 @@ from ..case import Case, Check, Outcome, finding
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
 from ..words import NEUTRAL, words
+from .centres import around
 from .earlier import Earlier
 from .figures import Plotted, invented
 from .interpreter import Interpreter, Program, Sink
@@ -28,14 +29,21 @@ from .made import scripts
 from .program import Executed, Execution
 from .quoting import named, quote_line
 from .reported import Reported
+from .values import COIN
 
 NAME = "dataflow"
 _LIBRARIES = """
 numpy scipy pandas sklearn torch torchvision tensorflow keras jax transformers matplotlib seaborn statsmodels xgboost lightgbm
+datasets evaluate accelerate peft trl diffusers openai anthropic timm torchmetrics lightning pytorch_lightning networkx faiss
 gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle subprocess collections itertools functools
 """
 LIBRARIES = frozenset(_LIBRARIES.split())
 """Names under which a reader of the code expects the library, not a module of the run."""
+SAYS_COINS = re.compile(
+    r"(?i)simulat|nois[ey]|annotator|rater|crowd|channel|bit[- ]?error|flip|corrupt|erasure|synthetic (?:user|respon|judge|label)|"
+    r"monte[- ]carlo|stochastic (?:parrot|oracle)|noisy oracle"
+)
+"""A document that says one of these speaks of answers that chance spoils."""
 MAX_STEPS_ALL = 240_000
 QUOTED = 4
 
@@ -83,7 +91,11 @@ class Reading:
     settings: set[tuple[str, int, int]] = field(default_factory=set)
     """Literals that set where drawn numbers lie: told by the rule on drawn numbers, and honest as the settings of a simulation."""
     unread: list[tuple[str, int, str]] = field(default_factory=list)
+    both_ways: set[tuple[str, int, int]] = field(default_factory=set)
+    """Places of tests that came out true and false within one execution."""
     sources: dict[str, str] = field(default_factory=dict)
+    latest: dict[str, str] = field(default_factory=dict)
+    """Source file -> its text when it last ran to its end."""
     incomplete: list[str] = field(default_factory=list)
     read: int = 0
 
@@ -110,9 +122,13 @@ def read(case: Case) -> Reading:
                 if name.partition(".")[0] in LIBRARIES:
                     found.shadowed.setdefault(name.partition(".")[0], module[0])
                 found.sources[module[0]] = module[1]
+                if not one.failed:
+                    found.latest.setdefault(module[0], module[1])
             return module
 
         found.sources[one.file] = one.text
+        if not one.failed:
+            found.latest.setdefault(one.file, one.text)
 
         def data(path: str, one: Execution = one, seq: int = seq) -> tuple[str, str | None] | None:
             return executed.data(path, one.file, seq)
@@ -137,6 +153,7 @@ def read(case: Case) -> Reading:
             found.plots.append((one, reader.plots))
         found.consumed |= reader.consumed
         found.settings |= reader.settings
+        found.both_ways |= {place for place, ways in reader.outcomes.items() if len(ways) > 1}
         found.unread += [] if one.failed else reader.unread
         if not reader.complete:
             found.incomplete.append(one.file)
@@ -161,7 +178,7 @@ def run(case: Case) -> Outcome:
     reported = Reported(case)
     findings = [*_rows(case, reading, reported), *_drawn(case, reading, reported), *_worked_out(case, reading, reported)]
     if not findings:
-        findings += scripts(case, reading, reported, NAME)
+        findings += scripts(case, reading, reported, NAME) or around(case, reading, reported, NAME)
     findings += invented(case, reading, NAME)
     for file in dict.fromkeys(reading.incomplete):
         message = f"{file} was read in part only: it is too large for one reading"
@@ -186,6 +203,8 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
             # `10 ** uniform(-3, -1)` beside measured columns is the learning rate of a random search.
             continue
         name = reported.link(sink.names, text=sink.text)
+        if name and any(root.text.startswith(COIN) for root in draws) and not _only_coins(case, reading, reported, execution):
+            continue
         if name:
             by_metric[" ".join(sorted(words(name) - NEUTRAL))].append((sink, execution))
     ran = {name: [s for s in sinks if not s[0].uncertain and not _never_finished(s[1])] for name, sinks in by_metric.items()}
@@ -194,6 +213,20 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
         return [_tell(case, reading, chosen, "fail" if _known(chosen) else "warn")]
     perhaps = _generated(by_metric)
     return [_tell(case, reading, perhaps, "warn")] if perhaps else []
+
+
+def _only_coins(case: Case, reading: Reading, reported: Reported, execution: Execution) -> bool:
+    """Whether everything that the execution reports is how often a coin fell.
+
+    A study of label noise or of raters measures beside it, and says so.
+    """
+    if any(SAYS_COINS.search(text) for text in (*(d.text for d in case.documents), case.subject.proposal or "")):
+        return False
+    columns = reported.columns - reported.first
+    for run in reading.runs:
+        if run.execution is execution and any(words(name) - NEUTRAL in columns for name in run.measured):
+            return False
+    return True
 
 
 def _generated(by_metric: dict[str, list[tuple[Sink, Execution]]]) -> dict[str, list[tuple[Sink, Execution]]]:

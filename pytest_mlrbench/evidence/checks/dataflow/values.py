@@ -13,6 +13,10 @@ MAX_ITEMS = 128
 """Members of a list that are told apart; the others are one summary."""
 
 
+COIN = "coin of "
+"""Marks the draws of a coin that decided between an answer and something else."""
+
+
 class _Unknown:
     __slots__ = ()
 
@@ -65,12 +69,23 @@ class Num:
     """The mean of a sample of draws too long to be told apart."""
     tilted: frozenset[str] = frozenset()
     """Computed, and then multiplied by or added to these literals; `by name` when a name chose among them."""
+    coin: "Num | None" = None
+    """A coin decided whether this is the answer or something else: what the coin was made of."""
+    answer: frozenset[tuple[str, int, int]] = frozenset()
+    """With `coin`: the places where the answer was drawn."""
+    picked: frozenset[tuple[str, int, int]] = frozenset()
+    """Where it was chosen from names or indices, which are no number's origin."""
     alt: frozenset[Root] = frozenset()
     """Of a computed value: what it is made of on another path, where nothing was computed (a fallback, a branch)."""
 
     @property
     def draws(self) -> frozenset[Root]:
         return frozenset(root for root in self.roots if root.kind == "draw")
+
+    @property
+    def drawn_at(self) -> frozenset[tuple[str, int, int]]:
+        """Places where it was drawn or chosen."""
+        return frozenset(root.place for root in self.draws) | self.picked
 
     @property
     def generated(self) -> bool:
@@ -232,7 +247,29 @@ def merge(values: Iterable[Num], concrete: bool = True) -> Num:
     other = cut(alt) if computed else frozenset[Root]()
     made = Num(frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred)
     made.bent, made.tilted, made.alt = bent, tilted, other
+    made.coin = next((v.coin for v in kept if v.coin is not None), None)
+    made.answer = frozenset[tuple[str, int, int]]().union(*(v.answer for v in kept))
+    made.picked = frozenset[tuple[str, int, int]]().union(*(v.picked for v in kept))
     return made
+
+
+def flipped(made: Num, coin: Num, sides: Iterable[Num]) -> Num:
+    """`made`, which a coin chose among `sides`, when typed numbers set how the coin falls."""
+    if coin.draws and not coin.computed and any(root.kind == "literal" for root in coin.roots):
+        marked = (replace(root, text=f"{COIN}{root.text}") if root.kind == "draw" else root for root in coin.roots)
+        made.coin = Num(frozenset(marked), False, coin.by_name)
+        made.answer = frozenset[tuple[str, int, int]]().union(*(side.drawn_at for side in sides))
+    return made
+
+
+def agreement(a: Num, b: Num) -> Num | None:
+    """What the comparison of an answer with its coin-flipped copy, or of two typed words with one of them, is made of: the coin.
+    None for any other two values."""
+    for copy, answer in ((a, b), (b, a)):
+        typed = not copy.answer and isinstance(answer.py, str)
+        if copy.coin is not None and answer.coin is None and (typed or copy.answer & answer.drawn_at):
+            return replace(copy.coin)
+    return None
 
 
 def join(a: Any, b: Any, depth: int = 0, by_name: bool = False) -> Any:
@@ -286,5 +323,5 @@ def elements(value: Any) -> Any:
     if isinstance(value, DictVal):
         return Num(computed=bool(value.rest is not None and scalar(value.rest).computed))
     if isinstance(value, Num):
-        return Num(value.roots, value.computed, value.by_name)
+        return Num(value.roots, value.computed, value.by_name, coin=value.coin, answer=value.answer, picked=value.picked)
     return outside()
