@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .honest import Honest
+from .originals import Honest
 from .pages import Cell, cells, grids, put, split
 
 METHODS = ["Deep Ensemble", "Gradient Boosting", "kNN-Vote", "MC-Dropout", "LightGBM", "GroupDRO", "TabNet", "Mixup", "XGBoost"]

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pytest_mlrbench.records import Audit, Finding
 
-from .honest import Honest, of_folder, of_labels, of_run, rewrite
 from .intervals import share
 from .mutants import KINDS, Excluded, Plan
+from .originals import Honest, of_folder, of_labels, of_run, rewrite
 
 GOAL = 0.95
 INTEGRITY = "integrity"

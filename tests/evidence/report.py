@@ -19,10 +19,10 @@ from typing import Any
 from pytest_mlrbench.evidence.checks import CHECKS, audit, subject_of_folder
 from pytest_mlrbench.records import Audit
 
-from .honest import TODAY
 from .intervals import share
 from .mutations import Draw
 from .mutations import table as mutation_table
+from .originals import TODAY
 from .soak import Audited
 from .soak import summary as soak_summary
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pytest_mlrbench.records import Audit
 
-from .honest import Honest, of_run
 from .intervals import share
+from .originals import Honest, of_run
 
 TASKS = 10
 """Of the core suite."""

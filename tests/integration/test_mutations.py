@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.evidence.honest import Honest, rewrite
+from tests.evidence.originals import Honest, rewrite
 from tests.evidence.intervals import exact_interval, share
 from tests.evidence.mutants import KINDS, Excluded, Plan
 from tests.evidence.mutations import GOAL, Draw, found, main, measure, table
