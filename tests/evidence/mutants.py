@@ -19,7 +19,7 @@ KNOWN = re.compile(
     re.IGNORECASE,
 )
 """Data sets that a document may claim."""
-NEVER_SOUGHT = "the run has no literature stage: without a network nothing shows that a well-formed reference is invented"
+NEVER_SOUGHT = "the run has no record of a search: without a network nothing shows that a well-formed reference is invented"
 UNRECORDED = "nobody recorded what the file was: no ledger made by a host"
 
 
@@ -198,7 +198,8 @@ def invent_citation(run: Honest, draw: random.Random) -> Plan | Excluded:
     year = draw.randint(2019, 2025)
     who = draw.choice(["M. Keller and T. Okafor", "J. Lindqvist, P. Arora", "S. Weymouth et al."])
     what = draw.choice(["Calibrated Pruning for Small Ensembles", "Stable Shortcuts in Tabular Learning", "Robust Budgets"])
-    searched = any((run.home / place).is_file() for place in ("literature/output/related_work.md", "related_work.md"))
+    traces = ("literature/output/search/retrieved.json",) if run.kind == "ours" else ("related_work.md",)
+    searched = any((run.home / place).is_file() for place in traces)
     ids = {
         "impossible arXiv id": f"arXiv:{draw.randint(19, 25)}{draw.randint(13, 19)}.{draw.randint(1000, 19999):05d}",
         "arXiv id never retrieved": f"arXiv:{draw.randint(19, 24)}{draw.randint(1, 12):02d}.{draw.randint(10000, 17999):05d}",

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from tests.evidence.originals import Honest, rewrite
 from tests.evidence.intervals import exact_interval, share
 from tests.evidence.mutants import KINDS, Excluded, Plan
 from tests.evidence.mutations import GOAL, Draw, found, main, measure, table
+from tests.evidence.originals import Honest, rewrite
 from tests.evidence.pages import cells, grids, put
 from tests.unit.evidence_worlds import PROGRAM, REPORT, World
 
