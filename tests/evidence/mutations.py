@@ -76,8 +76,8 @@ def _one(run: Honest, kind: str, seed: int, folder: Path, originals: dict[str, t
     texts = all(path.endswith(".md") for path in planned.edits)
     after = mutant.audit_like(planned.document, reading) if texts else mutant.audit(planned.document)
     new = found(before, after, planned)
-    content = [finding for finding in new if finding.check != INTEGRITY]
-    severities = {finding.severity for finding in content or new}
+    by_content = [finding for finding in new if finding.check != INTEGRITY]
+    severities = {finding.severity for finding in by_content or new}
     return Draw(
         kind,
         run.name,
@@ -85,7 +85,7 @@ def _one(run: Honest, kind: str, seed: int, folder: Path, originals: dict[str, t
         seed,
         planned.variant,
         found=bool(new),
-        by_content=bool(content),
+        by_content=bool(by_content),
         severity="fail" if "fail" in severities else "warn" if severities else "",
         checks=tuple(sorted({finding.check for finding in new})),
         told=planned.told,
