@@ -52,7 +52,7 @@ def make(folder: Path, seed: int, workers: int) -> Path:
 
 def _complete(run: Path) -> bool:
     records = [path for stage in ("experiment", "paper") for path in run.glob(f"trials/*/{stage}/record.json")]
-    done = [json.loads(path.read_text(encoding="utf-8"))["status"] == "done" for path in records]
+    done: list[bool] = [json.loads(path.read_text(encoding="utf-8"))["status"] == "done" for path in records]
     return sum(done) == 2 * TASKS
 
 

@@ -4,8 +4,8 @@ Rule for a `fail`: a row of a results table (a) whose name no executed code, out
 informative numbers, two at least, are in no output of a program and in nothing derived from the table, while (c) most numbers
 of the table's other rows are, on the host's ledger with all executed code readable. Rows of other people's results (a citation,
 human, chance level, reported) and of differences or averages are left out. Everything else is a `warn`: a row with numbers of
-unknown source, a spread (± or a column of SDs) of which the run's data hold none, and settings, seeds and sizes that contradict
-the code's own.
+unknown source, a spread (± or a column of SDs) of which the run's data hold none (spreads.py), a table that misquotes a dictionary of
+the code (declared.py), and settings, seeds and sizes that contradict the code's own.
 """
 
 import re
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ...records import Finding, Quote, Severity
 from .case import INFORMATIVE, Case, Check, Outcome, finding
 from .data import clean, row_labels
+from .declared import misquoted
 from .documents import Document, Row, Table
 from .quantities import Number, numbers_in
 from .settings import contradicted
@@ -71,6 +72,7 @@ def run(case: Case) -> Outcome:
                 findings += _rows(case, document, table)
                 tables.append(table)
         findings += unheld(case, document, tables)
+        findings += misquoted(case, document, tables)
         findings += contradicted(case, document)
     return Outcome(findings)
 
