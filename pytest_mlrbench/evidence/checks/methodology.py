@@ -4,8 +4,8 @@ Rule for a `fail`: a row of a results table (a) whose name no executed code, out
 informative numbers, two at least, are in no output of a program and in nothing derived from the table, while (c) most numbers
 of the table's other rows are, on the host's ledger with all executed code readable. Rows of other people's results (a citation,
 human, chance level, reported) and of differences or averages are left out. Everything else is a `warn`: a row with numbers of
-unknown source, a spread (± or a column of SDs) of which the run's data hold none (spreads.py), a table that misquotes a dictionary of
-the code (declared.py), and settings, seeds and sizes that contradict the code's own.
+unknown source, a spread (± or a column of SDs) of which the run's data hold none (spreads.py), a table that misquotes a dictionary
+of the code (declared.py), and settings, seeds and sizes that contradict the code's own.
 """
 
 import re
