@@ -175,9 +175,9 @@ def change_dataset(run: Honest, draw: random.Random) -> Plan | Excluded:
     if not pages:
         return Excluded("no document names a data set that this script knows")
     code = _code(run)
-    pairs = [(page, name) for page in pages for name in sorted(_data_sets(page.text)) if _spelled(name) in code]
+    pairs = [(page, name) for page in pages for name in sorted(_data_sets(_claims(page.text))) if _spelled(name) in code]
     if not pairs:
-        return Excluded("no document names a data set that the run's code names too: it claims none")
+        return Excluded("no document says of its own work a data set that the run's programs and logs name too: it claims none")
     page, old = draw.choice(pairs)
     new = draw.choice([name for name in DATASETS if name.lower() not in page.text.lower()])
     # `MS COCO` is called COCO in the next sentence.
@@ -340,9 +340,24 @@ def _whole(run: Honest, path: Path, content: str | bytes, variant: str) -> Plan:
 
 
 def _code(run: Honest) -> str:
-    """All programs of the run, spelled without marks."""
-    files = [path for path in sorted(run.experiment.rglob("*")) if path.suffix in (".py", ".ipynb", ".sh", ".yaml", ".yml")]
-    return " ".join(_spelled(path.read_text(encoding="utf-8", errors="replace")[:400_000]) for path in files[:200])
+    """Programs, settings, logs and names of files of the run, spelled without marks: what it worked on is named there."""
+    files = sorted(path for path in run.experiment.rglob("*") if path.is_file())
+    told = [path for path in files if path.suffix in (".py", ".ipynb", ".sh", ".yaml", ".yml", ".json", ".log")][:200]
+    texts = [path.read_text(encoding="utf-8", errors="replace")[:100_000] for path in told]
+    return _spelled(" ".join([*texts, *(path.relative_to(run.experiment).as_posix() for path in files)]))
+
+
+def _claims(text: str) -> str:
+    """The text without its sections on other work and on work not done."""
+    kept, other = [], False
+    for line in text.splitlines():
+        if re.match(r"^\s*(?:#{1,6}\s|\*\*\d|\d+(?:\.\d+)*\.?\s+[A-Z][\w ,&-]{3,60}$)", line):
+            other = bool(
+                re.search(r"related|background|introduction|limit|future|conclusion|reference|next|discussion", line, re.I)
+            )
+        if not other:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _data_sets(text: str) -> set[str]:
