@@ -188,7 +188,7 @@ def _programs(rows: Sequence[dict[str, Any]], named: str) -> str:
 
 def described(docs: str) -> list[str]:
     """Checks without a row in the table that says what each can and cannot see."""
-    rows = set(re.findall(r"^\| `([\w-]+)` \|", docs.partition(BEGIN)[0], re.MULTILINE))
+    rows = set(re.findall(r"^\| `([\w-]+)`[^|]*\|", docs.partition(BEGIN)[0], re.MULTILINE))
     return [check.name for check in CHECKS if check.name not in rows]
 
 
