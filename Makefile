@@ -56,7 +56,7 @@ soak: $(VENV)/.test
 	$(RUN) tests.evidence.soak --runs $(or $(RUNS),200) --dir mlr-runs/soak --json mlr-runs/soak.json
 
 evidence-report: $(VENV)/.test
-	$(RUN) tests.evidence.report $(CORPUS) --json $(RESULTS)
+	$(RUN) tests.evidence.report $(CORPUS) --left-out --json $(RESULTS)
 
 clean:
 	rm -rf $(VENV) mlr-runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -63,8 +63,13 @@ def thresholds(setting: Setting) -> Any:
 
 
 def read_folder(row: dict[str, str]) -> Folder:
+    """Audit one folder of the labels under every setting."""
+    source = Path(row["artifact"]).parent.name
+    return read(DATA / "upstream" / row["artifact"], row["task"], source, row["fabricated"] == "yes")
+
+
+def read(path: Path, task: str, source: str, fabricated: bool) -> Folder:
     """Audit one folder under every setting."""
-    path = DATA / "upstream" / row["artifact"]
     subject = subject_of_folder(path, today=date(2026, 11, 23))
     names = {check.NAME for check in CHECKS}
     always = any(f.severity == "fail" and f.scope == "results" and f.check not in names for f in audit(subject).findings)
@@ -75,7 +80,7 @@ def read_folder(row: dict[str, str]) -> Folder:
             kept.__dict__["tallies"] = {d.name: Tally(kept.trace(d.claims, d.name)) for d in kept.documents}
             found = [f for check in CHECKS for f in check.run(kept).findings]
             fails[setting] = always or any(f.severity == "fail" and f.scope == "results" for f in found)
-    return Folder(row["task"], row["artifact"].rpartition("/")[0], row["fabricated"] == "yes", fails)
+    return Folder(task, source, fabricated, fails)
 
 
 def choose(folders: list[Folder]) -> Setting:
@@ -119,7 +124,7 @@ def main() -> None:
         return
     with labels.open(newline="") as file:
         folders = [read_folder(row) for row in csv.DictReader(file) if row["fabricated"] in ("yes", "no")]
-    print(table("source", leave_out(folders, lambda f: Path(f.source).name)))
+    print(table("source", leave_out(folders, lambda f: f.source)))
     print()
     print(table("task", leave_out(folders, lambda f: f.task)))
     alike = [

@@ -6,24 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .originals import Honest
 from .pages import Cell, cells, grids, put, split
-from .works import Honest
+from .percents import change, follows, stated
 
 METHODS = ["Deep Ensemble", "Gradient Boosting", "kNN-Vote", "MC-Dropout", "LightGBM", "GroupDRO", "TabNet", "Mixup", "XGBoost"]
 """Names of invented baselines."""
 DATASETS = ["CIFAR-100", "ImageNet-1k", "GLUE", "MIMIC-III", "WikiText-103", "ogbn-arxiv"]
 KNOWN = re.compile(
     r"\b(digits|wine|breast[ _]cancer|diabetes|iris|california housing|MNIST|CIFAR-?\d+|Adult|SQuAD(?: ?v?\d(?:\.\d)?)?|MS[ -]COCO"
-    r"|COCO|HotpotQA|TruthfulQA|Waterbirds|CelebA|HumanEval|GSM8K|ImageNet|Natural Questions|TriviaQA)\b"
-)
-"""Data sets that a document may claim."""
-PERCENT = re.compile(
-    r"(?P<number>\d+(?:\.\d+)?)\s?\\?%(?=[^.|\n]{0,60}\b(?:improve|reduc|increas|decreas|higher|lower|gain|better|worse|faster|drop))"
-    r"|\b(?:improve|reduc|increas|decreas|gain|outperform|drop)\w*\b[^.|\n]{0,60}?(?P<after>\d+(?:\.\d+)?)\s?\\?%",
+    r"|COCO|HotpotQA|TruthfulQA|Waterbirds|CelebA|HumanEval|GSM8K|ImageNet|Natural Questions|TriviaQA)\b",
     re.IGNORECASE,
 )
-
-
+"""Data sets that a document may claim."""
+NEVER_SOUGHT = "the run has no record of a search: without a network nothing shows that a well-formed reference is invented"
 UNRECORDED = "nobody recorded what the file was: no ledger made by a host"
 
 
@@ -178,10 +174,15 @@ def change_dataset(run: Honest, draw: random.Random) -> Plan | Excluded:
     pages = [page for page in _pages(run) if KNOWN.search(page.text)]
     if not pages:
         return Excluded("no document names a data set that this script knows")
-    page = draw.choice(pages)
-    old = draw.choice(sorted({match.group() for match in KNOWN.finditer(page.text)}))
+    code = _code(run)
+    pairs = [(page, name) for page in pages for name in sorted(_data_sets(_claims(page.text))) if _spelled(name) in code]
+    if not pairs:
+        return Excluded("no document says of its own work a data set that the run's programs and logs name too: it claims none")
+    page, old = draw.choice(pairs)
     new = draw.choice([name for name in DATASETS if name.lower() not in page.text.lower()])
-    lines = [re.sub(rf"\b{re.escape(old)}\b", new, line) for line in page.lines]
+    # `MS COCO` is called COCO in the next sentence.
+    spellings = [name for name in sorted(_data_sets(page.text), key=len, reverse=True) if name in old or old in name]
+    lines = [re.sub(rf"\b(?:{'|'.join(map(re.escape, spellings))})\b", new, line, flags=re.IGNORECASE) for line in page.lines]
     touched = {index for index, line in enumerate(lines) if line != page.lines[index]}
     return page.plan(lines, touched, "data set", f"{old} -> {new}")
 
@@ -197,6 +198,8 @@ def invent_citation(run: Honest, draw: random.Random) -> Plan | Excluded:
     year = draw.randint(2019, 2025)
     who = draw.choice(["M. Keller and T. Okafor", "J. Lindqvist, P. Arora", "S. Weymouth et al."])
     what = draw.choice(["Calibrated Pruning for Small Ensembles", "Stable Shortcuts in Tabular Learning", "Robust Budgets"])
+    traces = ("literature/output/search/retrieved.json",) if run.kind == "ours" else ("related_work.md",)
+    searched = any((run.home / place).is_file() for place in traces)
     ids = {
         "impossible arXiv id": f"arXiv:{draw.randint(19, 25)}{draw.randint(13, 19)}.{draw.randint(1000, 19999):05d}",
         "arXiv id never retrieved": f"arXiv:{draw.randint(19, 24)}{draw.randint(1, 12):02d}.{draw.randint(10000, 17999):05d}",
@@ -204,6 +207,8 @@ def invent_citation(run: Honest, draw: random.Random) -> Plan | Excluded:
         "no identifier": "Proceedings of a machine learning conference",
     }
     variant = draw.choice(sorted(ids))
+    if not searched and variant in ("arXiv id never retrieved", "no identifier"):
+        return Excluded(NEVER_SOUGHT)
     at = heads[-1] + 1
     while at < len(page.lines) and not page.lines[at].strip():
         at += 1
@@ -215,14 +220,18 @@ def invent_citation(run: Honest, draw: random.Random) -> Plan | Excluded:
 
 def break_percentage(run: Honest, draw: random.Random) -> Plan | Excluded:
     """An improvement in percent made wrong. Where a document states none, a true sentence is added first, and broken."""
-    pages = [(page, match) for page in _pages(run) for index, line in enumerate(page.lines) for match in _percents(line, index)]
+    pages = [(page, match) for page in _pages(run) for match in stated(page.lines)]
     if pages and (run.kind != "ours" or draw.random() < 0.5):
         page, (index, start, text) = draw.choice(pages)
-        factor = draw.choice([draw.uniform(0.4, 0.8), draw.uniform(1.25, 2.0)])
+        if not follows(page.lines, index, text):
+            return Excluded("the drawn percentage follows from no two numbers of its line or of one line of a table")
         decimals = len(text.partition(".")[2])
-        new = f"{float(text) * factor:.{decimals}f}"
-        if new == text:
-            return Excluded("the drawn percentage is too small to change")
+        factors = [draw.choice([draw.uniform(0.4, 0.8), draw.uniform(1.25, 2.0)]) for _ in range(20)]
+        false = [new for factor in factors if (new := f"{float(text) * factor:.{decimals}f}") != text]
+        false = [new for new in false if not follows(page.lines, index, new)]
+        if not false:
+            return Excluded("any other percentage follows from some two numbers of the tables as well")
+        new = false[0]
         line = page.lines[index]
         lines = [*page.lines[:index], line[:start] + new + line[start + len(text) :], *page.lines[index + 1 :]]
         return page.plan(lines, {index}, "as the document states it", f"{text} % -> {new} %: {line.strip()[:90]}")
@@ -244,7 +253,10 @@ def _added_percentage(run: Honest, draw: random.Random) -> Plan | Excluded:
         return Excluded("no two positive numbers of one column to compare")
     grid, column, (low, worse), (high, better) = draw.choice(found)
     true = 100 * (better.value - worse.value) / worse.value
-    false = true * draw.choice([draw.uniform(0.4, 0.8), draw.uniform(1.25, 2.0)]) + draw.choice([-1, 1]) * 0.7
+    wrong = [true * draw.choice([draw.uniform(0.4, 0.8), draw.uniform(1.25, 2.0)]) + draw.choice([-1, 1]) * 0.7 for _ in range(20)]
+    false = next((one for one in wrong if one > 0.05 and not change(better.text, worse.text, f"{one:.1f}")), None)
+    if false is None:
+        return Excluded("any other percentage follows from the two drawn numbers as well")
     form = (
         f"On {grid.header[column]}, {split(page.lines[high])[0]} ({better.text}) improves over {split(page.lines[low])[0]} "
         f"({worse.text}) by {{:.1f}} %."
@@ -327,14 +339,33 @@ def _whole(run: Honest, path: Path, content: str | bytes, variant: str) -> Plan:
     return Plan(variant, "report", {path.relative_to(run.home).as_posix(): content}, frozenset([(name, None)]), told=name)
 
 
-def _percents(line: str, index: int) -> list[tuple[int, int, str]]:
-    """(line, offset, number) of improvements in percent, of at least 1 %."""
-    found = []
-    for match in PERCENT.finditer(line):
-        group = "number" if match["number"] else "after"
-        if float(match[group]) >= 1:
-            found.append((index, match.start(group), match[group]))
-    return found
+def _code(run: Honest) -> str:
+    """Programs, settings, logs and names of files of the run, spelled without marks: what it worked on is named there."""
+    files = sorted(path for path in run.experiment.rglob("*") if path.is_file())
+    told = [path for path in files if path.suffix in (".py", ".ipynb", ".sh", ".yaml", ".yml", ".json", ".log")][:200]
+    texts = [path.read_text(encoding="utf-8", errors="replace")[:100_000] for path in told]
+    return _spelled(" ".join([*texts, *(path.relative_to(run.experiment).as_posix() for path in files)]))
+
+
+def _claims(text: str) -> str:
+    """The text without its sections on other work and on work not done."""
+    kept, other = [], False
+    for line in text.splitlines():
+        if re.match(r"^\s*(?:#{1,6}\s|\*\*\d|\d+(?:\.\d+)*\.?\s+[A-Z][\w ,&-]{3,60}$)", line):
+            other = bool(
+                re.search(r"related|background|introduction|limit|future|conclusion|reference|next|discussion", line, re.I)
+            )
+        if not other:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _data_sets(text: str) -> set[str]:
+    return {match.group().lower() for match in KNOWN.finditer(text)}
+
+
+def _spelled(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def _drawing(draw: random.Random) -> bytes:

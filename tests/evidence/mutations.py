@@ -15,11 +15,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pytest_mlrbench.evidence.checks.audit import audit_case
+from pytest_mlrbench.evidence.checks.case import Case
 from pytest_mlrbench.records import Audit, Finding
 
 from .intervals import share
 from .mutants import KINDS, Excluded, Plan
-from .works import Honest, of_folder, of_labels, of_run, rewrite
+from .originals import Honest, of_folder, of_labels, of_run, rewrite
 
 GOAL = 0.95
 INTEGRITY = "integrity"
@@ -48,32 +50,34 @@ class Draw:
 def measure(runs: Iterable[Honest], draws: int, kinds: Sequence[str] = tuple(KINDS), first_seed: int = 0) -> Iterator[Draw]:
     """`draws` mutations of each kind and run."""
     for run in runs:
-        originals: dict[str, Audit] = {}
+        originals: dict[str, tuple[Case, Audit]] = {}
         for kind in kinds:
             for seed in range(first_seed, first_seed + draws):
                 with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
                     yield _one(run, kind, seed, Path(folder), originals)
 
 
-def _one(run: Honest, kind: str, seed: int, folder: Path, originals: dict[str, Audit]) -> Draw:
+def _one(run: Honest, kind: str, seed: int, folder: Path, originals: dict[str, tuple[Case, Audit]]) -> Draw:
     mutant = run.copy(folder / "run")
     planned = KINDS[kind](mutant, random.Random(f"{kind}/{run.name}/{seed}"))
     if isinstance(planned, Excluded):
         return Draw(kind, run.name, run.kind, seed, excluded=planned.reason)
+    if planned.document not in originals:
+        case = Case(run.subject(planned.document))
+        originals[planned.document] = case, audit_case(case)
+    reading, before = originals[planned.document]
     if planned.base:
         base = run.copy(folder / "base")
         for path, content in planned.base.items():
             rewrite(base.home / path, content)
-        before = base.audit(planned.document)
-    else:
-        if planned.document not in originals:
-            originals[planned.document] = run.audit(planned.document)
-        before = originals[planned.document]
+        before = base.audit_like(planned.document, reading)
     for path, content in planned.edits.items():
         rewrite(mutant.home / path, content)
-    new = found(before, mutant.audit(planned.document), planned)
-    content = [finding for finding in new if finding.check != INTEGRITY]
-    severities = {finding.severity for finding in content or new}
+    texts = all(path.endswith(".md") for path in planned.edits)
+    after = mutant.audit_like(planned.document, reading) if texts else mutant.audit(planned.document)
+    new = found(before, after, planned)
+    by_content = [finding for finding in new if finding.check != INTEGRITY]
+    severities = {finding.severity for finding in by_content or new}
     return Draw(
         kind,
         run.name,
@@ -81,7 +85,7 @@ def _one(run: Honest, kind: str, seed: int, folder: Path, originals: dict[str, A
         seed,
         planned.variant,
         found=bool(new),
-        by_content=bool(content),
+        by_content=bool(by_content),
         severity="fail" if "fail" in severities else "warn" if severities else "",
         checks=tuple(sorted({finding.check for finding in new})),
         told=planned.told,

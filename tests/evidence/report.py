@@ -9,7 +9,9 @@ import argparse
 import csv
 import json
 import re
+import statistics
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +21,13 @@ from typing import Any
 from pytest_mlrbench.evidence.checks import CHECKS, audit, subject_of_folder
 from pytest_mlrbench.records import Audit
 
+from . import held_out
 from .intervals import share
 from .mutations import Draw
 from .mutations import table as mutation_table
+from .originals import TODAY
 from .soak import Audited
 from .soak import summary as soak_summary
-from .works import TODAY
 
 BEGIN, END = "<!-- measured: begin (make evidence-report) -->", "<!-- measured: end -->"
 SOURCES = ("source", "coder", "agent")
@@ -42,6 +45,9 @@ class Work:
     source: str
     """The group that it came with: a column of the labels, or the folder above it."""
     audit: Audit
+    folder: Path = Path()
+    seconds: float = 0.0
+    """Processor time of the audit, the start of Python not included."""
 
     def has(self, severity: str, check: str | None = None, scope: str | None = None) -> bool:
         return any(
@@ -52,7 +58,9 @@ class Work:
 def works(corpus: Path) -> Iterator[Work]:
     """Every folder of a corpus, audited. Raises ValueError for a directory that is no corpus or lacks a folder that it names."""
     for name, label, folder, task, source in _listed(corpus):
-        yield Work(name, label, task, source, audit(subject_of_folder(folder, today=TODAY)))
+        started = time.process_time()
+        result = audit(subject_of_folder(folder, today=TODAY))
+        yield Work(name, label, task, source, result, folder, time.process_time() - started)
 
 
 def _listed(corpus: Path) -> list[tuple[str, str, Path, str, str]]:
@@ -80,6 +88,7 @@ def _listed(corpus: Path) -> list[tuple[str, str, Path, str, str]]:
 def overall(found: Sequence[Work]) -> str:
     """Hits and false alarms of the whole audit."""
     bad, good = _labelled(found, "yes"), _labelled(found, "no")
+    times = [one.seconds for one in found]
     lines = [
         "| what | result |",
         "|---|---|",
@@ -88,12 +97,16 @@ def overall(found: Sequence[Work]) -> str:
         f"| honest works with a `fail` of scope `paper` | {_count(good, 'fail', scope='paper')} |",
         f"| fabricated works `verified` | {share(sum(one.audit.verdict == 'verified' for one in bad), len(bad))} |",
         f"| works of another label, not counted | {len(found) - len(bad) - len(good)} |",
+        f"| processor time of an audit | median {statistics.median(times):.2f} s, longest {max(times):.2f} s |",
     ]
     return "\n".join(lines)
 
 
 def by_check(found: Sequence[Work]) -> str:
-    """For each check on how many fabricated and honest works it spoke, and on how many it had what it needed."""
+    """For each check on how many fabricated and honest works it spoke, and on how many it had what it needed.
+
+    What each can and cannot see stands in the table of checks of the same page, and nowhere else; `described` looks for it there.
+    """
     bad, good = _labelled(found, "yes"), _labelled(found, "no")
     lines = [
         "| check | had evidence | `fail` on fabricated | `fail` on honest | `warn` on fabricated | `warn` on honest |",
@@ -119,6 +132,14 @@ def by_group(found: Sequence[Work]) -> str:
     return "\n".join(lines)
 
 
+def left_out(found: Sequence[Work]) -> str:
+    """The thresholds chosen without each source, and without each task, and the verdicts that they give on what was left out."""
+    labelled = [one for one in found if one.label in ("yes", "no")]
+    read = [held_out.read(one.folder, one.task, one.source, one.label == "yes") for one in labelled]
+    by_source = held_out.table("source", held_out.leave_out(read, lambda folder: folder.source))
+    return f"{by_source}\n\n{held_out.table('task', held_out.leave_out(read, lambda folder: folder.task))}"
+
+
 def _labelled(found: Iterable[Work], label: str) -> list[Work]:
     return [one for one in found if one.label == label]
 
@@ -139,18 +160,26 @@ def section(path: Path) -> str:
     if {"run", "document", "fails"} <= rows[0].keys():
         lines = soak_summary([Audited(**row) for row in rows]).splitlines()
         return "### Soak\n\n" + "\n".join(f"- {line}" for line in lines)
-    named = next((name for name in ("family", "style") if name in rows[0]), None)
+    named = next((name for name in ("family", "style", "study") if name in rows[0]), None)
     if named is not None and "verdict" in rows[0]:
-        return f"### Programs by {named} ({path.stem})\n\n{_programs(rows, named)}"
+        return f"### Programs ({path.stem})\n\n{_programs(rows, named)}"
     raise ValueError(f"{path}: results with the keys {', '.join(sorted(rows[0]))} are of no script that is known here")
+
+
+_PARTS = (("held out: no rule was changed after a look at them", True), ("looked at", False))
 
 
 def _programs(rows: Sequence[dict[str, Any]], named: str) -> str:
     groups: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        groups[str(row[named])].append(str(row["verdict"]))
-    lines = [f"| {named} | programs | not `verified` | `hallucinated` |", "|---|---|---|---|"]
-    for name, verdicts in [*sorted(groups.items()), ("all", [str(row["verdict"]) for row in rows])]:
+        # The studies of one family are numbered.
+        groups[re.sub(r"[_/ -]?\d+$", "", str(row[named]))].append(str(row["verdict"]))
+    parts = [("all", rows)]
+    if any(row.get("held_out") for row in rows):
+        parts += [(name, [row for row in rows if bool(row.get("held_out")) == held]) for name, held in _PARTS]
+    whole = [(name, [str(row["verdict"]) for row in part]) for name, part in parts]
+    lines = ["| family or style | programs | not `verified` | `hallucinated` |", "|---|---|---|---|"]
+    for name, verdicts in [*sorted(groups.items()), *whole]:
         count = len(verdicts)
         free = share(sum(v != "verified" for v in verdicts), count)
         lines.append(f"| {name} | {count} | {free} | {share(verdicts.count('hallucinated'), count)} |")
@@ -159,7 +188,7 @@ def _programs(rows: Sequence[dict[str, Any]], named: str) -> str:
 
 def described(docs: str) -> list[str]:
     """Checks without a row in the table that says what each can and cannot see."""
-    rows = set(re.findall(r"^\| `([\w-]+)` \|", docs.partition(BEGIN)[0], re.MULTILINE))
+    rows = set(re.findall(r"^\| `([\w-]+)`[^|]*\|", docs.partition(BEGIN)[0], re.MULTILINE))
     return [check.name for check in CHECKS if check.name not in rows]
 
 
@@ -178,6 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", nargs="*", type=Path, default=[], help="results of the other scripts")
     parser.add_argument("--docs", type=Path, default=Path("docs/evidence.md"), help="file to write into (docs/evidence.md)")
     parser.add_argument("--groups", action="store_true", help="write the table of tasks and sources too (it is always printed)")
+    parser.add_argument("--left-out", action="store_true", help="choose the thresholds with each task and source left out")
     options = parser.parse_args(arguments)
     try:
         found = [one for corpus in options.corpus for one in works(corpus)]
@@ -191,6 +221,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     body = []
     if found:
         body += [f"### Labelled works ({len(found)})", overall(found), "### By check", by_check(found)]
+        if options.left_out:
+            body += ["### Thresholds chosen with a group left out", left_out(found)]
         print(by_group(found))
         if options.groups:
             body += ["### By task and source", by_group(found)]

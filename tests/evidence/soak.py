@@ -17,7 +17,7 @@ from pathlib import Path
 from pytest_mlrbench.records import Audit
 
 from .intervals import share
-from .works import Honest, of_run
+from .originals import Honest, of_run
 
 TASKS = 10
 """Of the core suite."""
@@ -52,7 +52,8 @@ def make(folder: Path, seed: int, workers: int) -> Path:
 
 def _complete(run: Path) -> bool:
     records = [path for stage in ("experiment", "paper") for path in run.glob(f"trials/*/{stage}/record.json")]
-    return sum(json.loads(path.read_text(encoding="utf-8"))["status"] == "done" for path in records) == 2 * TASKS
+    done: list[bool] = [json.loads(path.read_text(encoding="utf-8"))["status"] == "done" for path in records]
+    return sum(done) == 2 * TASKS
 
 
 def audits(run: Path) -> Iterator[Audited]:

@@ -27,15 +27,20 @@ def test_a_corpus_of_two_folders_is_counted_by_label(tmp_path, capsys):
         work(tmp_path / name, value)
     docs = tmp_path / "evidence.md"
     docs.write_text(DOCS)
-    assert report.main([str(tmp_path), "--docs", str(docs)]) == 0
+    assert report.main([str(tmp_path), "--docs", str(docs), "--left-out"]) == 0
     text = docs.read_text()
     assert text.startswith(DOCS)
+    assert "| processor time of an audit | median " in text
+    assert "| left out: task |" in text
+    assert "| c | 0.35, 0.01, 0.5 | 1/1 | 0/0 |" in text
     assert "| fabricated works with a `fail` of scope `results` | 1 of 1 (100.0 %, 2.5-100.0 %) |" in text
     assert "| honest works with a `fail` of scope `results` | 0 of 2 (0.0 %, 0.0-84.2 %) |" in text
     assert "| `contradiction` | 3 of 3 | 1 of 1 (100.0 %, 2.5-100.0 %) | 0 of 2 (0.0 %, 0.0-84.2 %) |" in text
     assert "| task c | 1 of 1" in capsys.readouterr().out
     assert report.main([str(tmp_path), "--docs", str(docs)]) == 0
-    assert docs.read_text() == text
+    again = docs.read_text()
+    assert again.count(BEGIN) == 1
+    assert "left out" not in again
 
 
 def test_labels_name_folders_tasks_and_sources_and_a_missing_folder_is_told(tmp_path, capsys):
@@ -61,6 +66,10 @@ def test_results_of_the_other_scripts_are_added(tmp_path, capsys):
     files = {
         "soak": [soaked],
         "evasion": [{"family": "noise", "verdict": "hallucinated"}, {"family": "noise", "verdict": "unverified"}],
+        "honest": [
+            {"study": "makefile_0", "verdict": "verified", "held_out": False},
+            {"study": "makefile_1", "verdict": "verified", "held_out": True},
+        ],
     }
     paths = []
     for name, content in files.items():
@@ -70,6 +79,8 @@ def test_results_of_the_other_scripts_are_added(tmp_path, capsys):
     text = docs.read_text()
     assert "- runs with a `fail`: 0 of 1 (0.0 %, 0.0-97.5 %)" in text
     assert "| noise | 2 | 2 of 2 (100.0 %, 15.8-100.0 %) | 1 of 2 (50.0 %, 1.3-98.7 %) |" in text
+    assert "| makefile | 2 | 0 of 2 (0.0 %, 0.0-84.2 %) | 0 of 2" in text
+    assert "| held out: no rule was changed after a look at them | 1 | 0 of 1" in text
     assert "old" not in text
     assert text.endswith("## After\n")
     (tmp_path / "other.json").write_text('[{"a": 1}]')

@@ -7,8 +7,9 @@ import pytest
 from tests.evidence.intervals import exact_interval, share
 from tests.evidence.mutants import KINDS, Excluded, Plan
 from tests.evidence.mutations import GOAL, Draw, found, main, measure, table
+from tests.evidence.originals import Honest, rewrite
 from tests.evidence.pages import cells, grids, put
-from tests.evidence.works import Honest, rewrite
+from tests.evidence.percents import change, follows, stated
 from tests.unit.evidence_worlds import PROGRAM, REPORT, World
 
 REACHED = ("alter a cell", "swap two rows", "replace a figure", "type the log")
@@ -116,3 +117,25 @@ def test_the_script_says_so_when_it_has_no_run(capsys, tmp_path) -> None:
     with pytest.raises(SystemExit):
         main(["--runs", str(tmp_path)])
     assert "no honest run" in capsys.readouterr().err
+
+
+def test_only_percentages_that_the_tables_bear_out_are_broken() -> None:
+    table = ["| model | noise 40 % | mae |", "|---|---|---|", "| a | 0.50 | 2.0 |", "| b | 0.60 | 3.0 |"]
+    lines = [*table, "b improves by 20 % on a.", "At noise 40 % it is better.", "We target a reduction of 39 %."]
+    assert [(line, text) for line, _, text in stated(lines)] == [(4, "20"), (6, "39")]
+    assert follows(lines, 4, "20")
+    assert not follows(lines, 6, "39")
+    # Relative to either side, and in points.
+    assert [change("0.60", "0.50", text) for text in ("20", "17", "10", "35")] == [True, True, True, False]
+
+
+def test_a_data_set_of_future_work_is_not_claimed(run: Honest, tmp_path) -> None:
+    copy = run.copy(tmp_path / "copy")
+    report = copy.report
+    assert report is not None
+    rewrite(copy.experiment / "code" / "load.py", "load_wine()\n")
+    text = report.read_text()
+    rewrite(report, f"{text}\n## Future work\nTry wine.\n")
+    assert isinstance(KINDS["change the data set"](copy, random.Random(1)), Excluded)
+    rewrite(report, f"{text}\n## Setup\nWe use wine.\n")
+    assert isinstance(KINDS["change the data set"](copy, random.Random(1)), Plan)

@@ -116,6 +116,15 @@ def test_a_loss_that_never_changes_is_told(tmp_path: Path) -> None:
     assert told(tmp_path, data={"results/h.json": json.dumps({"train_loss": [0.53, 0.51, 0.51, 0.50], "lr": [0.001] * 4})}) == []
 
 
+def test_a_share_near_its_bound_may_be_the_same_for_a_few_seeds(tmp_path: Path) -> None:
+    """One error of 244 in each of four seeds is no sign of a metric that was not computed."""
+    assert told(tmp_path, data={"results/h.json": json.dumps({"accuracy": [0.99591] * 4})}) == []
+    (found,) = told(tmp_path, data={"results/h.json": json.dumps({"accuracy": [0.73591] * 4})})
+    assert "never changes" in found.message
+    (found,) = told(tmp_path, data={"results/h.json": json.dumps({"accuracy": [0.99591] * 12})})
+    assert "never changes" in found.message
+
+
 def test_metrics_and_labels_that_are_missing_are_told(tmp_path: Path) -> None:
     data = {"results/m.json": '{"accuracy": NaN, "n": 3}', "data/d.csv": "text,label\na b c,\nd e f,\ng h i,\n"}
     assert len(told(tmp_path, data=data)) == 2

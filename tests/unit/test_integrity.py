@@ -42,6 +42,8 @@ def test_a_changed_number_fails_with_both_lines(tmp_path):
     assert (here.file, here.line, here.quote) == ("results/results.md", 5, lines[4])
     assert there.file.startswith("evidence/versions/")
     assert (there.line, there.quote) == (5, old)
+    assert "results/results.md was changed after the stage ended: line 5 now says" in found.message
+    assert found.message.endswith("Restore it, or run again.")
 
 
 def test_other_words_or_ends_of_lines_do_not_fail(tmp_path):
@@ -51,7 +53,9 @@ def test_other_words_or_ends_of_lines_do_not_fail(tmp_path):
     path.write_bytes(text.replace("\n", "\r\n").encode())
     assert of(world) == []
     path.write_text(text.replace("# Results", "# Outcome"))
-    assert [found.severity for found in of(world)] == ["warn"]
+    (found,) = of(world)
+    assert found.severity == "warn"
+    assert "no number is different" in found.message
 
 
 def test_a_replaced_figure_fails_and_changed_code_warns(tmp_path):
@@ -82,6 +86,7 @@ def test_a_changed_paper_warns_and_a_broken_record_is_no_evidence(tmp_path):
     (folder.parent / "stage.json").write_text(json.dumps({"files": {"paper.md": digest}}))
     found = [one for one in world.audit("# Paper\n").findings if one.check == "integrity"]
     assert [(one.severity, one.scope, one.evidence[0].file) for one in found] == [("warn", "paper", "paper.md")]
+    assert "no copy of it as it was is kept" in found[0].message
     for broken in ("[1]", '{"files": 3}', '{"files": {"../../etc/passwd": "' + digest + '"}}', "{"):
         (folder.parent / "stage.json").write_text(broken)
         assert [one for one in world.audit("# Paper\n").findings if one.check == "integrity"] == []

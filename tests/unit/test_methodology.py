@@ -190,3 +190,26 @@ def test_settings_that_nothing_bears_out_are_warnings(tmp_path: Path, text: str,
 )
 def test_settings_of_the_code_are_honest(tmp_path: Path, text: str) -> None:
     assert training(tmp_path, text) == []
+
+
+# Dictionaries of the code
+
+
+def weighted(root: Path, rows: str) -> World:
+    world = honest(root)
+    program = (
+        "WEIGHTS = {'accuracy': 0.30, 'precision': 0.10, 'recall': 0.10, 'f1_score': 0.20, 'fairness': 0.30}\nprint(len(WEIGHTS))\n"
+    )
+    world.program(program, "code/weights.py")
+    add_row(world, f"\n| Metric | Weight |\n|---|---|\n{rows}")
+    return world
+
+
+def test_a_table_of_the_code_s_own_weights_is_compared_with_them(tmp_path: Path) -> None:
+    rows = "| Accuracy | 0.30 |\n| Precision | 0.10 |\n| Recall | 0.10 |\n| F1 Score | 0.20 |\n| Fairness | 30 % |"
+    assert [one for one in told(weighted(tmp_path / "a", rows)) if "what the code has" in one.message] == []
+    swapped = rows.replace("Precision | 0.10", "Precision | 0.20").replace("F1 Score | 0.20", "F1 Score | 0.10")
+    (found,) = [one for one in told(weighted(tmp_path / "b", swapped)) if "what the code has" in one.message]
+    assert found.severity == "warn"
+    assert "Precision 0.20, but 0.1 in code/weights.py" in found.message
+    assert found.evidence[-1].file == "code/weights.py"

@@ -97,10 +97,23 @@ def test_spreads_that_nothing_measured_are_warned_of(tmp_path):
     cells = [row.split("|")[2].strip() for row in rows(world)]
     changes = [(f" {cell} ", f" {cell} ± 0.0{17 + 4 * at} ") for at, cell in enumerate(cells)]
     edited(world, *changes)
-    (found,) = contradictions(world)
-    assert found.severity == "warn"
+    assert contradictions(world) == []
+    (found,) = [one for one in world.audit().findings if "spreads" in one.message]
+    assert (found.check, found.severity) == ("methodology", "warn")
     assert "4 of 4 spreads" in found.message
-    assert [quote.line for quote in found.evidence] == [5, 6, 7, 8]
+    assert "rows 'Alpha', 'Beta', 'Gamma', 'Delta'" in found.message
+    assert [quote.line for quote in found.evidence][:4] == [5, 6, 7, 8]
+
+
+def test_spreads_of_several_tables_are_one_warning_for_the_document(tmp_path):
+    world = measured(tmp_path)
+    cells = [row.split("|")[2].strip() for row in rows(world)]
+    edited(world, *[(f" {cell} ", f" {cell} ± 0.0{17 + 4 * at} ") for at, cell in enumerate(cells)])
+    path = world.output / "results" / "results.md"
+    table = path.read_text().partition("\n\n")[2]
+    path.write_text(path.read_text() + "\n\n" + table.replace("± 0.0", "± 0.1"))
+    (found,) = [one for one in world.audit().findings if "spreads" in one.message]
+    assert "8 of 8 spreads" in found.message
 
 
 def test_an_honest_table_with_spreads_has_no_finding_and_another_spread_has_one(tmp_path):

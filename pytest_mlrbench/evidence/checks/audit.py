@@ -68,7 +68,12 @@ def audit(subject: Subject, extra: Iterable[Check] = ()) -> Audit:
 
     For idea and proposal only the citations are checked, and the verdict means nothing; literature is not checked.
     """
-    case = Case(subject)
+    return audit_case(Case(subject), extra)
+
+
+def audit_case(case: Case, extra: Iterable[Check] = ()) -> Audit:
+    """`audit` of a reading that may be shared in part with another audit."""
+    subject = case.subject
     chosen = () if subject.stage == "literature" else TEXT_CHECKS if subject.stage in ("idea", "proposal") else CHECKS
     coverage: dict[str, str] = {}
     findings: list[Finding] = []

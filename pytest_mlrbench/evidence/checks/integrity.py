@@ -3,7 +3,8 @@
 Rule for a `fail`: a file below results/ is not the one whose digest the host wrote into `stage.json` when the stage ended, and the
 numbers in it are others, or it is a picture or other binary. Without `stage.json` the ledger's last event that changed the file is
 compared, and the finding is a `warn`: a process in the background may have written after it. Changed words without a number,
-code, and a paper (whose versions nobody keeps) are a `warn`. Other ends of lines are no change.
+code, and a paper are a `warn`. The changed lines are shown where the ledger kept the version (results.md); of a paper it keeps
+none, so only the file is named. Other ends of lines are no change.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ STAGE = "stage.json"
 BUDGET = 64 * 2**20
 """Bytes that are hashed in one audit: a quarter of a second."""
 MAX_FINDINGS = 20
+ADVICE = "Restore it, or run again."
 HEX = 64
 """Letters of a plain sha256; digests of links, huge and unreadable files begin with a word."""
 
@@ -90,12 +92,15 @@ def _inner(name: str) -> bool:
 def _changed(case: Case, file: Path, digest: str, source: str, scope: str) -> Finding | None:
     subject = case.subject
     name = subject.name(file)
-    where = f"the sha256 that {source} has of it is {digest[:12]}…"
+    ended = "the stage ended" if source == STAGE else "the last recorded event"
+    where = f"{source} has the sha256 {digest[:12]}… of it"
     result = scope == "paper" or (subject.results is not None and file.is_relative_to(subject.results))
     kept = subject.version(digest)
     severity: Severity = "fail" if result and scope == "results" and source == STAGE else "warn"
     if kept is None or file.suffix.lower() in (".png", ".npz"):
-        message = f"{name} is not the file that the run left: it was changed after the recorded run ({where})"
+        text = "no copy of it as it was is kept, so the changed lines cannot be shown"
+        why = "its content is no text" if kept is not None else text
+        message = f"{name} was changed after {ended}: it is not the file that the run left ({where}; {why}). {ADVICE}"
         quotes = [Quote(file=name), Quote(file=source, quote=f"{name}: {digest}")]
         return finding("faked_results", scope, NAME, severity, message, quotes)
     now, then = plain(read_text(file)).splitlines(), plain(read_text(kept)).splitlines()
@@ -107,9 +112,10 @@ def _changed(case: Case, file: Path, digest: str, source: str, scope: str) -> Fi
         severity = "warn"
     shown = (numeric or pairs)[:3]
     old_line, new_line, old, new = shown[0]
+    words = "" if numeric else "no number is different; "
     message = (
-        f"{name} is not the file that the run left: line {new_line} now says {new.strip()[:90]!r}, and said {old.strip()[:90]!r} "
-        f"when the run ended ({len(pairs)} lines are different; {where})"
+        f"{name} was changed after {ended}: line {new_line} now says {new.strip()[:90]!r}, and said {old.strip()[:90]!r} then "
+        f"({len(pairs)} line{'s' if len(pairs) > 1 else ''} changed; {words}{where}). {ADVICE}"
     )
     quotes = []
     for old_line, new_line, old, new in shown:

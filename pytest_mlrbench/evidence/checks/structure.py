@@ -1,11 +1,10 @@
-"""What a table laid over the data shows as a whole: exchanged lines, odd cells, rows and spreads of nothing; contradiction's.
+"""What a table laid over the data shows as a whole: exchanged lines, odd cells and rows of nothing; contradiction's.
 
 - *Exchanged* lines: cells of A stand in the data under B's label, at the very place where A's label has B's cells. `fail` with two
   such columns and none that is where it should be; `warn` with one.
 - *Odd* cell: the place that its column shows in at least two other lines has another value for its label, and nothing else
   explains the cell. `fail` with three such lines and no other odd cell in the column; else `warn`.
 - *Unmeasured* row: no output names it, the others are found under their labels, and nobody has its values at their places: `warn`.
-- *Spreads*: most numbers after a plus-minus are no spread of anything that the data have under the row's label: `warn`.
 """
 
 from collections import defaultdict
@@ -18,7 +17,7 @@ from .aligned import Index, Line, Place, Spoken, Spot, columns_of, rows_of
 from .case import Case, finding
 from .data import Fact, row_labels
 from .documents import Document, Table
-from .words import NEUTRAL, SPREAD_NAMES, SPREADS, words
+from .words import NEUTRAL, SPREAD_NAMES, words
 
 NAME = "contradiction"
 SHOWN = 8
@@ -109,7 +108,6 @@ def structural(
         found += _odd(laid, done)
         if kind != "column":
             found += _unmeasured(laid, done)
-            found += _spreads(laid, done)
     return found, shown
 
 
@@ -217,33 +215,6 @@ def _unmeasured(laid: _Laid, done: set[tuple[int, str]]) -> list[Finding]:
             found.append(finding("faked_results", laid.document.scope, NAME, "warn", message, [quote]))
             done.update((one.line, one.number.text) for one in line.spots.values())
     return found
-
-
-def _spreads(laid: _Laid, done: set[tuple[int, str]]) -> list[Finding]:
-    spots: list[tuple[Spot, bool]] = []
-    for at, (line, spoken) in enumerate(zip(laid.lines, laid.spoken, strict=True)):
-        for (column, position), spot in line.spots.items():
-            shown_by = [held for held in laid.shown((column, 0)).values() if laid.digits((column, 0), held) >= SURE]
-            measured = any(at in held for held in shown_by)
-            if measured and position == 1 and spot.number.digits >= 2 and spot.number.value != 0:
-                spots.append((spot, any(_of_spread(place) for place in spoken.hits(spot.number))))
-    missing = [spot for spot, there in spots if not there and (spot.line, spot.number.text) not in done]
-    if len(missing) < 2 or len(missing) * 2 < len(spots):
-        return []
-    shown = list({spot.line: spot for spot in missing}.values())[:SHOWN]
-    message = (
-        f"{len(missing)} of {len(spots)} spreads of the table ({', '.join('± ' + spot.number.text for spot in shown[:4])}) are no "
-        "spread of anything that the outputs of this run have under the names of their rows"
-    )
-    quotes = [Quote(file=laid.document.name, line=spot.line, quote=spot.text) for spot in shown]
-    done.update((spot.line, spot.number.text) for spot in missing)
-    return [finding("faked_results", laid.document.scope, NAME, "warn", message, quotes)]
-
-
-def _of_spread(place: Place) -> bool:
-    """Whether it can be the place of a spread: by its statistic, by a word of its key, or by a number before it in its line."""
-    how, left, order, _ = place
-    return how in SPREADS or bool(left & SPREAD_NAMES) or order > 0
 
 
 def _key(fact: Fact) -> str:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pytest_mlrbench.evidence.checks import audit, subject_of_folder, subject_of_trial
+from pytest_mlrbench.evidence.checks import subject_of_folder, subject_of_trial
+from pytest_mlrbench.evidence.checks.audit import audit_case
+from pytest_mlrbench.evidence.checks.case import Case
+from pytest_mlrbench.evidence.checks.subject import Subject
 from pytest_mlrbench.records import Audit
 
 TODAY = date(2026, 11, 23)
@@ -58,15 +61,27 @@ class Honest:
 
     def audit(self, document: str) -> Audit:
         """The audit that speaks of `document`: `report` (the experiment's) or `paper`."""
+        return audit_case(Case(self.subject(document)))
+
+    def audit_like(self, document: str, other: Case) -> Audit:
+        """`audit` of a copy in which only documents differ: what the run's programs wrote is taken from the reading of the other."""
+        case = Case(self.subject(document))
+        for name in ("writers", "pool", "dataflow", "spoken"):
+            if name in other.__dict__:
+                case.__dict__[name] = other.__dict__[name]
+        return audit_case(case)
+
+    def subject(self, document: str) -> Subject:
+        """What that audit is of."""
         if self.kind == "folder":
-            return audit(subject_of_folder(self.home, paper=self.home / self.paper if self.paper else None, today=TODAY))
+            return subject_of_folder(self.home, paper=self.home / self.paper if self.paper else None, today=TODAY)
         inputs = {stage: self.home / stage / "output" for stage in ("idea", "literature", "proposal")}
         inputs = {stage: folder for stage, folder in inputs.items() if folder.is_dir()}
         if document == "report":
             folder = self.home / "experiment"
-            return audit(subject_of_trial("experiment", folder / "output", folder, inputs, TODAY))
+            return subject_of_trial("experiment", folder / "output", folder, inputs, TODAY)
         folder = self.home / "paper"
-        return audit(subject_of_trial("paper", folder / "output", folder, inputs | {"experiment": self.experiment}, TODAY))
+        return subject_of_trial("paper", folder / "output", folder, inputs | {"experiment": self.experiment}, TODAY)
 
 
 def rewrite(path: Path, content: str | bytes) -> None:
