@@ -10,7 +10,7 @@ import pytest
 
 from pytest_mlrbench.engine.lock import RunLock
 from pytest_mlrbench.results.calls import CallLog
-from pytest_mlrbench.results.export import score_lines
+from pytest_mlrbench.results.export import COLUMNS, score_values
 from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.results.tables import notes, score_table
 from tests.support.commands import FREE, TASKS, asked, command, ideas, record, start, use
@@ -55,7 +55,7 @@ def test_tables_show_the_added_judge_in_a_row_of_its_own_and_the_panel_as_it_was
     assert set(after) == {*before, "openai/j3"}
     assert {judge: after[judge] for judge in before} == before
     assert any("not in the panel's mean: openai/j3" in line for line in notes([store]))
-    assert {line["judge"] for line in score_lines(store)} == {"openai/j1", "openai/j2", "openai/j3"}
+    assert {values[COLUMNS.index("judge")] for values in score_values([store])} == {"openai/j1", "openai/j2", "openai/j3"}
 
 
 def test_a_second_time_nothing_is_asked_and_no_key_is_needed(store, server, capsys, monkeypatch):
