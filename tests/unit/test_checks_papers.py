@@ -221,13 +221,15 @@ def test_a_folder_without_anything_that_can_be_read_is_not_usable(tmp_path: Path
 
 def test_text_output_shows_three_of_a_kind_and_all_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "results" / "results.md", "# R\n" + "".join(f"![f](f{i}.png)\n" for i in range(9)) + "acc 0.9131\n")
+    for i in range(9):
+        write(tmp_path / "results" / f"f{i}.png", "")
     main(["check", str(tmp_path)])
     short = capsys.readouterr().out
-    assert short.count("that does not exist") == 3
+    assert short.count("is empty") == 3
     assert "6 more warn of outputs, results (--all shows them)" in short
     assert "results/results.md:2  ![f](f0.png)" in short
     main(["check", str(tmp_path), "--all"])
-    assert capsys.readouterr().out.count("that does not exist") == 9
+    assert capsys.readouterr().out.count("is empty") == 9
 
 
 def test_a_folder_nested_beyond_all_measure_and_full_of_links_is_walked(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from .sentences import Sentence
 from .stated_changes import Change, against_of, changes_of, clause_of, operands, spelled
 
 MAX_PAIRS = 60
+CARELESS = 0.015
+"""Share of a stated change by which it may miss its cells: worked out from values that were rounded on the way."""
 MAX_BACK = 12
 """Sentences to look back for the line that opens a list."""
 SIGN = re.compile(r"%|[x×]|\b(?:points?|pp|percent|times|fold)\b")
@@ -35,7 +37,7 @@ _NOT_MEASURED = re.compile(
     re.I,
 )
 _WANTED = re.compile(r"\b(?:target|goal|proposal|objective|budget)\w*\b[^,;()]{0,30}$")
-_AVERAGED = re.compile(r"\b(?:average|averaged|averaging|mean|overall|across|all|baselines|others|other methods)\b", re.I)
+_AVERAGED = re.compile(r"\b(?:average|averaged|averaging|overall|across|all|baselines|others|other methods)\b", re.I)
 _QUANTITY = re.compile(
     r"\b(?:time|latency|runtime|memory|cost|loss|perplexity|ppl|rmse|mae|mse|mape|nll|params?|parameters|flops|seconds?|ms|gb|mb|energy|"
     r"throughput|tokens?|count|number|size|reward|return|duration|corrections|hours|minutes|speed|overhead|usage|queries)\b",
@@ -91,9 +93,11 @@ def findings(
         if not found:
             continue
         around = _around(sentences, place, lexicon)
+        if not around.entities and lexicon.proposed:
+            around.entities = [lexicon.proposed]
         told, spoke = _told(document, sentence, reading, found, around, grids)
         yield from told
-        if not spoke:
+        if not spoke and not told:
             tables, names = data()
             if tables:
                 other = spelled(names.read(sentence.text))
@@ -108,7 +112,7 @@ def _told(
     for change in found:
         if _WANTED.search(reading.code[: change.start]):
             continue
-        meant = _by_value(_meant(change, found, reading, around), reading, found, grids)
+        meant = _by_value(_meant(change, found, reading, around), reading, found, grids, change.foreign)
         pairs = _pairs(grids, meant)
         spoke = spoke or bool(pairs)
         one = _judge(document, sentence, reading, found, change, meant, pairs, around, grids)
@@ -163,14 +167,14 @@ def _meant(change: Change, found: list[Change], reading: Reading, around: Around
         subjects = [label for label in around.entities if label not in against]
         borrowed = borrowed or bool(subjects)
     metrics = [change.metric] if change.metric else []
-    if not metrics and not reading.metrics and around.metrics:
+    if not metrics and not change.foreign and not reading.metrics and around.metrics:
         metrics, borrowed = around.metrics, True
     return Meant(subjects, against, metrics, rivals, borrowed)
 
 
-def _by_value(meant: Meant, reading: Reading, found: list[Change], grids: Sequence[Grid]) -> Meant:
+def _by_value(meant: Meant, reading: Reading, found: list[Change], grids: Sequence[Grid], foreign: bool = False) -> Meant:
     """`a score of 0.883, a gain of 2.8 %`: the metric, and the method, by the one column that has this value."""
-    if meant.metrics or not (meant.subjects or meant.against or meant.rivals):
+    if meant.metrics or foreign or not (meant.subjects or meant.against or meant.rivals):
         return meant
     cells = [
         (row, grid.columns[index])
@@ -230,10 +234,14 @@ def _judge(
     quotes = [Quote(file=document.name, line=sentence.line, quote=sentence.text)]
     if change.pair is not None:
         a, b = change.pair
-        if fits(one, a, b) or any(_fits(change, p) for p in pairs):
+        listed = any(_stands(a, pair) and _stands(b, pair) for pair in pairs)
+        if fits(one, a, b) or (not listed and any(_fits(change, p) for p in pairs)):
             return None
         return _finding(document, f"from {a.text} to {b.text} is {true(a, b)}, but the text says {one.number.text}", quotes)
     own = list(operands(reading, found))[:8] + around.numbers[:8]
+    # Values that all stand in the cells at hand say nothing that these do not.
+    if own and meant.metrics and meant.against and all(any(_stands(number, pair) for pair in pairs) for number in own):
+        own = []
     if any(a.percent == b.percent and fits(one, a, b) for i, a in enumerate(own) for b in own[i + 1 :] if a.value and b.value):
         return None
     if _is_cell(one, grids, meant, change):
@@ -241,12 +249,14 @@ def _judge(
     usable = [pair for pair in pairs if _firm(pair[4]) and _firm(pair[5])]
     told, certain = _listed(change, meant, grids, clause)
     if told and (certain or not usable):
-        if any(_near(one, value.number) for *_, value in told) or any(_fits(change, pair) for pair in usable):
+        if any(_near(one, value.number) for *_, value in told) or (change.against and any(_fits(change, pair) for pair in usable)):
             return None
         grid, row, column, value = told[0]
         quotes.append(Quote(file=grid.file, line=row.line, quote=row.quote))
         message = f"the text states a change of {one.number.text} for {_name(row)}, but its {column} is {value.text}"
         return _finding(document, message, quotes)
+    if change.foreign:
+        return None
     pairs = _best(usable, reading) if meant.rivals and not meant.against else usable
     missing = (not meant.subjects or not (meant.against or meant.rivals or len(meant.subjects) > 1)) + (not meant.metrics)
     if not pairs or missing > 1 or len(pairs) > MAX_PAIRS:
@@ -265,6 +275,11 @@ def _judge(
     return _finding(document, message, quotes)
 
 
+def _stands(number: Number, pair: Pair) -> bool:
+    """The number is one of the two cells."""
+    return agree(number, pair[4].value) or agree(number, pair[5].value)
+
+
 def _name(row: Line) -> str:
     return " / ".join(label for label in row.labels if label)
 
@@ -278,7 +293,7 @@ def _fits(change: Change, pair: Pair) -> bool:
     _, column, _, _, a, b = pair
     stated = change.stated
     quantity = bool(_QUANTITY.search(f"{column} {change.phrase}")) and not a.percent
-    return fits(replace(stated, quantity=quantity), a, b)
+    return fits(replace(stated, quantity=quantity, rest=change.of_rest, slack=CARELESS), a, b)
 
 
 def _is_cell(one: Stated, grids: Sequence[Grid], meant: Meant, change: Change) -> bool:
@@ -306,8 +321,10 @@ def _about(title: str) -> frozenset[str]:
 
 def same(stated: Number, cell: Number) -> bool:
     """One is the other, rounded or in percent; the sign is a matter of convention."""
-    slack = max(stated.ulp, cell.ulp) * 0.5 * (1 + 1e-6)
-    return any(abs(abs(stated.value) - abs(cell.value) * scale) <= slack * max(scale, 1) for scale in (1.0, 100.0))
+    return any(
+        abs(abs(stated.value) - abs(cell.value) * scale) <= 0.5 * max(stated.ulp, cell.ulp * scale) * (1 + 1e-6)
+        for scale in (1.0, 100.0)
+    )
 
 
 def _listed(change: Change, meant: Meant, grids: Sequence[Grid], clause: str) -> tuple[list[tuple[Grid, Line, str, Value]], bool]:
@@ -338,7 +355,8 @@ def _firm(number: Number) -> bool:
 
 def _best(pairs: list[Pair], reading: Reading) -> list[Pair]:
     """For `over the best baseline`: the pairs with the best other row, variants of the method counted and not counted."""
-    if not _SUPERLATIVE.search(reading.code):
+    over = _RIVALS.search(reading.code)
+    if over is None or not _SUPERLATIVE.search(over.group()):
         return pairs
     groups: dict[tuple[int, str, int], list[Pair]] = {}
     for pair in pairs:
@@ -377,7 +395,8 @@ def _mean_fits(one: Stated, pairs: list[Pair]) -> bool:
         by_grid.setdefault(id(pair[0]), []).append(pair)
     value, slack = abs(one.number.value), max(one.number.ulp, 0.02 * abs(one.number.value))
     for chosen in [*by_grid.values(), pairs]:
-        usable = [(a.value, b.value) for *_, a, b in chosen if a.value and b.value]
+        told = {(column, a.text, b.text): (a.value, b.value) for _, column, _, _, a, b in chosen if a.value and b.value}
+        usable = list(told.values())
         if len(usable) < 2:
             continue
         for scale in (1.0, 100.0):

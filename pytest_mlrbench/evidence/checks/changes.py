@@ -30,6 +30,10 @@ class Stated:
     bound: Bound = ""
     by: bool = False
     """`improves by P %`, `P % higher`: a change, never the ratio of the two values."""
+    slack: float = 0.0
+    """Share of the number that is allowed besides its rounding."""
+    rest: bool = True
+    """May be a cut of the error that is left: from 71.2 to 78.4 % it is 7.2 of 28.8."""
     quantity: bool = False
     """Of something with a unit of its own (seconds, a loss): a percentage is no difference of it, and there is no rest to 100."""
 
@@ -43,7 +47,7 @@ def fits(stated: Stated, a: Number, b: Number) -> bool:
     [True, True, True, False]
     """
     value = abs(stated.number.value)
-    slack = stated.number.ulp * (1 + 1e-9) + (0.1 * value if stated.rough else 0.0)
+    slack = stated.number.ulp * (1 + 1e-9) + (0.1 * value if stated.rough else 0.0) + stated.slack * value
     below, above = _allowed(stated)
     return any(low <= value + slack + above and value - slack - below <= high for low, high in meanings(stated, a, b))
 
@@ -76,7 +80,7 @@ def meanings(stated: Stated, a: Number, b: Number) -> Iterator[tuple[float, floa
         return
     for base_low, base_high in ((a_low, a_high), (b_low, b_high)):
         yield from _share(low, high, base_low, base_high)
-    for whole in () if stated.quantity or stated.factor else (1.0, 100.0):
+    for whole in (1.0, 100.0) if stated.rest and not stated.quantity and not stated.factor else ():
         # A relative cut of the error that is left: from 71.2 to 78.4 % it is 7.2 of 28.8.
         for rest_low, rest_high in ((whole - a_high, whole - a_low), (whole - b_high, whole - b_low)):
             if rest_low > 0:

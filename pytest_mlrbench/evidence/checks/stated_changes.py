@@ -51,6 +51,7 @@ _OPENED = re.compile(rf"(?:\b(?P<word>{WORD})(?P<between>(?: (?!<N)[^\s;,()]+){{
 _NOT_CHANGE = re.compile(
     r"\b(?:to|from|at|reach\w*|only|top|remain\w*|attain\w*)(?: (?:about|approximately|around|roughly|over|~|nearly))? [-–]?$"
 )
+_REST = re.compile(r"\b(?:errors?|fail\w*|remaining|mistakes?|misses|gap|miss-?rate|wrong)\b")
 _AIM = re.compile(r"\b(?:target|goal|threshold|baseline|budget|level|rate|value|score)s?$")
 _RANGE = re.compile(r"^ ?(?:[-–—]|to|and) (?=<N)")
 _LINK = re.compile(r"^ ?(?:,|and|or|, and|/|&)(?: (?:by|of|an?|the))*(?: (?:" + _ANY_ROUGH + r"))? $")
@@ -114,6 +115,10 @@ class Change:
     """No continuation of a list."""
     pair: tuple[Number, Number] | None = None
     """The two values that stand beside it."""
+    foreign: bool = False
+    """What stands beside it is no metric of any table: `a 5 % gain in readability`."""
+    of_rest: bool = False
+    """The sentence speaks of errors: it may be a cut of what is left to 100 %."""
     ranged: bool = False
     """One bound of `between P and Q %`."""
 
@@ -176,10 +181,8 @@ def _change(reading: Reading, lexicon: Lexicon, start: int, end: int, index: int
     bound = next((bound for pattern, bound in _BEFORE if pattern.search(before)), "")
     linked = last is not None and bool(_LINK.match(_without_target(code[last.end : start])))
     ranged = last is not None and bool(re.search(r" ?(?:[-–—]|to) ?$", before)) and last.ranged
-    if (
-        re.search(r"\bbetween (?:<N\d+>)(?: \w+){0,2} and $", before)
-        or (re.match(r"^ ?(?:and|[-–—]) <N", after)
-        and re.search(r"\bbetween $", before))
+    if re.search(r"\bbetween (?:<N\d+>)(?: \w+){0,2} and $", before) or (
+        re.match(r"^ ?(?:and|[-–—]) <N", after) and re.search(r"\bbetween $", before)
     ):
         ranged = True
     if _NOT_CHANGE.search(before) and not ranged and not linked:
@@ -219,13 +222,18 @@ def _change(reading: Reading, lexicon: Lexicon, start: int, end: int, index: int
         metric, phrase = _metric_after(after, reading, lexicon)
     elif (linked or ranged) and last is not None:
         word = last.word
-        metric, phrase = _metric_after(after, reading, lexicon, plain=False)
+        beside = re.match(r"^ ([a-z<][\w<>@-]*)", after)
+        named = bool(beside and beside[1] not in CLOSED and beside[1] not in _ENDS and not beside[1].startswith("<N"))
+        metric, phrase = _metric_after(after, reading, lexicon, plain=named)
+        if named and not metric:
+            return None  # `+10 % mAP` where no table has a mAP
         if not metric and not re.search(r"<E\d+>", code[last.end : start]) and not ranged:
             metric, phrase = frozenset(), ""
         elif not metric:
             metric, phrase = last.metric, last.phrase
     else:
         return None
+    beside = "" if metric else _beside_it(before, after, by["between"] if by and not ahead else "")
     said = f"{code[max(0, start - 30) : start]}{after[:12]}{code[end : len(code) - len(after)]}"
     relative = "relative" in said and "relative to" not in said
     absolute = points or "absolute" in said
@@ -244,8 +252,49 @@ def _change(reading: Reading, lexicon: Lexicon, start: int, end: int, index: int
         reading.entities[int(own["e"])] if own else "",
         reading.entities[int(against["e"])] if against else "",
         first=not (linked or ranged),
+        foreign=bool(beside),
+        of_rest=bool(_REST.search(code)),
         ranged=ranged,
     )
+
+
+def _beside_it(before: str, after: str, between: str) -> str:
+    """Words that name what changes and that no table has: before `by`, before a parenthesis, or after `in`."""
+    inner = re.sub(rf" (?:{_REFERENCE}|on|for|in|of|across|with)\b.*", "", f" {between.strip()}")
+    parenthesis = re.search(
+        r"(?:^|[,;:] |and |across |in |of )((?:(?!<|,|and\b|in\b|of\b|across\b)[a-z][\w-]* ){1,3})\((?: an?)?(?: [a-z~]+)? $",
+        before,
+    )
+    told = parenthesis[1] if parenthesis else inner
+    following = re.match(r"^ (?:in|of)((?: (?!<)[a-z][\w-]*){1,4})", after)
+    words = [*told.split(), *(following[1].split() if following else [])]
+    if "<" in told:
+        return ""
+    return " ".join(word for word in words if word.isalpha() and word not in _VAGUE and not re.fullmatch(WORD, word))
+
+
+_VAGUE = (
+    CLOSED
+    | FILLERS
+    | _ENDS
+    | frozenset(
+        [
+            "it",
+            "this",
+            "them",
+            "both",
+            "each",
+            "all",
+            "significantly",
+            "substantially",
+            "representing",
+            "more",
+            "modest",
+            "about",
+            "up",
+        ]
+    )
+)
 
 
 def _without_target(between: str) -> str:
@@ -260,7 +309,7 @@ def _without_target(between: str) -> str:
 
 def _metric_after(code: str, reading: Reading, lexicon: Lexicon, plain: bool = True) -> tuple[frozenset[str], str]:
     """The metric that directly follows: `P % higher M`, `a P % gain in M`; words of a column's name too where they must be one."""
-    match = re.match(rf"^(?P<lead>(?: {_FILL}| \w+ly)*)(?: \w+)? <M(?P<m>\d+)>", code)
+    match = re.match(rf"^(?P<lead>(?: {_FILL}| \w+ly)*)(?: {_KIND})? <M(?P<m>\d+)>", code)
     if match and (match["lead"] or plain):
         index = int(match["m"])
         return reading.metrics[index], reading.phrases[index]
@@ -302,19 +351,21 @@ def _beside(reading: Reading, found: list[Change]) -> list[Change]:
     """Metrics from what stands before, where nothing beside the number names one: the only one of the clause."""
     given = []
     for place, one in enumerate(found):
-        if not one.metric:
+        if not one.metric and not one.foreign:
             start = max([match.end() for match in _CUT.finditer(reading.code[: one.start])], default=0)
             earlier = [other.end for other in found[:place] if other.first]
             near = re.findall(r"<M(\d+)>", reading.code[max([start, *earlier]) : one.start])
             whole = near or re.findall(r"<M(\d+)>", reading.code[start : one.start])
-            if not whole:
+            if not whole and not one.foreign:
                 everywhere = re.findall(r"<M(\d+)>", reading.code)
                 whole = everywhere if len({core(" ".join(reading.metrics[int(i)])) for i in everywhere}) == 1 else []
                 whole = whole[:1]
             told = {reading.metrics[int(i)] for i in whole}
             if len(told) == 1:
                 one = replace(one, metric=reading.metrics[int(whole[0])], phrase=reading.phrases[int(whole[0])])
-            elif (not whole and place and not one.first and found[place - 1].metric) or (not whole and place and _same_clause(reading.code[found[place - 1].end : one.start])):
+            elif (not whole and place and not one.first and found[place - 1].metric) or (
+                not whole and place and _same_clause(reading.code[found[place - 1].end : one.start])
+            ):
                 one = replace(one, metric=found[place - 1].metric, phrase=found[place - 1].phrase)
         given.append(one)
     return given
@@ -342,7 +393,9 @@ def _in_lists(reading: Reading, found: list[Change]) -> list[Change]:
         names = _run(_METRICS, before, len(group), last=True) or _run(_METRICS, after, len(group), last=False)
         if names:
             for place, index in zip(group, names, strict=True):
-                changed[place] = replace(changed[place], metric=reading.metrics[index], phrase=reading.phrases[index])
+                changed[place] = replace(
+                    changed[place], metric=reading.metrics[index], phrase=reading.phrases[index], foreign=False
+                )
         methods = _run(_ENTITIES, before, len(group), last=True) or _run(_ENTITIES, after, len(group), last=False)
         if methods and not any(found[place].subject for place in group):
             over = bool(
@@ -394,10 +447,10 @@ def _with_pairs(reading: Reading, found: list[Change]) -> list[Change]:
     if not pairs or len(pairs) > len(found):
         return found
     if len(found) == 1:
-        (start, end, a, b) = pairs[0]
+        start, end, a, b = pairs[0]
         one = found[0]
         between = reading.code[min(end, one.end) : max(start, one.start)]
-        return [replace(one, pair=(a, b))] if len(between) < 160 else found
+        return found if len(between) > 160 or re.search(rf"\b{WORD}\b|<M\d+> {_NOUN}\b", between) else [replace(one, pair=(a, b))]
     given = []
     for place, one in enumerate(found):
         after = found[place + 1].start if place + 1 < len(found) else len(reading.code)
