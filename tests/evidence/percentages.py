@@ -1,8 +1,9 @@
 """Broken percentages: how many of the changes that honest documents state are found when they are made wrong.
 
-`python -m tests.evidence.percentages --labels CSV --root DIR --runs DIR...`. A change is broken by 20 to 60 %. It counts as found when
-the checks arithmetic and prose say something of its line that they did not say before. Left out, and counted with the reason: changes
-of which no two cells of a table nor two numbers of the paragraph are the operands, and those whose operands' rounding covers the
+`python -m tests.evidence.percentages --labels CSV --root DIR --runs DIR...`. A change is broken by 20 to 60 %. It counts as found
+when the checks arithmetic and prose say something of its line that they did not say before. Left out, and counted with the reason:
+changes of which no two cells of a table nor two numbers of the paragraph are the operands, and those whose
+operands' rounding covers the
 broken value too. Tables are read here by other means than the product's.
 """
 

@@ -214,11 +214,17 @@ def test_a_broken_formula_in_a_paper_warns_and_money_does_not(tmp_path: Path) ->
 WIDE = """\
 # NOVA: a study
 
-| Method | Avg. Reward | Fit time (s) | Recall@5 | Data reduction (%) |
-|---|---|---|---|---|
-| NOVA-full | 0.612 | 18.4 | 0.875 | 29.0 |
-| Ridge | 0.553 | 12.3 | 0.755 | 0.0 |
-| Lasso | 0.508 | 15.1 | 0.691 | 20.0 |
+| Method | Avg. Reward | Fit time (s) | Recall@5 |
+|---|---|---|---|
+| NOVA-full | 0.612 | 18.4 | 0.875 |
+| Ridge | 0.553 | 12.3 | 0.755 |
+| Lasso | 0.508 | 15.1 | 0.691 |
+
+| Method | Data reduction (%) |
+|---|---|
+| NOVA-full | 29.0 |
+| Ridge | 0.0 |
+| Lasso | 20.0 |
 
 """
 
@@ -234,11 +240,10 @@ WIDE = """\
         ("NOVA-full improves recall@5 by up to 26.6%.", ("26.6", "38.1")),
         ("NOVA-full improves recall@5 by over 25% relative to Lasso.", ("25%", "14%")),
         ("NOVA improves recall@5 by 15.9% over Ridge.", ("15.9", "9.3")),
-        ("NOVA-full raises the fit time by 49.6% over Ridge.", ("49.6", "33.9")),
+        ("NOVA-full raises the fit time by 49.6% over Ridge.", ("49.6", "61.2")),
         ("NOVA-full reduces the data by 29%.", ("29%", "41%")),
         ("NOVA-full reaches a recall@5 of 0.875. This is a 15.9% gain over the best baseline.", ("15.9", "26.6")),
-        ("On recall@5, NOVA-full (0.875) improves over Ridge (0.755) by 15.9 %.", ("15.9", "12.2")),
-        ("NOVA-full is 15.9 to 26.6% better in recall@5 than the baselines.", ("26.6", "37.7")),
+        ("On recall@5, NOVA-full (0.875) improves over Ridge (0.755) by 15.9 %.", ("15.9", "20.9")),
     ],
 )
 def test_a_change_is_compared_with_the_cells_that_its_sentence_means(tmp_path: Path, right: str, wrong: tuple[str, str]) -> None:

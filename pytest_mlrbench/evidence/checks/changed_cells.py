@@ -1,4 +1,4 @@
-"""Stated changes against the cells that they can speak of: those of the named methods and metric in every table; part of arithmetic.
+"""Stated changes against the cells that they can speak of: of the named methods and metric, in every table; part of arithmetic.
 
 A change is told when no pair of cells that its sentence can mean gives it, nor their mean, nor two other numbers of the sentence,
 nor a cell of a column of changes. What a sentence leaves out (the method, the metric, what it is compared with) is taken from the
@@ -32,7 +32,8 @@ _NOT_MEASURED = re.compile(
     r"\b(?:would|could|might|may|should|shall|will|expect\w*|anticipat\w*|hypothes\w*|aim(?:s|ed)?|intend\w*|suppos\w*|"
     r"predicted|plan(?:s|ned)?|propos\w+ to|typical(?:ly)?|future|previous(?:ly)? reported|statistical|confidence|initial(?:ly)?|"
     r"(?:first|last|after|at|by|within|during|over|per|each|every|for)(?: \w+){0,3} (?:epochs?|rounds?|iterations?|steps?|examples|"
-    r"samples)|early|later|each additional|every|remov\w+|ablat\w+|disabl\w+|exclud\w+|without|omit\w*|drops? out|when|from scratch|"
+    r"samples)|early|later|each additional|every|remov\w+|ablat\w+|disabl\w+|exclud\w+|without|omit\w*|drops? out|when|"
+    r"from scratch|"
     r"threshold|zero out|learning rate|with \d+ \w*\s?(?:examples|samples|shots?|epochs)|using only|only using|not shown)\b",
     re.I,
 )
@@ -47,8 +48,17 @@ _POINTS_BACK = re.compile(r"^(?:this|that|these|it|its|they|which|here)\b", re.I
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\([a-z\d]\))\s+")
 _RIVALS = re.compile(
     r"\b(?:over|than|versus|vs|compared (?:to|with)|relative to|against|beyond|outperform\w*|exceed\w*|surpass\w*|beat\w*)"
-    r"(?: (?!<)\S+){0,4}? (?:baselines?|best|next|second|strongest|others?|rivals?|alternatives?|competitors?|methods?|approaches|models)\b"
+    r"(?: (?!<)\S+){0,4}? "
+    r"(?:baselines?|best|next|second|strongest|others?|rivals?|alternatives?|competitors?|methods?|approaches|models)\b"
 )
+_RIVAL = re.compile(
+    r"\b(?:over|than|versus|vs|compared (?:to|with)|relative to|against|outperform\w*|exceed\w*|surpass\w*|beat\w*)"
+    r"(?: [^\s,;()]+){1,5}"
+)
+_KNOWN = re.compile(
+    r"<[EN]\d+>|\b(?:baselines?|best|others?|rivals?|competitors?|alternatives?|methods?|models?|approach(?:es)?|all)\b"
+)
+"""A rival that no table has a row for leaves nothing to compare with."""
 _SUPERLATIVE = re.compile(r"\b(?:best|next|second|second-best|next-best|strongest|top)\b")
 Pair = tuple[Grid, str, Line, Line, Number, Number]
 
@@ -141,7 +151,7 @@ def _around(sentences: Sequence[Sentence], place: int, lexicon: Lexicon) -> Arou
     for text in sources:
         reading = lexicon.read(text)
         if not around.entities and reading.entities:
-            around.against = [label for label in against_of(reading)]
+            around.against = against_of(reading)
             around.entities = list(reading.entities)
         if not around.metrics and len(set(reading.metrics)) == 1:
             around.metrics = [reading.metrics[0]]
@@ -247,15 +257,15 @@ def _judge(
     if _is_cell(one, grids, meant, change):
         return None
     usable = [pair for pair in pairs if _firm(pair[4]) and _firm(pair[5])]
-    told, certain = _listed(change, meant, grids, clause)
-    if told and (certain or not usable):
+    told = _listed(change, meant, grids, clause)
+    if told:
         if any(_near(one, value.number) for *_, value in told) or (change.against and any(_fits(change, pair) for pair in usable)):
             return None
         grid, row, column, value = told[0]
         quotes.append(Quote(file=grid.file, line=row.line, quote=row.quote))
         message = f"the text states a change of {one.number.text} for {_name(row)}, but its {column} is {value.text}"
         return _finding(document, message, quotes)
-    if change.foreign:
+    if change.foreign or (not meant.against and any(not _KNOWN.search(one[0]) for one in _RIVAL.finditer(clause))):
         return None
     pairs = _best(usable, reading) if meant.rivals and not meant.against else usable
     missing = (not meant.subjects or not (meant.against or meant.rivals or len(meant.subjects) > 1)) + (not meant.metrics)
@@ -266,8 +276,8 @@ def _judge(
     near = [pair for pair in pairs if pair[0].file == document.name] or pairs
     grid, column, first, second, a, b = near[0]
     message = (
-        f"the text states a change of {one.number.text} for {', '.join([*meant.subjects, *meant.against])}, but {column} is {a.text} "
-        f"for {_name(first)} and {b.text} for {_name(second)}: {true(b, a)}"
+        f"the text states a change of {one.number.text} for {', '.join([*meant.subjects, *meant.against])}, but {column} is "
+        f"{a.text} for {_name(first)} and {b.text} for {_name(second)}: {true(b, a)}"
     )
     if len({(p[1], p[4].text, p[5].text) for p in near}) > 1:
         message += f"; no other of {len(near)} pairs that it can mean gives it"
@@ -327,25 +337,29 @@ def same(stated: Number, cell: Number) -> bool:
     )
 
 
-def _listed(change: Change, meant: Meant, grids: Sequence[Grid], clause: str) -> tuple[list[tuple[Grid, Line, str, Value]], bool]:
-    """Cells of a column `Data reduction (%)` of the named method for `reduces the data by P %`; whether the metric names it."""
+def _listed(change: Change, meant: Meant, grids: Sequence[Grid], clause: str) -> list[tuple[Grid, Line, str, Value]]:
+    """Cells of a column `Data reduction (%)` of the named method for `reduces the data by P %`."""
     stem = change.word[:5]
     said = {word[:4] for word in re.findall(r"[a-z]{4,}", clause)}
-    cells, named = [], False
+    cells: list[tuple[Grid, Line, str, Value]] = []
     if len(meant.subjects) != 1 or not stem:
-        return [], False
+        return []
     for grid in grids:
         by_metric = {i for metric in meant.metrics for i in columns_of(grid, metric) if CHANGE.search(grid.columns[i])}
         for index in grid.measured:
             found = core(grid.columns[index])
             rest = {word for word in found if word[:5] != stem}
-            told = not meant.metrics and rest and rest != found and all(word[:4] in said for word in rest)
+            told = (
+                not any(columns_of(grid, metric) for metric in meant.metrics)
+                and rest
+                and rest != found
+                and all(word[:4] in said for word in rest)
+            )
             if index not in by_metric and not told:
                 continue
             rows = [row for row, _ in rows_of(grid, meant.subjects[0]) if index in row.cells]
             cells += [(grid, row, grid.columns[index], row.cells[index]) for row in rows]
-            named = named or (index in by_metric and bool(rows))
-    return cells, named
+    return cells
 
 
 def _firm(number: Number) -> bool:

@@ -145,8 +145,8 @@ def judge_retrieved(entries: list[Entry], literature: Literature, scope: str) ->
         findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [unknown[0][1]]))
     elif unknown:
         message = (
-            f"{len(unknown)} of {len(entries)} references were not retrieved: neither identifier nor title is in what the literature "
-            f"stage found: {few(unknown)}"
+            f"{len(unknown)} of {len(entries)} references were not retrieved: neither identifier nor title is in what the "
+            f"literature stage found: {few(unknown)}"
         )
         findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [quote for _, quote in unknown[:MAX_QUOTES]]))
     return findings

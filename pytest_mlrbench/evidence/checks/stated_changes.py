@@ -49,7 +49,8 @@ _AFTER = re.compile(rf"^(?: {_KIND})*(?P<between>(?: (?!<N|and\b|or\b)[\w<>@/-]+
 _DIRECT = re.compile(rf"^(?: {_KIND})* (?P<word>{WORD})\b")
 _OPENED = re.compile(rf"(?:\b(?P<word>{WORD})(?P<between>(?: (?!<N)[^\s;,()]+){{0,6}}) |[\w>] )\((?: an?)?(?: (?:{_ANY_ROUGH}))? $")
 _NOT_CHANGE = re.compile(
-    r"\b(?:to|from|at|reach\w*|only|top|remain\w*|attain\w*)(?: (?:about|approximately|around|roughly|over|~|nearly))? [-–]?$"
+    r"\b(?:(?<!up )to|from|at|reach\w*|only|top|remain\w*|attain\w*)(?: (?:about|approximately|around|roughly|"
+    r"over|~|nearly))? [-–]?$"
 )
 _REST = re.compile(r"\b(?:errors?|fail\w*|remaining|mistakes?|misses|gap|miss-?rate|wrong)\b")
 _AIM = re.compile(r"\b(?:target|goal|threshold|baseline|budget|level|rate|value|score)s?$")
@@ -178,7 +179,7 @@ def _change(reading: Reading, lexicon: Lexicon, start: int, end: int, index: int
         after = after[unit.end() :]
     if not (number.percent or unit) or (factor and number.value < 1):
         return None
-    bound = next((bound for pattern, bound in _BEFORE if pattern.search(before)), "")
+    bound: Bound = next((kind for pattern, kind in _BEFORE if pattern.search(before)), "")
     linked = last is not None and bool(_LINK.match(_without_target(code[last.end : start])))
     ranged = last is not None and bool(re.search(r" ?(?:[-–—]|to) ?$", before)) and last.ranged
     if re.search(r"\bbetween (?:<N\d+>)(?: \w+){0,2} and $", before) or (
@@ -233,7 +234,7 @@ def _change(reading: Reading, lexicon: Lexicon, start: int, end: int, index: int
             metric, phrase = last.metric, last.phrase
     else:
         return None
-    beside = "" if metric else _beside_it(before, after, by["between"] if by and not ahead else "")
+    unknown = "" if metric else _beside_it(before, after, by["between"] if by and not ahead else "")
     said = f"{code[max(0, start - 30) : start]}{after[:12]}{code[end : len(code) - len(after)]}"
     relative = "relative" in said and "relative to" not in said
     absolute = points or "absolute" in said
@@ -252,7 +253,7 @@ def _change(reading: Reading, lexicon: Lexicon, start: int, end: int, index: int
         reading.entities[int(own["e"])] if own else "",
         reading.entities[int(against["e"])] if against else "",
         first=not (linked or ranged),
-        foreign=bool(beside),
+        foreign=bool(unknown),
         of_rest=bool(_REST.search(code)),
         ranged=ranged,
     )
@@ -432,7 +433,7 @@ _OWN = re.compile(
 def _with_pairs(reading: Reading, found: list[Change]) -> list[Change]:
     """The two values that a sentence gives for a change: `from A to B`, `A vs B`, `x (A) ... y (B)`."""
     taken = {one.index for one in found}
-    pairs = []
+    pairs: list[tuple[int, int, Number, Number]] = []
     for pattern in (_FROM_TO, _ARROW, _OWN):
         for match in pattern.finditer(reading.code):
             indices = [int(match[name][2:-1]) for name in ("a", "b")]
