@@ -276,3 +276,7 @@ def test_a_change_is_compared_with_the_runs_data_where_no_document_has_a_table_o
     assert told(tmp_path, "alpha-net improves accuracy by 18.1 % over beta-net.", table) == []
     (found,) = told(tmp_path, "alpha-net improves accuracy by 25.1 % over beta-net.", table)
     assert "results/scores.json" in {quote.file for quote in found.evidence}
+
+
+def test_a_rival_of_which_no_name_is_known_leaves_nothing_to_compare_with(tmp_path: Path) -> None:
+    assert told(tmp_path, "NOVA-full gains 31.3% over old filters and 26.6% over Lasso in recall@5.", WIDE) == []

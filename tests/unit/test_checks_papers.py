@@ -7,7 +7,7 @@ import pytest
 from evidence_worlds import TODAY, fails
 
 from pytest_mlrbench.cli import main
-from pytest_mlrbench.evidence.checks import audit, subject_of_folder
+from pytest_mlrbench.evidence.checks import Case, audit, outputs, subject_of_folder
 from pytest_mlrbench.evidence.checks.documents import Document
 from pytest_mlrbench.evidence.checks.layout import find_parts
 from pytest_mlrbench.evidence.checks.pdf import read_pdf
@@ -242,3 +242,12 @@ def test_a_folder_nested_beyond_all_measure_and_full_of_links_is_walked(tmp_path
         (tmp_path / f"{i:05}.txt").touch()
     write(tmp_path / "z" / "results.md", "acc 0.9131\n")
     assert find_parts(tmp_path).report == tmp_path / "z" / "results.md"
+
+
+def test_all_missing_figures_of_a_document_are_one_warning_that_names_them(tmp_path: Path) -> None:
+    write(tmp_path / "results" / "results.md", "# R\n" + "".join(f"![f](f{i}.png)\n" for i in range(10)) + "acc 0.9131\n")
+    found = [one for one in outputs.run(Case(subject_of_folder(tmp_path, today=TODAY))).findings if "figure" in one.message]
+    assert len(found) == 1
+    assert "10 figures" in found[0].message
+    assert "'f9.png'" in found[0].message
+    assert [quote.line for quote in found[0].evidence] == list(range(2, 10))

@@ -20,7 +20,7 @@ from .measures import CHANGE, core, direction
 from .mentions import Lexicon, Reading, columns_of, rows_of
 from .quantities import Number, agree
 from .sentences import Sentence
-from .stated_changes import Change, against_of, changes_of, clause_of, operands, spelled
+from .stated_changes import GENERAL, Change, against_of, changes_of, clause_of, operands, spelled
 
 MAX_PAIRS = 60
 CARELESS = 0.015
@@ -53,12 +53,8 @@ _RIVALS = re.compile(
 )
 _RIVAL = re.compile(
     r"\b(?:over|than|versus|vs|compared (?:to|with)|relative to|against|outperform\w*|exceed\w*|surpass\w*|beat\w*)"
-    r"(?: [^\s,;()]+){1,5}"
+    r"(?: (?!and\b)[^\s,;()]+){1,5}"
 )
-_KNOWN = re.compile(
-    r"<[EN]\d+>|\b(?:baselines?|best|others?|rivals?|competitors?|alternatives?|methods?|models?|approach(?:es)?|all)\b"
-)
-"""A rival that no table has a row for leaves nothing to compare with."""
 _SUPERLATIVE = re.compile(r"\b(?:best|next|second|second-best|next-best|strongest|top)\b")
 Pair = tuple[Grid, str, Line, Line, Number, Number]
 
@@ -265,7 +261,7 @@ def _judge(
         quotes.append(Quote(file=grid.file, line=row.line, quote=row.quote))
         message = f"the text states a change of {one.number.text} for {_name(row)}, but its {column} is {value.text}"
         return _finding(document, message, quotes)
-    if change.foreign or (not meant.against and any(not _KNOWN.search(one[0]) for one in _RIVAL.finditer(clause))):
+    if change.foreign or (not meant.against and any(not GENERAL.search(one[0]) for one in _RIVAL.finditer(clause))):
         return None
     pairs = _best(usable, reading) if meant.rivals and not meant.against else usable
     missing = (not meant.subjects or not (meant.against or meant.rivals or len(meant.subjects) > 1)) + (not meant.metrics)

@@ -118,7 +118,9 @@ class Lexicon:
         for grid in self.grids:
             for row in grid.rows:
                 for label in row.labels:
-                    if re.search(r"[A-Za-z]{2}", label) and len(label) < 60 and not CHANGE.search(label) and direction(label) == 0:
+                    # `Score Filtering` is a method where its column is titled so, and a metric elsewhere.
+                    method = direction(label) == 0 or bool(re.search(rf"\b{NOUN}s?\b", grid.corner, re.I))
+                    if re.search(r"[A-Za-z]{2}", label) and len(label) < 60 and not CHANGE.search(label) and method:
                         labels.setdefault(label)
         firsts = Counter(first for label in labels if (first := _first(label)))
         for label in list(labels)[:MAX_NAMES]:

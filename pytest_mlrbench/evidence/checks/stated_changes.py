@@ -52,6 +52,10 @@ _NOT_CHANGE = re.compile(
     r"\b(?:(?<!up )to|from|at|reach\w*|only|top|remain\w*|attain\w*)(?: (?:about|approximately|around|roughly|"
     r"over|~|nearly))? [-–]?$"
 )
+GENERAL = re.compile(
+    r"<[EN]\d+>|\b(?:baselines?|best|others?|rivals?|competitors?|alternatives?|methods?|models?|approach(?:es)?|all)\b"
+)
+"""A rival that is named, or that is any; one of which no table has a row leaves nothing to compare with."""
 _REST = re.compile(r"\b(?:errors?|fail\w*|remaining|mistakes?|misses|gap|miss-?rate|wrong)\b")
 _AIM = re.compile(r"\b(?:target|goal|threshold|baseline|budget|level|rate|value|score)s?$")
 _RANGE = re.compile(r"^ ?(?:[-–—]|to|and) (?=<N)")
@@ -242,6 +246,7 @@ def _change(reading: Reading, lexicon: Lexicon, start: int, end: int, index: int
     tail = _CUT.split(after)[0].partition("<N")[0]
     against = _AGAINST.search(tail[:120])
     own = _FOR.match(after)
+    stranger = re.match(rf"^ {_REFERENCE}(?: (?!<|,|and\b|in\b|on\b)[^\s;()]+)+(?= and | , | \.| in | on |$)", after)
     return Change(
         stated,
         index,
@@ -253,7 +258,7 @@ def _change(reading: Reading, lexicon: Lexicon, start: int, end: int, index: int
         reading.entities[int(own["e"])] if own else "",
         reading.entities[int(against["e"])] if against else "",
         first=not (linked or ranged),
-        foreign=bool(unknown),
+        foreign=bool(unknown) or bool(stranger and not against and not GENERAL.search(stranger[0])),
         of_rest=bool(_REST.search(code)),
         ranged=ranged,
     )
@@ -300,6 +305,7 @@ _VAGUE = (
 
 def _without_target(between: str) -> str:
     """`over A and`, `for A and`, ` in M and`: what belongs to the number before a link is no hindrance."""
+    between = re.sub(rf"^ {_REFERENCE}(?: (?!<|,|and\b)[^\s;()]+){{1,5}}(?= and )", "", between, count=1)
     return re.sub(
         rf"^(?: {_REFERENCE}| for| in| on| by| with)?(?: (?!<|,|and\b)\S+){{0,3}} <[EM]\d+>(?: (?!<|,|and\b)\w+){{0,2}}",
         "",
