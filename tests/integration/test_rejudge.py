@@ -11,8 +11,9 @@ import pytest
 from pytest_mlrbench.engine.lock import RunLock
 from pytest_mlrbench.results.calls import CallLog
 from pytest_mlrbench.results.export import COLUMNS, score_values
+from pytest_mlrbench.results.notes import notes
 from pytest_mlrbench.results.store import RunStore
-from pytest_mlrbench.results.tables import notes, score_table
+from pytest_mlrbench.results.tables import score_table
 from tests.support.commands import FREE, TASKS, asked, command, ideas, record, start, use
 from tests.support.runs import add, make_run
 from tests.support.scripted_server import ScriptedServer

@@ -209,3 +209,74 @@ def test_latex_that_can_be_set_is_not(formula: str) -> None:
 def test_a_broken_formula_in_a_paper_warns_and_money_does_not(tmp_path: Path) -> None:
     assert severities(told(tmp_path, "We minimise $\\frac{a}{b$ here.")) == ["warn"]
     assert told(tmp_path, "It costs $5 for {a} and $10 for b_{1}.") == []
+
+
+WIDE = """\
+# NOVA: a study
+
+| Method | Avg. Reward | Fit time (s) | Recall@5 |
+|---|---|---|---|
+| NOVA-full | 0.612 | 18.4 | 0.875 |
+| Ridge | 0.553 | 12.3 | 0.755 |
+| Lasso | 0.508 | 15.1 | 0.691 |
+
+| Method | Data reduction (%) |
+|---|---|
+| NOVA-full | 29.0 |
+| Ridge | 0.0 |
+| Lasso | 20.0 |
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("Compared to Ridge, NOVA-full shows 10.7% higher reward and 15.9% higher recall@5.", ("15.9", "23.9")),
+        ("Compared to Ridge, NOVA-full shows:\n- 10.7% higher average reward", ("10.7", "15.7")),
+        ("NOVA-full improves recall@5 and average reward by 15.9% and 10.7% over Ridge, respectively.", ("10.7", "16.7")),
+        ("NOVA-full gains 15.9% over Ridge and 26.6% over Lasso in recall@5.", ("26.6", "35.1")),
+        ("NOVA-full improves recall@5 by about 16% over Ridge.", ("16%", "22%")),
+        ("NOVA-full improves recall@5 by up to 26.6%.", ("26.6", "38.1")),
+        ("NOVA-full improves recall@5 by over 25% relative to Lasso.", ("25%", "14%")),
+        ("NOVA improves recall@5 by 15.9% over Ridge.", ("15.9", "9.3")),
+        ("NOVA-full raises the fit time by 49.6% over Ridge.", ("49.6", "61.2")),
+        ("NOVA-full reduces the data by 29%.", ("29%", "41%")),
+        ("NOVA-full reaches a recall@5 of 0.875. This is a 15.9% gain over the best baseline.", ("15.9", "26.6")),
+        ("On recall@5, NOVA-full (0.875) improves over Ridge (0.755) by 15.9 %.", ("15.9", "20.9")),
+    ],
+)
+def test_a_change_is_compared_with_the_cells_that_its_sentence_means(tmp_path: Path, right: str, wrong: tuple[str, str]) -> None:
+    assert told(tmp_path, right, WIDE) == []
+    assert severities(told(tmp_path, right.replace(*wrong), WIDE)) == ["warn"]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "NOVA-full gives a 31.3% gain in readability over Ridge.",
+        "NOVA-full leads in readability (31.3% improvement) and recall@5 (15.9% improvement) over Ridge.",
+        "NOVA-full might improve recall@5 by 40% over Ridge.",
+        "The goal was a 40% improvement in recall@5 over Ridge.",
+        "Removing the prior of NOVA-full reduces recall@5 by 31.3%.",
+        "After 20 epochs NOVA-full is 31.3% better in recall@5 than Ridge.",
+        "Recall@5 of NOVA-full rises to 87.5% on the data.",
+        "Earlier work (Smith et al., 2020) improves recall@5 by 31.3% over Ridge.",
+        "Across the baselines NOVA-full improves recall@5 by 21.3% on average.",
+    ],
+)
+def test_a_change_of_which_the_tables_do_not_speak_is_not_told(tmp_path: Path, sentence: str) -> None:
+    assert told(tmp_path, sentence, WIDE) == []
+
+
+def test_a_change_is_compared_with_the_runs_data_where_no_document_has_a_table_of_its_names(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "scores.json").write_text('{"alpha-net": {"accuracy": 0.842}, "beta-net": {"accuracy": 0.713}}')
+    table = "# T\n\n| Setting | Value |\n|---|---|\n| seed | 3 |\n\n"
+    assert told(tmp_path, "alpha-net improves accuracy by 18.1 % over beta-net.", table) == []
+    (found,) = told(tmp_path, "alpha-net improves accuracy by 25.1 % over beta-net.", table)
+    assert "results/scores.json" in {quote.file for quote in found.evidence}
+
+
+def test_a_rival_of_which_no_name_is_known_leaves_nothing_to_compare_with(tmp_path: Path) -> None:
+    assert told(tmp_path, "NOVA-full gains 31.3% over old filters and 26.6% over Lasso in recall@5.", WIDE) == []

@@ -7,7 +7,7 @@ import pytest
 from evidence_worlds import TODAY, fails
 
 from pytest_mlrbench.cli import main
-from pytest_mlrbench.evidence.checks import audit, subject_of_folder
+from pytest_mlrbench.evidence.checks import Case, audit, outputs, subject_of_folder
 from pytest_mlrbench.evidence.checks.documents import Document
 from pytest_mlrbench.evidence.checks.layout import find_parts
 from pytest_mlrbench.evidence.checks.pdf import read_pdf
@@ -221,13 +221,15 @@ def test_a_folder_without_anything_that_can_be_read_is_not_usable(tmp_path: Path
 
 def test_text_output_shows_three_of_a_kind_and_all_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "results" / "results.md", "# R\n" + "".join(f"![f](f{i}.png)\n" for i in range(9)) + "acc 0.9131\n")
+    for i in range(9):
+        write(tmp_path / "results" / f"f{i}.png", "")
     main(["check", str(tmp_path)])
     short = capsys.readouterr().out
-    assert short.count("that does not exist") == 3
+    assert short.count("is empty") == 3
     assert "6 more warn of outputs, results (--all shows them)" in short
     assert "results/results.md:2  ![f](f0.png)" in short
     main(["check", str(tmp_path), "--all"])
-    assert capsys.readouterr().out.count("that does not exist") == 9
+    assert capsys.readouterr().out.count("is empty") == 9
 
 
 def test_a_folder_nested_beyond_all_measure_and_full_of_links_is_walked(tmp_path: Path) -> None:
@@ -240,3 +242,12 @@ def test_a_folder_nested_beyond_all_measure_and_full_of_links_is_walked(tmp_path
         (tmp_path / f"{i:05}.txt").touch()
     write(tmp_path / "z" / "results.md", "acc 0.9131\n")
     assert find_parts(tmp_path).report == tmp_path / "z" / "results.md"
+
+
+def test_all_missing_figures_of_a_document_are_one_warning_that_names_them(tmp_path: Path) -> None:
+    write(tmp_path / "results" / "results.md", "# R\n" + "".join(f"![f](f{i}.png)\n" for i in range(10)) + "acc 0.9131\n")
+    found = [one for one in outputs.run(Case(subject_of_folder(tmp_path, today=TODAY))).findings if "figure" in one.message]
+    assert len(found) == 1
+    assert "10 figures" in found[0].message
+    assert "'f9.png'" in found[0].message
+    assert [quote.line for quote in found[0].evidence] == list(range(2, 10))

@@ -230,6 +230,17 @@ def test_an_invented_reference_is_a_warning_in_every_style(tmp_path: Path, style
     assert [one.severity for one in found if "not retrieved" in one.message] == ["warn"]
 
 
+def test_all_invented_references_of_a_paper_are_one_warning_that_names_them(tmp_path: Path) -> None:
+    lines = [
+        f"[{i}] Ada Lovelace. Looms number {name} in electric dreams. 2023." for i, name in enumerate(("one", "two", "three"), 1)
+    ]
+    found = findings(tmp_path, "Text.\n\n## References\n\n" + "\n\n".join(lines) + "\n", related_work_dot_md=RELATED)
+    (one,) = [one for one in found if "not retrieved" in one.message]
+    assert one.message.startswith("3 of 3 references")
+    assert all(f"Looms number {name}" in one.message for name in ("one", "two", "three"))
+    assert [quote.line for quote in one.evidence] == [5, 7, 9]
+
+
 def test_a_work_of_a_raw_answer_was_retrieved_too(tmp_path: Path) -> None:
     answer = {"answer": {"results": [{"title": "Looms &amp; their\n dreams of wool", "doi": "https://doi.org/10.5555/LOOM"}]}}
     feed = {

@@ -1,7 +1,7 @@
 """One audit's shared reading of a subject (writers, pool, documents, traced numbers), computed when a check first asks."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -293,6 +293,18 @@ def finding(
     quotes = list({(q.file, q.line): q.model_copy(update={"quote": q.quote[:400]}) for q in evidence}.values())
     named: Scope = "paper" if scope == "paper" else "results"
     return Finding(type=kind, scope=named, check=check, severity=severity, message=message, evidence=quotes)
+
+
+MAX_QUOTES = 8
+"""Places that a finding on many things of one document quotes."""
+MAX_NAMED = 12
+"""Things that its message names."""
+
+
+def few(things: Sequence[tuple[str, Quote]]) -> str:
+    """The names of the first things, and how many more there are."""
+    named = "; ".join(name for name, _ in things[:MAX_NAMED])
+    return named + (f"; and {len(things) - MAX_NAMED} more" if len(things) > MAX_NAMED else "")
 
 
 def quote_of(claim: Claim, file: str) -> Quote:

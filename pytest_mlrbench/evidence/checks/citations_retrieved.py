@@ -11,7 +11,7 @@ from pathlib import Path
 from ...records import Finding, Quote
 from ...search.trace import FOLDER, RETRIEVED
 from ...search.works import Work, identifiers
-from .case import finding
+from .case import MAX_QUOTES, few, finding
 from .references import Entry, folded, title_words
 from .subject import read_bytes, read_text
 
@@ -125,9 +125,11 @@ def speaks_of(entry: Entry, work: Work) -> bool:
 
 
 def judge_retrieved(entries: list[Entry], literature: Literature, scope: str) -> list[Finding]:
-    """`warn` for each entry that the stage never found; `fail` for an identifier under which the index has another paper."""
-    findings = []
+    """One `warn` for the entries that the stage never found; `fail` for each identifier under which the index has another paper."""
+    findings: list[Finding] = []
+    unknown: list[tuple[str, Quote]] = []
     by_id = {one.lower(): work for work in literature.works for one in work.ids}
+    named = tried = ""
     for entry in entries:
         quote = Quote(file=entry.file, line=entry.line, quote=entry.text)
         works = [by_id[one.lower()] for one in entry.own_ids if one.lower() in by_id]
@@ -137,9 +139,22 @@ def judge_retrieved(entries: list[Entry], literature: Literature, scope: str) ->
         elif not literature.holds(entry):
             named = entry.title or " ".join(entry.text.split()[:8])
             tried = f"neither {entry.ids[0]} nor its title is" if entry.ids else "its title is not"
-            message = f"{named!r} was not retrieved: {tried} in what the literature stage found"
-            findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [quote]))
+            unknown.append((repr(short(named)), quote))
+    if len(unknown) == 1:
+        message = f"{named!r} was not retrieved: {tried} in what the literature stage found"
+        findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [unknown[0][1]]))
+    elif unknown:
+        message = (
+            f"{len(unknown)} of {len(entries)} references were not retrieved: neither identifier nor title is in what the "
+            f"literature stage found: {few(unknown)}"
+        )
+        findings.append(finding("incorrect_citation", scope, NAME, "warn", message, [quote for _, quote in unknown[:MAX_QUOTES]]))
     return findings
+
+
+def short(title: str) -> str:
+    """A title cut to a length at which it can still be told from others."""
+    return title if len(title) <= 60 else f"{title[:57].rstrip()}..."
 
 
 def wrong_title(entry: Entry, work: Work, scope: str, source: str) -> Finding:

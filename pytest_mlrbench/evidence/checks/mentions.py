@@ -7,6 +7,7 @@ a metric `<M1>` and a number `<N0>`: `our ridge (0.42) beats OLS in RMSE` is `ou
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -117,10 +118,15 @@ class Lexicon:
         for grid in self.grids:
             for row in grid.rows:
                 for label in row.labels:
-                    if re.search(r"[A-Za-z]{2}", label) and len(label) < 60 and not CHANGE.search(label) and direction(label) == 0:
+                    # `Score Filtering` is a method where its column is titled so, and a metric elsewhere.
+                    method = direction(label) == 0 or bool(re.search(rf"\b{NOUN}s?\b", grid.corner, re.I))
+                    if re.search(r"[A-Za-z]{2}", label) and len(label) < 60 and not CHANGE.search(label) and method:
                         labels.setdefault(label)
+        firsts = Counter(first for label in labels if (first := _first(label)))
         for label in list(labels)[:MAX_NAMES]:
-            for variant in _ways(label):
+            # `AGT` for `AGT-MLM` where no other label begins with it.
+            short = [_first(label)] if firsts[_first(label)] == 1 else []
+            for variant in (*_ways(label), *short):
                 key = _key(variant)
                 known = self._variants.setdefault(key, label)
                 if _key(known) != _key(label):
@@ -129,10 +135,29 @@ class Lexicon:
 
     @cached_property
     def _names(self) -> re.Pattern[str] | None:
-        ways = {shape for label in set(self._variants.values()) if label for way in _ways(label) if (shape := _shape(way))}
+        told = set(self._variants.values()) - {""}
+        ways = {shape for label in told for way in _ways(label) if (shape := _shape(way))}
+        ways |= {shape for label in told if self._variants.get(_key(_first(label))) == label and (shape := _shape(_first(label)))}
         if not ways:
             return None
         return re.compile(rf"(?<![\w@-])(?:{'|'.join(sorted(ways, key=len, reverse=True))})(?![\w@])", re.I)
+
+    @cached_property
+    def _numbered(self) -> re.Pattern[str] | None:
+        """Titles of columns that hold a number (`keep 5 %`): it is a part of the name."""
+        titles = {grid.columns[index] for grid in self.grids for index in grid.measured}
+        shapes = {
+            r"\s*".join(re.escape(part) for part in re.findall(r"\d+(?:\.\d+)?|[^\W\d]+|[^\w\s]", title))
+            for title in titles
+            if re.match(
+                r"^(?:[A-Za-z][\w-]*(?: [\w-]+){0,3} )?\d+(?:\.\d+)?(?: ?%| [a-z]+)$|^[A-Za-z][\w-]*(?: [\w-]+){0,3} \d+$", title
+            )
+        }
+        return (
+            re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(shapes, key=len, reverse=True)[:MAX_NAMES])})(?!\w)", re.I)
+            if shapes
+            else None
+        )
 
     @cached_property
     def columns(self) -> list[frozenset[str]]:
@@ -165,8 +190,12 @@ class Lexicon:
     def _encode(self, text: str) -> Reading:
         entities: list[str] = []
         spans: list[tuple[int, int, str]] = []
+        if self._numbered is not None:
+            spans += [(match.start(), match.end(), "<T>") for match in self._numbered.finditer(text)]
         if self._names is not None:
             for match in self._names.finditer(text):
+                if any(start < match.end() and match.start() < end for start, end, code in spans if code == "<T>"):
+                    continue
                 label = self._variants.get(_key(match.group()), "")
                 code = self._judge(text, match, label)
                 if code == "E":
@@ -185,7 +214,8 @@ class Lexicon:
         covered = "".join(text)
         for start, end, _ in spans:
             covered = covered[:start] + "\0" * (end - start) + covered[end:]
-        numbers = [number for number in numbers_in(covered) if number.text]
+        # The 5 of `Recall@5` is a part of its name.
+        numbers = [n for n in numbers_in(covered) if n.text and not covered[: n.start].endswith("@")]
         for index, number in enumerate(numbers):
             length = len(number.text)
             start = number.start + (len(covered[number.start :]) - len(covered[number.start :].lstrip()))
@@ -232,6 +262,12 @@ class Lexicon:
         coded: list[str] = []
         index = 0
         while index < len(pieces):
+            if pieces[index] == "<T>":
+                coded.append(f"<M{len(metrics)}>")
+                metrics.append(words(raw[index]))
+                phrases.append(raw[index])
+                index += 1
+                continue
             reach = min(MAX_PHRASE, len(pieces) - index) if self._may_open(pieces[index]) else 0
             for length in range(reach, 0, -1):
                 run = pieces[index : index + length]
@@ -290,6 +326,12 @@ def _key(text: str) -> str:
 def _shape(label: str) -> str:
     parts = re.findall(r"[A-Za-z]+|\d+(?:\.\d+)?|[^\W\d_]+", label)
     return r"[\s_–/()-]{0,3}".join(re.escape(part) for part in parts) if parts and sum(map(len, parts)) > 1 else ""
+
+
+def _first(label: str) -> str:
+    """The part before the first blank or dash of a label of several, if it is written like a name: `AGT` of `AGT-MLM`."""
+    first, mark, _ = re.sub(r"[\s_-]+", "\0", label.strip()).partition("\0")
+    return first if mark and len(first) >= 3 and sum(char.isupper() for char in first) >= 2 and not first[-1].isdigit() else ""
 
 
 def _ways(label: str) -> list[str]:

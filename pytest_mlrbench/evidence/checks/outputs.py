@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from ...records import Finding, Quote
-from .case import Case, Check, Outcome, finding
+from .case import MAX_QUOTES, Case, Check, Outcome, few, finding
 from .documents import Document
 from .subject import files_below, read_bytes
 
@@ -49,7 +49,8 @@ def _figures(case: Case, document: Document, there: dict[str, list[Path]]) -> li
     subject = case.subject
     source = subject.paper if document.scope == "paper" else subject.report
     folder = source.parent if source is not None else subject.output
-    findings = []
+    findings: list[Finding] = []
+    missing: list[tuple[str, Quote]] = []
     shown: dict[str, tuple[Path, Quote]] = {}
     for line, text in enumerate(document.lines, 1):
         for match in FIGURE.finditer(text):
@@ -65,9 +66,11 @@ def _figures(case: Case, document: Document, there: dict[str, list[Path]]) -> li
                 exact = same_name[0]
             if exact is None:
                 # Only a whole folder (ours, with its ledger) shows that a figure never was; a published one may be a selection.
-                severity = "fail" if subject.host_ledger else "warn"
-                message = f"{document.name} shows a figure {target!r} that does not exist anywhere in the output"
-                findings.append(finding("other", document.scope, NAME, severity, message, [quote]))  # type: ignore[arg-type]
+                if subject.host_ledger:
+                    message = f"{document.name} shows a figure {target!r} that does not exist anywhere in the output"
+                    findings.append(finding("other", document.scope, NAME, "fail", message, [quote]))
+                else:
+                    missing.append((repr(target), quote))
                 continue
             problem = _image_problem(exact)
             if problem:
@@ -80,6 +83,12 @@ def _figures(case: Case, document: Document, there: dict[str, list[Path]]) -> li
             if first.name != exact.name:
                 message = f"{document.name} shows one picture as two figures: {first.name} and {exact.name} are the same file"
                 findings.append(finding("faked_results", document.scope, NAME, "warn", message, [quote, where]))
+    if len(missing) == 1:
+        message = f"{document.name} shows a figure {missing[0][0]} that does not exist anywhere in the output"
+        findings.append(finding("other", document.scope, NAME, "warn", message, [missing[0][1]]))
+    elif missing:
+        message = f"{document.name} shows {len(missing)} figures that do not exist anywhere in the output: {few(missing)}"
+        findings.append(finding("other", document.scope, NAME, "warn", message, [quote for _, quote in missing[:MAX_QUOTES]]))
     return findings
 
 
