@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from ...records import Finding, Quote
 from .case import finding
 from .changes import Stated, fits
-from .contradiction import words
 from .documents import Document
 from .grid import Grid, Line, Value
 from .measures import CHANGE, core, direction
@@ -21,6 +20,7 @@ from .mentions import Lexicon, Reading, columns_of, rows_of
 from .quantities import Number, agree
 from .sentences import Sentence
 from .stated_changes import GENERAL, Change, against_of, changes_of, clause_of, operands, spelled
+from .words import words
 
 MAX_PAIRS = 60
 CARELESS = 0.015
