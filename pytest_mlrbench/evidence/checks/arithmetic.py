@@ -4,8 +4,8 @@ Rule. `fail` needs everything in the document itself and no reading left: `N of 
 operands in one sentence (`from 71.2 to 78.4, a 10.1 % gain`) that is not relative to either side, not in points, not of the
 remaining error and no factor, whatever was rounded; a cell of a column of changes, averages or sums that is off where at least
 three other cells of it are exact. Everything else is a `warn`: changes whose operands stand in a table, because means of ratios
-are no ratios of means; averages outside the range of their parts; shares that do not add up to 100; bold cells that are not the
-best; LaTeX that does not parse.
+are no ratios of means; changes that no two numbers of a table or sentence give at all; averages outside the range of their
+parts; shares that do not add up to 100; bold cells that are not the best; LaTeX that does not parse.
 """
 
 import re
@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cache
 
 from ...records import Finding, Quote, Severity
-from . import changed_cells, columns, mathtext
+from . import changed_cells, columns, mathtext, unfollowed
 from .case import Case, Check, Outcome, finding
 from .changes import fits
 from .documents import Document
@@ -58,7 +58,10 @@ def run(case: Case) -> Outcome:
         certain = stated_in_full(document, sentences, passage.lexicon)
         lines = {quote.line for one in certain for quote in one.evidence}
         others = changed_cells.findings(document, sentences, passage.tables, passage.lexicon, data)
-        findings += [*certain, *(one for one in others if one.evidence[0].line not in lines)][:MAX_TOLD]
+        named = [*certain, *(one for one in others if one.evidence[0].line not in lines)][:MAX_TOLD]
+        tables = [table for other in case.documents for table in other.tables]
+        told = {quote.line for one in named for quote in one.evidence if quote.file == document.name and quote.line is not None}
+        findings += [*named, *unfollowed.findings(document, tables, sentences, passage.lexicon, told)]
         findings += columns.findings(document, passage.grids)[:MAX_TOLD]
         findings += mathtext.findings(document)[:MAX_TOLD]
     return Outcome(findings)
