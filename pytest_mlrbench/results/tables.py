@@ -150,7 +150,7 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
         joined = {
             task: _joined([tasks.get(task) for tasks in panel]) for task in sorted({task for tasks in panel for task in tasks})
         }
-        for judge, valued in [*own.items(), (PANEL, joined)]:
+        for judge, valued in [*own.items(), *([(PANEL, joined)] if seats else [])]:
             values[judge + suffix] = valued
             mechanical[judge + suffix] = alone if judge == PANEL else kinds[judge]
             if label:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InfrastructureError
-from .base import ExecResult, ExitKind, Sandbox, SandboxSpec, Used
+from .base import NOTHING_COUNTED, ExecResult, ExitKind, Sandbox, SandboxSpec, Used
+from .cgroups import counted, since
 from .common import DRAIN_SECONDS, OutputSink, components, died_of, disk_exceeded, environment, refusal
 from .docker_engine import (
     RUN_LABEL,
@@ -99,6 +100,8 @@ class DockerSandbox(Sandbox):
         self._container = ""
         self._lifeline: Any = None
         self._number = 0
+        self._main = 0
+        """The container's first process, as this host numbers it."""
         self._oom_kills = 0
         root = os.getuid() == 0
         self._user = "1000:1000" if root else f"{os.getuid()}:{os.getgid()}"
@@ -141,6 +144,8 @@ class DockerSandbox(Sandbox):
             attached = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             self._lifeline = await self._call("attaching to the container", api.attach_socket, self._container, params=attached)
             await self._call("starting the container", api.start, self._container)
+            state = (await self._call("looking at the container", api.inspect_container, self._container))["State"]
+            self._main = int(state.get("Pid") or 0)
             said = b""
             async with asyncio.timeout(60):
                 async for chunk in frames(plain_socket(self._lifeline)):
@@ -225,11 +230,10 @@ class DockerSandbox(Sandbox):
             return sink.result(kind, code, started, since(before, await self._counted()))
 
     async def _counted(self) -> Used:
-        """What the container has used until now, by the engine's own counters (the kernel's cgroup)."""
-        stats = await self._call(
-            "reading the container's counters", lambda: self._api.stats(self._container, stream=False, one_shot=True)
-        )
-        return counters(stats)
+        """What the container has used until now, by the kernel's own counters."""
+        if not self._main:
+            return NOTHING_COUNTED
+        return await asyncio.to_thread(counted, self._main)
 
     async def _supervised(
         self, tag: str, script: list[str], stdin: bytes, seconds: float, sink: OutputSink
@@ -372,29 +376,3 @@ def _give_to(folder: Path, uid: int, gid: int) -> None:
     for _, folders, files, at in os.fwalk(folder, follow_symlinks=False):
         for name in (*folders, *files):
             os.chown(name, uid, gid, dir_fd=at, follow_symlinks=False)
-
-
-def counters(stats: dict[str, Any]) -> Used:
-    """What the engine's answer to `stats` says; it leaves out what the host's cgroup does not count."""
-    cpu = (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
-    blocks = (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive")
-    total = cpu.get("total_usage")
-    return Used(
-        cpu_seconds=total / 1e9 if total else None,
-        read_bytes=None if blocks is None else sum(int(one["value"]) for one in blocks if str(one["op"]).lower() == "read"),
-        received_bytes=sum(int(one.get("rx_bytes", 0)) for one in (stats.get("networks") or {}).values()),
-    )
-
-
-def since(before: Used, after: Used) -> Used:
-    """The difference of two counts; None where either is missing or the container was replaced in between."""
-
-    def grown(first: float | None, last: float | None) -> Any:
-        return last - first if first is not None and last is not None and last >= first else None
-
-    cpu = grown(before.cpu_seconds, after.cpu_seconds)
-    return Used(
-        None if cpu is None else round(cpu, 3),
-        grown(before.read_bytes, after.read_bytes),
-        grown(before.received_bytes, after.received_bytes),
-    )

@@ -53,10 +53,12 @@ def test_tables_show_the_added_judge_in_a_row_of_its_own_and_the_panel_as_it_was
     before = {row["judge"]: row for row in score_table([store])}
     command(capsys, "rejudge", store.root, "--mlr-judges=openai/j3", FREE)
     after = {row["judge"]: row for row in score_table([store])}
-    assert set(after) == {*before, "openai/j3"}
+    (added,) = set(after) - set(before)
+    assert added.startswith("openai/j3")
+    assert set(after) > set(before)
     assert {judge: after[judge] for judge in before} == before
     assert any("not in the panel's mean: openai/j3" in line for line in notes([store]))
-    assert {values[COLUMNS.index("judge")] for values in score_values([store])} == {"openai/j1", "openai/j2", "openai/j3"}
+    assert {values[COLUMNS.index("judge")] for values in score_values([store])} == {"openai/j1", "openai/j2", added}
 
 
 def test_a_second_time_nothing_is_asked_and_no_key_is_needed(store, server, capsys, monkeypatch):

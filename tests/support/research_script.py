@@ -97,7 +97,7 @@ def paper(body: Json) -> Reply:
     text = f"""# A linear reference point for {title}
 
 ## Abstract
-We ask how far a linear model comes. On the diabetes data, {finding}.
+We ask how far a linear model comes. On the held-out data, {finding}.
 
 ## Introduction
 A reference point is needed before larger models are judged. We measure one: {finding}.
@@ -109,7 +109,7 @@ A reference point is needed before larger models are judged. We measure one: {fi
 Ridge regression minimises $\\sum_i (y_i - w^\\top x_i)^2 + \\alpha \\lVert w \\rVert^2$ with a fixed $\\alpha$.
 
 ## Experiment Setup
-The diabetes data set, split at random for each seed; the baseline predicts the mean of the training targets.
+The data set, split at random for each seed; the baseline predicts the mean of the training targets.
 
 ## Experiment Results
 {chr(10).join(tables)}

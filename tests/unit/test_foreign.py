@@ -61,8 +61,8 @@ def seen(store: RunStore, record: TrialRecord) -> Work:
 def test_the_published_layout_becomes_an_experiment_and_its_paper(tmp_path):
     found, files = laid(tmp_path, PUBLISHED, "end2end")
     assert files == [
-        "experiment/code/coder_code/reviews.py",
-        "experiment/code/coder_code/run.py",
+        "experiment/code/reviews.py",
+        "experiment/code/run.py",
         "experiment/results/all.json",
         "experiment/results/bars.png",
         "experiment/results/results.md",
@@ -102,8 +102,8 @@ def test_the_judge_sees_paper_code_results_and_figures(tmp_path):
     work = seen(store, settled(store, put(tmp_path / "work", PUBLISHED), "free-work/end2end"))
     assert [part.name for part in work.parts] == [
         "paper",
-        "code/coder_code/reviews.py",
-        "code/coder_code/run.py",
+        "code/reviews.py",
+        "code/run.py",
         "results/results.md",
         "results/all.json",
         "figures/bars.png",
@@ -208,8 +208,8 @@ def test_stages_of_one_work_share_what_is_laid_out(tmp_path):
     folder = put(tmp_path / "work", PUBLISHED)
     settled(store, folder, "free-work/end2end")
     assert settled(store, folder, "free-work/experiment").files.keys() == {
-        "code/coder_code/reviews.py",
-        "code/coder_code/run.py",
+        "code/reviews.py",
+        "code/run.py",
         "results/all.json",
         "results/bars.png",
         "results/results.md",
