@@ -14,6 +14,7 @@ from .case import MAX_QUOTES, few, finding
 from .changes import Stated, fits
 from .data import clean
 from .documents import Document, Table
+from .measures import direction
 from .mentions import Lexicon
 from .quantities import Number, agree, numbers_in
 from .sentences import Sentence
@@ -24,7 +25,9 @@ LEAST_NUMBERS = 4
 MAX_LINE = 40
 """Numbers of one row or column that are paired."""
 AVERAGED = re.compile(
-    r"\b(?:averag\w+|mean|across (?:all|both|the)|overall|each|every|combined|in total|up to|respectively)\b", re.IGNORECASE
+    r"\b(?:averag\w+|mean|across (?:all|both|the)|overall|(?:each|every) (?:seed|fold|run|task|data ?set)|combined|in total|up to"
+    r"|respectively)\b",
+    re.IGNORECASE,
 )
 NOT_MEASURED = re.compile(
     r"\b(?:would|could|might|may|should|expect\w*|anticipat\w*|hypothes\w*|aim\w*|target|goal|threshold|confidence|significan\w*|"
@@ -32,6 +35,8 @@ NOT_MEASURED = re.compile(
     r"learning rate|simulat\w*)\b",
     re.IGNORECASE,
 )
+METRICS = re.compile(r"\b(?:metrics?|measures?|datasets?|tasks?|scores?|benchmarks?|criteri\w+)\b", re.IGNORECASE)
+"""Titles of a first column under which each row is another metric."""
 BRACKETED = re.compile(r"[\w>] ?\( ?<N(\d+)> ?\)")
 REST = re.compile(r"\b(?:errors?|remaining|gap|mistakes?|fail\w*|misses)\b", re.IGNORECASE)
 """Words by which a percentage may be a cut of what is left to 100."""
@@ -41,7 +46,8 @@ def findings(
     document: Document, tables: Sequence[Table], sentences: Sequence[Sentence], lexicon: Lexicon, told: set[int]
 ) -> list[Finding]:
     """The `warn` on changes of `document`; lines in `told` have a finding of their own. `tables` are those of all documents."""
-    lines = [line[:MAX_LINE] for table in tables for line in _lines(table)]
+    # Of nothing any share is possible; the difference to it is the other cell.
+    lines = [[cell for cell in line if abs(cell.value) > cell.ulp / 2][:MAX_LINE] for table in tables for line in _lines(table)]
     if sum(len(line) for line in lines) < 2 * LEAST_NUMBERS:
         return []
     pairs = [(a, b) for line in lines for index, a in enumerate(line) for b in line[index + 1 :]]
@@ -80,10 +86,12 @@ def findings(
 
 
 def _lines(table: Table) -> Iterator[list[Number]]:
-    """The first numbers of the cells of each row, and of each column."""
+    """The first numbers of each column; of each row where rows are metrics, or where columns are conditions of one metric."""
     rows = [[numbers_in(clean(cell))[:1] for cell in row.cells] for row in table.rows]
-    for row in rows:
-        yield [number for cell in row for number in cell]
+    titles = [direction(clean(title)) for title in table.header[1:]]
+    if METRICS.search(table.header[0] if table.header else "") or not any(titles):
+        for row in rows:
+            yield [number for cell in row for number in cell]
     for column in range(max((len(row) for row in rows), default=0)):
         yield [number for row in rows if column < len(row) for number in row[column]]
 
@@ -93,5 +101,6 @@ def _follows(stated: Stated, pairs: Sequence[tuple[Number, Number]], cells: Sequ
         return True
     own = [(a, b) for index, a in enumerate(others) for b in others[index + 1 :]]
     # Of the many pairs of a table some cut of a remaining error fits anything: it has to be said by the sentence's own numbers.
-    plain = replace(stated, rest=False, by=True)
+    # And rounded, not cut: twice the slack lets twice the pairs fit by accident.
+    plain = replace(stated, rest=False, by=True, slack=-0.45 * stated.number.ulp / abs(stated.number.value))
     return any(fits(stated, a, b) for a, b in own) or any(fits(plain, a, b) for a, b in pairs)
