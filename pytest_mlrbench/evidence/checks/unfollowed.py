@@ -48,7 +48,7 @@ def findings(
     """The `warn` on changes of `document`; lines in `told` have a finding of their own. `tables` are those of all documents."""
     # Of nothing any share is possible; the difference to it is the other cell.
     lines = [[cell for cell in line if abs(cell.value) > cell.ulp / 2][:MAX_LINE] for table in tables for line in _lines(table)]
-    if sum(len(line) for line in lines) < 2 * LEAST_NUMBERS:
+    if sum(len(line) for line in lines) < LEAST_NUMBERS:
         return []
     pairs = [(a, b) for line in lines for index, a in enumerate(line) for b in line[index + 1 :]]
     cells = [number for line in lines for number in line]
