@@ -14,6 +14,7 @@ from typing import Any
 
 from ..keys import GRADED, TrialKey, safe_name
 from ..records import Order, SideBySide, Winner
+from .comparison.statistics import holm
 from .store import RunStore
 
 ORDERS: tuple[Order, Order] = ("base-first", "new-first")
@@ -120,17 +121,6 @@ def limits(total: float, n: int, level: float = LEVEL) -> tuple[float, float]:
     low = float(betaincinv(total, n - total + 1, tail)) if total > 0 else 0.0
     high = float(betaincinv(total + 1, n - total, 1 - tail)) if total < n else 1.0
     return low, high
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down adjusted p-values (1979), in the order given; None stays None."""
-    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
-    adjusted: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (p, index) in enumerate(known):
-        largest = max(largest, min(1.0, p * (len(known) - rank)))
-        adjusted[index] = largest
-    return adjusted
 
 
 def position_bias(found: Iterable[Answers]) -> dict[str, Json]:

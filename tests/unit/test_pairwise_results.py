@@ -8,7 +8,8 @@ from scipy.stats import binomtest
 
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.records import Order, SideBySide, Winner
-from pytest_mlrbench.results.pairwise import Answers, base_id, holm, limits, position_bias, summary, win_rate
+from pytest_mlrbench.results.comparison.statistics import holm
+from pytest_mlrbench.results.pairwise import Answers, base_id, limits, position_bias, summary, win_rate
 from tests.support.runs import make_run
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import overload
 
 LEVEL = 0.95
 """Of the two-sided intervals that are shown."""
@@ -116,17 +117,25 @@ def rounding_error(judges: float) -> float:
     return math.sqrt(2 / 12 / judges)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given (Holm 1979).
+@overload
+def holm(p_values: Sequence[float]) -> list[float]: ...
+
+
+@overload
+def holm(p_values: Sequence[float | None]) -> list[float | None]: ...
+
+
+def holm(p_values: Sequence[float | None]) -> list[float] | list[float | None]:
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979); None stays None and counts for nothing.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    adjusted = [0.0] * len(p_values)
+    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0
-    for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+    for rank, (p, index) in enumerate(known):
+        highest = max(highest, min(1.0, (len(known) - rank) * p))
         adjusted[index] = highest
     return adjusted
 
