@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 ExitKind = Literal["exited", "timeout", "oom", "killed"]
 
+LEAST_OUTPUT = 64 * 2**10
+"""Bytes of a command's output that are kept however much earlier commands put out."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -19,8 +22,12 @@ class Limits:
     pids: int = 512
     output: int = 64 * 2**20
     """Bytes of one command's output kept on disk; what is beyond is dropped and counted."""
+    outputs: int = 2 * 2**30
+    """Bytes of all commands' outputs kept on disk; once they are used up, LEAST_OUTPUT of each is."""
     disk: int = 20 * 2**30
     """Bytes the workspace may hold."""
+    entries: int = 500_000
+    """Files and folders the workspace may hold."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,14 @@ class Sandbox(ABC):
 
     def __init__(self, spec: SandboxSpec) -> None:
         self.spec = spec
+        self.put_out = 0
+        """Bytes of output kept of all commands so far."""
+
+    @property
+    def output_cap(self) -> int:
+        """Bytes kept of the next command's output."""
+        limits = self.spec.limits
+        return min(limits.output, max(LEAST_OUTPUT, limits.outputs - self.put_out))
 
     @property
     @abstractmethod

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..errors import InfrastructureError
 from .base import NOTHING_COUNTED, ExecResult, ExitKind, Sandbox, SandboxSpec, Used
-from .cgroups import counted, since
-from .common import DRAIN_SECONDS, OutputSink, components, died_of, disk_exceeded, environment, refusal
+from .cgroups import counted, members, since
+from .common import DRAIN_SECONDS, OutputSink, components, died_of, environment, refusal
+from .disk import DiskWatch
 from .docker_engine import (
     RUN_LABEL,
     TRIAL_LABEL,
@@ -26,23 +27,24 @@ from .docker_engine import (
     remove_dead,
     send,
 )
+from .hardening import OPEN_FILES, PROBE, TEMPORARY, host_config, leaks, probed_addresses
 from .owners import owner_labels
 
 __all__ = ["RUN_LABEL", "DockerSandbox", "check_docker", "remove_dead"]
 
 WORKSPACE = "/workspace"
-TEMPORARY = "/tmp"  # noqa: S108  (a tmpfs of the container's own)
 
 _KEEPER_USER = "65534:65534"
 """The container's main process runs as another user than the commands, so that they cannot end it."""
 
-_KEEPER = "type timeout >/dev/null || exit 1; echo ready; exec cat >/dev/null"
+_KEEPER = f"type timeout >/dev/null || exit 1\n{PROBE}\necho ready; exec cat >/dev/null"
 """Lives until its standard input ends: Docker closes that when the runner's connection is gone, even after kill -9."""
 
 _WAIT = "IFS= read -r _ || exit 125\n"
 """Every exec waits for a line first: output written before the host listens can be lost in the HTTP client's buffer."""
 
-_COMMAND = """
+_COMMAND = f"""
+ulimit -n {OPEN_FILES} 2>/dev/null
 exec 2>&1
 if [ "$3" = stdin ]; then exec timeout -k 5 "$1" bash -c "$2"; fi
 exec timeout -k 5 "$1" bash -c "$2" </dev/null
@@ -103,6 +105,15 @@ class DockerSandbox(Sandbox):
         self._main = 0
         """The container's first process, as this host numbers it."""
         self._oom_kills = 0
+        self._volumes: tuple[str, ...] = ()
+        """What the image declares as volumes."""
+        self._disk = DiskWatch(spec.workspace, spec.limits, lambda: members(self._main) if self._main else ())
+        self._running = 0
+        self._idle: asyncio.Task[None] | None = None
+        """Watches the disk between commands."""
+        self._replacing = asyncio.Lock()
+        self._told = ""
+        """What the next command's output has to say first."""
         root = os.getuid() == 0
         self._user = "1000:1000" if root else f"{os.getuid()}:{os.getgid()}"
 
@@ -117,6 +128,7 @@ class DockerSandbox(Sandbox):
         self.spec.workspace.mkdir(parents=True, exist_ok=True)
         self._api = await asyncio.to_thread(connect)
         image = await self._call(f"looking for the image {self.spec.image!r}", self._api.inspect_image, self.spec.image)
+        self._volumes = tuple((image.get("Config") or {}).get("Volumes") or ())
         if os.getuid() == 0:
             await asyncio.to_thread(_give_to, self.spec.workspace, 1000, 1000)
         await self._begin()
@@ -131,6 +143,7 @@ class DockerSandbox(Sandbox):
             "cpus": limits.cpus,
             "pids": limits.pids,
             "disk": limits.disk,
+            "entries": limits.entries,
             "devices": list(self.spec.devices),
         }
 
@@ -151,7 +164,14 @@ class DockerSandbox(Sandbox):
                 async for chunk in frames(plain_socket(self._lifeline)):
                     said += chunk
                     if b"ready\n" in said:
-                        return
+                        break
+            if b"ready\n" in said:
+                if self.spec.network != "full" and (out := leaks(said)):
+                    raise InfrastructureError(
+                        f"the sandbox of {self.spec.trial} reaches {', '.join(out)} although --mlr-network={self.spec.network} "
+                        "shuts that; nothing was run in it. Look at how the Docker engine is set up, or use --mlr-network=full"
+                    )
+                return
             raise InfrastructureError(f"image {self.spec.image} cannot be used: it needs bash and the `timeout` command ({said!r})")
         except TimeoutError as error:
             await self._end()
@@ -161,14 +181,12 @@ class DockerSandbox(Sandbox):
             raise
 
     def _settings(self) -> dict[str, Any]:
-        from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
-
         limits = self.spec.limits
         # The SDK attaches with StdinOnce only when not detached; that is what ends the main process when we are gone.
         return {
             "image": self.spec.image,
             "name": f"mlrbench-{re.sub(r'[^a-zA-Z0-9_.-]+', '-', self.spec.trial)[:80]}-{secrets.token_hex(4)}",
-            "entrypoint": ["bash", "-c", _KEEPER],
+            "entrypoint": ["bash", "-c", _KEEPER, "keeper", *(() if self.spec.network == "full" else probed_addresses())],
             "command": [],
             "stdin_open": True,
             "detach": False,
@@ -182,28 +200,7 @@ class DockerSandbox(Sandbox):
                 **self.spec.env,
             },
             "labels": {RUN_LABEL: self.spec.run_id, TRIAL_LABEL: self.spec.trial, **owner_labels()},
-            "host_config": self._api.create_host_config(
-                auto_remove=True,
-                init=True,
-                network_mode="none" if self.spec.network == "none" else "bridge",
-                mounts=[Mount(WORKSPACE, str(self.spec.workspace.resolve()), type="bind")],
-                read_only=True,
-                tmpfs={TEMPORARY: f"rw,exec,nosuid,nodev,mode=1777,size={max(2**26, limits.memory // 4)}"},
-                shm_size=max(2**26, limits.memory // 4),
-                mem_limit=limits.memory,
-                memswap_limit=limits.memory,
-                # A quota, because nano_cpus is refused when the machine has fewer CPUs than that.
-                cpu_period=100_000,
-                cpu_quota=int(limits.cpus * 100_000),
-                pids_limit=limits.pids,
-                ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.disk, hard=limits.disk)],
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges"],
-                log_config=LogConfig(type="none"),
-                device_requests=[DeviceRequest(device_ids=list(self.spec.devices), capabilities=[["gpu"]])]
-                if self.spec.devices
-                else None,
-            ),
+            "host_config": self._api.create_host_config(**host_config(self.spec, WORKSPACE, self._volumes)),
         }
 
     async def exec(
@@ -216,17 +213,29 @@ class DockerSandbox(Sandbox):
         on_output: Callable[[bytes], None] | None = None,
     ) -> ExecResult:
         """See Sandbox.exec. What a command leaves running in the background lives on until `close`, unless it timed out."""
+        await self._stop_idle_watch()
         started = time.time()
-        with OutputSink(output, self.spec.limits.output, on_output) as sink:
+        cap = self.output_cap
+        with OutputSink(output, cap, on_output) as sink:
             reason = refusal(command)
             if reason is not None:
                 sink.note(reason)
                 return sink.result("exited", 126, started)
+            if self._told:
+                sink.note(self._told)
+                self._told = ""
             self._number += 1
             tag = str(self._number)
             before = await self._counted()
             script = [_COMMAND, "sandbox", f"{timeout:.3f}", command, "stdin" if stdin is not None else ""]
-            kind, code = await self._supervised(tag, script, stdin or b"", timeout, sink)
+            self._running += 1
+            try:
+                kind, code = await self._supervised(tag, script, stdin or b"", timeout, sink)
+            finally:
+                self.put_out += min(sink.total, cap)
+                self._running -= 1
+                if not self._running:
+                    self._idle = asyncio.ensure_future(self._watch_idle())
             return sink.result(kind, code, started, since(before, await self._counted()))
 
     async def _counted(self) -> Used:
@@ -241,7 +250,7 @@ class DockerSandbox(Sandbox):
         """Run one command to its end, its time-out or the disk limit; nothing of it is left after the latter two."""
         before = time.monotonic()
         running = asyncio.ensure_future(self._exec(tag, script, stdin, sink.feed))
-        disk = asyncio.ensure_future(disk_exceeded(self.spec.workspace, self.spec.limits.disk))
+        disk = asyncio.ensure_future(self._disk.exceeded())
         try:
             await asyncio.wait({running, disk}, timeout=seconds + _HOST_GRACE, return_when=asyncio.FIRST_COMPLETED)
             code = await running if running.done() else None
@@ -322,6 +331,28 @@ class DockerSandbox(Sandbox):
             await self._begin()
             sink.note("the container was replaced to end this command: background processes and /tmp are gone")
 
+    async def _watch_idle(self) -> None:
+        """Between commands: end what is left running once the workspace holds too much; the next command's output says so."""
+        try:
+            reason = await self._disk.exceeded()
+        except InfrastructureError as error:
+            reason = str(error)  # the next command meets it too, and raises it
+        async with self._replacing:
+            self._told = f"between commands {reason}; the container was replaced: background processes and /tmp are gone"
+            await self._end()
+            await self._begin()
+
+    async def _stop_idle_watch(self) -> None:
+        """Wait for a replacement that is under way. Raises InfrastructureError when it failed."""
+        idle, self._idle = self._idle, None
+        if idle is None:
+            return
+        async with self._replacing:
+            idle.cancel()
+        await asyncio.gather(idle, return_exceptions=True)
+        if not idle.cancelled() and (error := idle.exception()) is not None:
+            raise error
+
     async def _out_of_memory(self) -> bool:
         """Whether the kernel killed something for memory since this was last asked (the cgroup's own counter)."""
         _, said = await self._quick([_OOM_COUNT])
@@ -336,7 +367,8 @@ class DockerSandbox(Sandbox):
         """
         target = "/".join(components(path))
         try:
-            code, said = await self._quick([_WRITE, "write", "./" + target], stdin=content, seconds=120)
+            async with self._replacing:
+                code, said = await self._quick([_WRITE, "write", "./" + target], stdin=content, seconds=120)
         except TimeoutError as error:
             raise InfrastructureError(f"writing {path!r} in the sandbox took more than 120 s") from error
         if code != 0:
@@ -347,6 +379,9 @@ class DockerSandbox(Sandbox):
         if self._api is None:
             return
         try:
+            if self._idle is not None:
+                self._idle.cancel()
+                await asyncio.gather(self._idle, return_exceptions=True)
             await self._end()
         finally:
             self._api.close()
