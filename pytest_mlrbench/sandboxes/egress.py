@@ -157,6 +157,7 @@ class Egress:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         order: dict[str, Any] = {
             "socket": str(self.socket),
+            "folder": str(self._folder),
             "log": str(self.log.resolve()),
             "entries": [entry.as_data() for entry in self.found.entries],
             "indexes": list(self.found.indexes),

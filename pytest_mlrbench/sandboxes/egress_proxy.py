@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
@@ -45,6 +46,8 @@ class Order(TypedDict):
 
     socket: str
     """Path of the unix socket to listen on."""
+    folder: str
+    """What is removed at the end, the socket in it: the runner may have been killed."""
     log: str
     entries: list[dict[str, Any]]
     """Fields of Entry."""
@@ -234,7 +237,10 @@ def _accept(listener: socket.socket, flags: argparse.Namespace) -> None:
 def main() -> None:
     with os.fdopen(os.dup(0), "rb", buffering=0) as stream:
         order = json.loads(stream.readline())
-    serve(order)
+    try:
+        serve(order)
+    finally:
+        shutil.rmtree(order["folder"], ignore_errors=True)
     os._exit(0)  # connections in flight end with their runner
 
 
