@@ -72,7 +72,7 @@ class SandboxSpec:
     trial: str
     limits: Limits = field(default_factory=Limits)
     image: str = ""
-    network: Literal["none", "full"] = "none"
+    network: Literal["none", "allowlist", "full"] = "none"
     env: dict[str, str] = field(default_factory=dict)
     """Visible to everything inside: never a secret."""
     devices: tuple[str, ...] = ()
