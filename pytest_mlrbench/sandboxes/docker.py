@@ -161,7 +161,10 @@ class DockerSandbox(Sandbox):
             self._main = int(state.get("Pid") or 0)
             said = b""
             async with asyncio.timeout(60):
-                async for chunk in frames(plain_socket(self._lifeline)):
+                stream = plain_socket(self._lifeline)
+                asked = () if self.spec.network == "full" else probed_addresses()
+                await asyncio.get_running_loop().sock_sendall(stream, " ".join(asked).encode() + b"\n")
+                async for chunk in frames(stream):
                     said += chunk
                     if b"ready\n" in said:
                         break
@@ -186,7 +189,7 @@ class DockerSandbox(Sandbox):
         return {
             "image": self.spec.image,
             "name": f"mlrbench-{re.sub(r'[^a-zA-Z0-9_.-]+', '-', self.spec.trial)[:80]}-{secrets.token_hex(4)}",
-            "entrypoint": ["bash", "-c", _KEEPER, "keeper", *(() if self.spec.network == "full" else probed_addresses())],
+            "entrypoint": ["bash", "-c", _KEEPER],
             "command": [],
             "stdin_open": True,
             "detach": False,

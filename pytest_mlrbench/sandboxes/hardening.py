@@ -17,17 +17,19 @@ OOM_SCORE = 500
 """The kernel ends a container before it ends the runner when the whole machine is short of memory (proc(5), -1000 to 1000)."""
 
 PROBE = """
-for address in "$@"; do
+IFS=' ' read -r -a asked
+for address in "${asked[@]}"; do
   (exec 3<>"/dev/udp/$address/53") 2>/dev/null && echo "open: $address"
 done
-if [ $# -gt 0 ]; then
+if [ ${#asked[@]} -gt 0 ]; then
   while IFS=: read -r name _; do
     case ${name// /} in lo|Inter-*|face*|"") ;; *) echo "open: interface ${name// /}" ;; esac
   done </proc/net/dev
   type getent >/dev/null 2>&1 && timeout 2 getent hosts example.com >/dev/null && echo "open: names (DNS)"
 fi
 """
-"""Connecting a datagram socket sends nothing: it succeeds exactly where the container has a route to the address."""
+"""Reads the addresses from standard input, as arguments would show this host's own to every program inside. Connecting a datagram
+socket sends nothing: it succeeds exactly where the container has a route to the address."""
 
 _PUBLIC = ("198.51.100.1", "203.0.113.1", "2001:db8::1", "2000::1")
 """Addresses that only a default route leads to (RFC 5737 and RFC 3849 keep them free)."""
