@@ -394,4 +394,50 @@ TIME = tuple(
     )
 )  # fmt: skip
 
+LEAVING = (
+    Attempt(
+        "symlinks", "leave links to the host's files in the results",
+        '$ ln -s /etc/shadow file; ln -s / folder; ln -s ../../.. up; ln -s self self', (), "only regular files are copied, no link is followed",
+    ),
+    Attempt(
+        "hard-links", "leave hard links to files outside",
+        '$ ln /etc/passwd passwd 2>&1 | sed "s/^/refused: /"; echo x > one; ln one two; [ -e passwd ] && echo GOT IN; true',
+        (), "the workspace is a mount of its own; a file with a name outside is left out",
+    ),
+    Attempt("fifo", "hold the host by a FIFO that nobody writes to", "$ mkfifo pipe", (), "only regular files, opened without waiting"),
+    Attempt(
+        "unix-socket", "leave a socket that a program listens at",
+        'one = socket.socket(socket.AF_UNIX)\none.bind("door")\none.listen()', (), "only regular files are copied",
+    ),
+    Attempt(
+        "device", "leave a device file", '$ mknod zero c 1 5 2>&1; mknod disk b 8 0 2>&1; true', (), "no CAP_MKNOD; only regular files are copied",
+    ),
+    Attempt(
+        "names", "use names that terminals, shells and browsers trip over",
+        'for name in (b"new\\nline", b"esc\\x1b[2J", b"\\xff\\xfe", "\\u202egpj.exe".encode(), b"..\\n", b"-rf"):\n'
+        '    with open(name, "w") as file:\n        file.write("x")',
+        (), "control, format and undecodable characters are percent-encoded",
+    ),
+    Attempt(
+        "sparse-files", "let a file of holes fill the run store", "$ truncate -s 900M sparse", (), "a file counts as long as it says it is",
+    ),
+    Attempt("many-files", "fill the run store with files", "$ touch $(seq 2000)", (), "number of files, bytes of one and of all"),
+    Attempt(
+        "deep-folders", "make folders too deep to walk",
+        'for _ in range(300):\n    os.mkdir("d")\n    os.chdir("d")', (), "depth limit; folders are opened one below the other",
+    ),
+    Attempt(
+        "archives", "leave archives that expand, or whose members climb out",
+        'import gzip, io, tarfile, zipfile\n'
+        'with zipfile.ZipFile("bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.npy", "w", force_zip64=True) as member:\n'
+        '    for _ in range(256):\n        member.write(bytes(2**20))\n'
+        'with gzip.open("bomb.gz", "wb") as file:\n    for _ in range(256):\n        file.write(bytes(2**20))\n'
+        'with tarfile.open("climb.tar", "w") as archive:\n    archive.addfile(tarfile.TarInfo("../../climbed"), io.BytesIO(b""))',
+        (), "nothing is unpacked; readers of array files have a limit of what they unpack",
+    ),
+    Attempt(
+        "set-uid-file", "leave a program that runs as its owner", "$ cp /bin/sh sh; chmod 4777 sh", (), "files arrive as 0644",
+    ),
+)  # fmt: skip
+
 ATTEMPTS = (*HOST_FILES, *KERNEL, *PROCESSES, *NETWORK, *RESOURCES, *TIME)

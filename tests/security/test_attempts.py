@@ -93,7 +93,9 @@ def test_refused_in_a_container_of_its_own(
     with box(tmp_path, image, **one.limits) as given:
         refused(one, given, places)
         if one in TIME or one in RESOURCES:
-            left = given.run("ps -eo pid=,user=,stat=,args= | grep -v -e 'ps -eo' -e grep -e bash -e timeout -e init -e cat || true")
+            left = given.run(
+                "ps -eo pid=,user=,stat=,args= | grep -v -e 'ps -eo' -e grep -e bash -e timeout -e init -e cat || true"
+            )
             assert left.output.strip() == "", left.output
         if one.name == "log-flood":
             assert given.output.stat().st_size <= one.limits["output"] + 200
