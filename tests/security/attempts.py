@@ -441,3 +441,14 @@ LEAVING = (
 )  # fmt: skip
 
 ATTEMPTS = (*HOST_FILES, *KERNEL, *PROCESSES, *NETWORK, *RESOURCES, *TIME)
+
+GROUPS = (
+    ("The host's files", HOST_FILES),
+    ("Kernel and devices", KERNEL),
+    ("Privileges and processes", PROCESSES),
+    ("Network", NETWORK),
+    ("The machine's resources", RESOURCES),
+    ("Time-outs", TIME),
+    ("The way out", LEAVING),
+)
+"""All attempts under the headings of docs/security.md."""

@@ -13,8 +13,9 @@ import docker
 import psutil
 import pytest
 
-from tests.security.attempts import ATTEMPTS, PLACES, RESOURCES, TIME, Attempt
+from tests.security.attempts import ATTEMPTS, GROUPS, PLACES, RESOURCES, TIME, Attempt
 from tests.security.box import Box, box, containers
+from tests.security.table import parts, table
 from tests.support.docker import need_docker
 
 pytestmark = pytest.mark.docker
@@ -106,10 +107,11 @@ def test_refused_in_a_container_of_its_own(
 
 
 def test_every_attempt_has_a_name_of_its_own_and_says_what_refuses_it() -> None:
-    names = [one.name for one in ATTEMPTS]
-    assert len(set(names)) == len(names)
-    assert len(names) >= 40
-    assert all(one.tries and one.refused_by and (one.seen or one.kind != "exited") for one in ATTEMPTS)
+    everything = [one for _, attempts in GROUPS for one in attempts]
+    assert len({one.name for one in everything}) == len(everything)
+    assert len(ATTEMPTS) >= 40
+    assert all(one.tries and one.refused_by for one in everything)
+    assert all(one.seen or one.kind != "exited" for one in ATTEMPTS)
 
 
 def test_the_container_is_made_as_the_documents_say(shared: Box) -> None:
@@ -137,3 +139,7 @@ def test_the_container_is_made_as_the_documents_say(shared: Box) -> None:
     assert labels["mlrbench.owner_pid"] == str(owner.pid)
     assert labels["mlrbench.owner_start"] == Path(f"/proc/{owner.pid}/stat").read_text().rpartition(")")[2].split()[19]
     assert labels["mlrbench.trial"] == "task/experiment"
+
+
+def test_the_page_says_what_is_tried_here() -> None:
+    assert parts()[1] == table(), "run `python -m tests.security.table`"
