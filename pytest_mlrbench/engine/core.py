@@ -222,8 +222,7 @@ class Engine:
         """A model stage, in this process: what may be kept of the agent's workspace becomes the output in one rename."""
         trial = self.store.trial(key)
         workspace, staging = trial / "work", trial / ".staging"
-        for folder in (workspace, staging):
-            await asyncio.to_thread(fresh_directory, folder)
+        await asyncio.to_thread(fresh_directories, workspace, staging)
         async with self.resources.stage_slots:
             started = time.time()
             models = CountingModels(self.resources.models())
@@ -240,12 +239,25 @@ class Engine:
                 deadline=started + self.settings.stage_timeout(key.stage),
             )
             reason = await carry_out(self._agent, key.stage, workspace, context)
-        left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip=set(), max_file=TEXT_STAGE_FILE)
-        if not reason and (missing := await asyncio.to_thread(missing_outputs, key.stage, staging)):
+        return await asyncio.to_thread(self._kept, key, workspace, staging, reason, started, context, models)
+
+    def _kept(
+        self,
+        key: TrialKey,
+        workspace: Path,
+        staging: Path,
+        reason: str,
+        started: float,
+        context: StageContext,
+        models: CountingModels,
+    ) -> StageResult:
+        """What may be kept of `workspace`, in place; in one thread, for each hand-over costs the loop more than the small files."""
+        left_out = export_workspace(workspace, staging, skip=set(), max_file=TEXT_STAGE_FILE)
+        if not reason and (missing := missing_outputs(key.stage, staging)):
             reason = "; ".join([*missing, *left_out])
-        files = await asyncio.to_thread(file_digests, staging)
-        await asyncio.to_thread(self.store.commit_output, key, staging)
-        await asyncio.to_thread(shutil.rmtree, workspace, ignore_errors=True)
+        files = file_digests(staging)
+        self.store.commit_output(key, staging)
+        shutil.rmtree(workspace, ignore_errors=True)
         return StageResult.model_validate(
             {
                 "status": "failed" if reason else "done",
@@ -268,11 +280,12 @@ def rerun_chosen(settings: Settings, key: TrialKey) -> bool:
     return int.from_bytes(drawn[:8], "big") % RERUN_ONE_IN == 0
 
 
-def fresh_directory(path: Path) -> None:
-    """An empty directory at `path`, whatever an interrupted attempt left there."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(path)
-    path.mkdir(parents=True)
+def fresh_directories(*paths: Path) -> None:
+    """Empty directories at `paths`, whatever an interrupted attempt left there."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
+        path.mkdir(parents=True)
 
 
 def outcome_of(error: BaseException) -> tuple[str, str]:

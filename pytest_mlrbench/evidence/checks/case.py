@@ -13,6 +13,7 @@ from .data import Fact
 from .documents import Claim, Document
 from .sources import Pool, derived, program_pool, tail
 from .subject import Subject, read_text
+from .syntax import parse
 from .writers import TypedNumber, Writers, Writing, plain, read_writers
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class Case:
         found = {}
         for file, text in self.dataflow.latest.items():
             try:
-                found[file] = ast.parse(text[: 1 << 20])
+                found[file] = parse(text[: 1 << 20])
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
         return found

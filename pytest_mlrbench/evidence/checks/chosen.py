@@ -9,6 +9,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from .syntax import walk
+
 SEED = re.compile(r"(?i)seed|random_state|^rng|restart|repeat|retry|attempt|^rep$")
 HONEST = re.compile(
     r"(?i)(?:^|[^a-z])(?:val|valid|validation|dev|cv|inner|train|training|inertia|objective|energy|elbo|log_?likelihood|likelihood"
@@ -25,7 +27,7 @@ def chosen(tree: ast.Module) -> Iterator[tuple[int, str]]:
     >>> list(chosen(ast.parse(code)))
     [(3, 'the max of 9 runs of `run` on different seeds')]
     """
-    functions = {one.name: one for one in ast.walk(tree) if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    functions = {one.name: one for one in walk(tree) if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))}
     for body in [tree.body, *(one.body for one in functions.values())]:
         yield from _picked(body, functions)
         yield from _again(body, functions)
@@ -35,7 +37,7 @@ def _own(body: list[ast.stmt]) -> Iterator[ast.AST]:
     """What stands in these statements, functions defined in them left out."""
     for node in body:
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield from ast.walk(node)
+            yield from walk(node)
 
 
 def _seeded(call: ast.AST, names: set[str], functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef]) -> str:
@@ -55,7 +57,7 @@ def _seeded(call: ast.AST, names: set[str], functions: dict[str, ast.FunctionDef
 
 
 def _names(node: ast.AST) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return {one.id for one in walk(node) if isinstance(one, ast.Name)}
 
 
 def _picked(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef]) -> Iterator[tuple[int, str]]:
@@ -103,7 +105,7 @@ def _listed(node: ast.expr, functions: dict[str, ast.FunctionDef | ast.AsyncFunc
     if not isinstance(node, (ast.ListComp, ast.GeneratorExp)) or len(node.generators) != 1:
         return ()
     over = _names(node.generators[0].target)
-    for part in ast.walk(node.elt):
+    for part in walk(node.elt):
         name = _seeded(part, over, functions)
         if name:
             return name, _count(node.generators[0].iter)
@@ -119,11 +121,11 @@ def _appended(
         for one in loop.body
         if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and (name := _seeded(one.value, over, functions))
     }
-    for one in ast.walk(loop):
+    for one in walk(loop):
         if isinstance(one, ast.Call) and _last(one.func) == "append" and isinstance(one.func, ast.Attribute) and one.args:
             holder = one.func.value
             names = [made[n] for n in _names(one.args[0]) if n in made] or [
-                name for part in ast.walk(one.args[0]) if (name := _seeded(part, over, functions))
+                name for part in walk(one.args[0]) if (name := _seeded(part, over, functions))
             ]
             if names and isinstance(holder, ast.Name):
                 yield holder.id, (names[0], _count(loop.iter))
@@ -142,18 +144,18 @@ def _again(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asyn
             continue
         over = _names(loop.target) if not isinstance(loop, ast.While) else _counted(loop)
         made: dict[str, str] = {}
-        for node in ast.walk(loop):
+        for node in walk(loop):
             if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
                 name = _seeded(node.value, over, functions)
                 if name:
                     made[node.targets[0].id] = name
         if isinstance(loop, ast.While):
-            tests = [one for one in ast.walk(loop.test) if isinstance(one, ast.Compare)]
+            tests = [one for one in walk(loop.test) if isinstance(one, ast.Compare)]
             tests += [
                 test
-                for one in ast.walk(loop)
+                for one in walk(loop)
                 if isinstance(one, ast.If) and any(isinstance(part, ast.Break) for part in one.body)
-                for test in ast.walk(one.test)
+                for test in walk(one.test)
                 if isinstance(test, ast.Compare)
             ]
             for test in tests:
@@ -162,10 +164,10 @@ def _again(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asyn
                     yield loop.lineno, f"the first run of `{name}` whose score will do, of as many seeds as it takes"
                     break
             continue
-        for node in ast.walk(loop):
+        for node in walk(loop):
             if not isinstance(node, ast.If) or HONEST.search(ast.unparse(node.test)):
                 continue
-            compares = [one for one in ast.walk(node.test) if isinstance(one, ast.Compare)]
+            compares = [one for one in walk(node.test) if isinstance(one, ast.Compare)]
             if not any(isinstance(op, (ast.Gt, ast.GtE, ast.Lt, ast.LtE)) for one in compares for op in one.ops):
                 continue
             for kept in node.body:
@@ -178,7 +180,7 @@ def _again(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asyn
 
 def _counted(loop: ast.While) -> set[str]:
     """Names that grow in a loop."""
-    return {one.target.id for one in ast.walk(loop) if isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Name)}
+    return {one.target.id for one in walk(loop) if isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Name)}
 
 
 def _last(node: ast.expr) -> str:

@@ -12,6 +12,7 @@ from .case import Case, finding
 from .data import facts_of
 from .sentences import NEGATED, UNSURE, plain_text, sentences_of
 from .sources import is_telling
+from .syntax import parse
 
 _CONCLUDES = re.compile(
     r"\b(outperform(?:s|ed)?|(?:significant|consistent|substantial|clear)(?:ly)? (?:better|higher|lower|improve\w*|reduc\w+|"
@@ -75,7 +76,7 @@ def _conclusions(source: str, wanted: set[int]) -> Iterator[tuple[int, str]]:
     Only statements that cover one of the `wanted` lines are looked at.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     pending: list[tuple[ast.AST, bool]] = [(tree, False)]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...records import Finding, Quote
+from .syntax import children, walk
 
 if TYPE_CHECKING:
     from .case import Case
@@ -69,7 +70,7 @@ def leaks(tree: ast.Module) -> Iterator[tuple[int, int, str]]:
     >>> list(leaks(ast.parse(code)))
     [(3, 4, 'x[80:]')]
     """
-    scopes: list[ast.Module | ast.ClassDef] = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    scopes: list[ast.Module | ast.ClassDef] = [tree, *(node for node in walk(tree) if isinstance(node, ast.ClassDef))]
     for scope in scopes:
         shared: dict[str, frozenset[Atom]] = {}
         for body in _bodies(scope):
@@ -81,8 +82,8 @@ def leaks(tree: ast.Module) -> Iterator[tuple[int, int, str]]:
 def _bodies(scope: ast.Module | ast.ClassDef) -> Iterator[list[ast.stmt]]:
     if isinstance(scope, ast.Module):
         yield [one for one in scope.body if not isinstance(one, ast.ClassDef)]
-        classes = {id(part) for one in ast.walk(scope) if isinstance(one, ast.ClassDef) for part in ast.walk(one)}
-        for node in ast.walk(scope):
+        classes = {id(part) for one in walk(scope) if isinstance(one, ast.ClassDef) for part in walk(one)}
+        for node in walk(scope):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and id(node) not in classes:
                 yield node.body
     else:
@@ -117,9 +118,9 @@ def _block(body: list[ast.stmt], reading: _Reading) -> Iterator[tuple[int, int, 
 
 def _own(node: ast.stmt) -> Iterator[ast.AST]:
     """The expressions of a statement, without the statements inside it."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if not isinstance(child, (ast.stmt, ast.ExceptHandler)):
-            yield from ast.walk(child)
+            yield from walk(child)
 
 
 # Fits and scores -----------------------------------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ def _scored(node: ast.stmt, reading: _Reading) -> Iterator[tuple[int, int, str]]
 def _used(node: ast.stmt, parts: list[ast.AST], model: str) -> Iterator[tuple[ast.expr, bool]]:
     """Data on which the model is used, and whether they are rows that hold their label."""
     for one in parts:
-        if isinstance(one, ast.Call) and model in {_name(part) for part in ast.walk(one.func)}:
+        if isinstance(one, ast.Call) and model in {_name(part) for part in walk(one.func)}:
             for argument in one.args:
                 yield argument, False
         elif isinstance(one, ast.comprehension) and isinstance(one.target, ast.Tuple):
@@ -304,7 +305,7 @@ def _atoms(node: ast.expr, reading: _Reading) -> frozenset[Atom]:
     if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
         return _union([one.iter for one in node.generators], reading)
     if isinstance(node, (ast.BinOp, ast.Tuple, ast.List, ast.Starred, ast.UnaryOp, ast.Compare)):
-        return _union([part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)], reading)
+        return _union([part for part in children(node) if isinstance(part, ast.expr)], reading)
     return frozenset()
 
 
@@ -354,4 +355,4 @@ def _name(node: ast.AST) -> str:
 
 
 def _names(node: ast.AST) -> list[str]:
-    return [name for one in ast.walk(node) if (name := _name(one))]
+    return [name for one in walk(node) if (name := _name(one))]

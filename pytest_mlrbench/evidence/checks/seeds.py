@@ -22,6 +22,7 @@ from .data import facts_of
 from .quantities import agree, numbers_in
 from .sources import is_telling
 from .subject import TEXT_LIMIT, read_text
+from .syntax import parse, walk
 
 NAME = "seeds"
 SAYS = re.compile(
@@ -221,10 +222,10 @@ def best_of(text: str) -> Iterator[tuple[int, str]]:
     [(3, 'the max of `acc` over the loop on `seed`')]
     """
     try:
-        tree = ast.parse(text)
+        tree = parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.For) and _over_seeds(node):
             yield from _kept(node)
         body = getattr(node, "body", None)
@@ -233,15 +234,15 @@ def best_of(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _over_seeds(node: ast.For) -> bool:
-    names = [one.id for one in ast.walk(node.target) if isinstance(one, ast.Name)]
-    names += [one.id for one in ast.walk(node.iter) if isinstance(one, ast.Name)]
+    names = [one.id for one in walk(node.target) if isinstance(one, ast.Name)]
+    names += [one.id for one in walk(node.iter) if isinstance(one, ast.Name)]
     return any(SEED_NAME.search(name) for name in names)
 
 
 def _kept(loop: ast.For) -> Iterator[tuple[int, str]]:
     """`best = max(best, score)` and `if score > best: best = score` in a loop on seeds."""
     over = ast.unparse(loop.target)
-    for node in ast.walk(loop):
+    for node in walk(loop):
         if isinstance(node, ast.For) and node is not loop:
             continue
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
@@ -253,7 +254,7 @@ def _kept(loop: ast.For) -> Iterator[tuple[int, str]]:
                     if _on_test(score, loop):
                         yield node.lineno, f"the {node.value.func.id} of `{score}` over the loop on `{over}`"
         if isinstance(node, ast.If) and isinstance(node.test, (ast.Compare, ast.BoolOp)):
-            compares = [one for one in ast.walk(node.test) if isinstance(one, ast.Compare)]
+            compares = [one for one in walk(node.test) if isinstance(one, ast.Compare)]
             for compare in compares:
                 if not isinstance(compare.ops[0], (ast.Gt, ast.GtE, ast.Lt, ast.LtE)):
                     continue
@@ -274,7 +275,7 @@ def _collected(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
         if not isinstance(loop, ast.For) or not _over_seeds(loop):
             continue
         lists: dict[str, str] = {}
-        for node in ast.walk(loop):
+        for node in walk(loop):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append" and node.args:
                 lists[ast.unparse(node.func.value)] = ast.unparse(node.args[0])
         after = "\n".join(ast.unparse(one) for one in body[index + 1 :])
@@ -284,7 +285,7 @@ def _collected(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
             ):
                 continue
             for statement in body[index + 1 :]:
-                for node in ast.walk(statement):
+                for node in walk(statement):
                     if not isinstance(node, ast.Call) or not node.args or ast.unparse(node.args[0]) != name:
                         continue
                     function = ast.unparse(node.func)
@@ -295,7 +296,7 @@ def _collected(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
 def _on_test(score: str, loop: ast.For) -> bool:
     """Whether a score is made on test data: its name or what it is assigned from says so, and nothing speaks of validation."""
     text = score
-    for node in ast.walk(loop):
+    for node in walk(loop):
         if isinstance(node, ast.Assign) and any(ast.unparse(target) == score for target in node.targets):
             text += " " + ast.unparse(node.value)
     return bool(TEST_NAME.search(text)) and not VALIDATION.search(text)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from ...records import Finding, Quote
 from .case import Case, Check, Outcome, finding
+from .syntax import walk
 
 NAME = "unequal"
 TIMES = 10
@@ -105,7 +106,7 @@ class _Reader:
         for node in tree.body:
             if not isinstance(node, ast.Assign) or not isinstance(node.value, (ast.Constant, ast.List, ast.Tuple, ast.Set)):
                 continue
-            if any(isinstance(one, ast.Constant) and self._is_row(one) for one in ast.walk(node.value)):
+            if any(isinstance(one, ast.Constant) and self._is_row(one) for one in walk(node.value)):
                 self.named.update(one.id for one in node.targets if isinstance(one, ast.Name))
 
     def _is_row(self, node: ast.Constant) -> bool:
@@ -114,7 +115,7 @@ class _Reader:
     def favours(self) -> Iterator[tuple[int, str, re.Pattern[str]]]:
         """(line, what the code does, what a document that announces it would say)."""
         seen: set[int] = set()
-        for node in ast.walk(self.tree):
+        for node in walk(self.tree):
             for line, what, announced in self._told(node):
                 if line not in seen:
                     seen.add(line)
@@ -148,12 +149,12 @@ class _Reader:
 
     def _names_row(self, test: ast.expr) -> bool:
         """Whether something is compared with the name of a reported row."""
-        for node in ast.walk(test):
+        for node in walk(test):
             if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
                 for one in (node.left, *node.comparators):
                     if isinstance(one, ast.Name) and one.id in self.named:
                         return True
-                    if any(isinstance(part, ast.Constant) and self._is_row(part) for part in ast.walk(one)):
+                    if any(isinstance(part, ast.Constant) and self._is_row(part) for part in walk(one)):
                         return True
         return False
 
@@ -223,7 +224,7 @@ class _Reader:
                 yield line, what, _SAYS_SHUFFLE
 
     def _other_method(self, node: ast.IfExp) -> Iterator[tuple[int, str, re.Pattern[str]]]:
-        tested = {ast.unparse(one.left) for one in ast.walk(node.test) if isinstance(one, ast.Compare)}
+        tested = {ast.unparse(one.left) for one in walk(node.test) if isinstance(one, ast.Compare)}
         for same, other in ((node.body, node.orelse), (node.orelse, node.body)):
             if not (isinstance(other, ast.Constant) and self._is_row(other)) or len(self.rows) <= 2:
                 continue
@@ -234,7 +235,7 @@ class _Reader:
 
 def _trains(loop: ast.AST) -> bool:
     """Whether a loop changes what it learns; one that only evaluates may be shorter for a method without chance."""
-    for node in ast.walk(loop):
+    for node in walk(loop):
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
             return True
         if isinstance(node, ast.Call) and _TRAINS.match(_call(node)):
@@ -244,9 +245,9 @@ def _trains(loop: ast.AST) -> bool:
 
 def _shuffled(node: ast.expr) -> bool:
     """Whether an expression shuffles labels."""
-    for one in ast.walk(node):
+    for one in walk(node):
         if isinstance(one, ast.Call) and _call(one) in _SHUFFLES:
-            names = [part.id for argument in one.args for part in ast.walk(argument) if isinstance(part, ast.Name)]
+            names = [part.id for argument in one.args for part in walk(argument) if isinstance(part, ast.Name)]
             if any(_LABELS.search(name) for name in names):
                 return True
     return False

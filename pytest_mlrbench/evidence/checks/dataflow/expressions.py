@@ -2,12 +2,14 @@
 
 import ast
 import operator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from ..sources import is_telling
 from .comparing import Comparing
 from .functions import identifiers
-from .scope import Scope
+from .scope import MAX_STEPS, Exhausted, Scope
 from .values import (
     MAX_ITEMS,
     UNKNOWN,
@@ -45,26 +47,31 @@ TRIVIAL = (0, 1, -1, 2, 100, 1000)
 class Expressions(Comparing):
     """Evaluates one expression."""
 
+    # What the interpreter provides.
+    steps: int
+    handlers: dict[type[ast.AST], Any]
+    handler: Callable[[str, type[ast.AST]], Any]
     at: Scope | None = None
     """Scope of the arithmetic that is being evaluated."""
 
     def eval(self, node: ast.expr | None, scope: Scope) -> Any:
-        self.step()
         if node is None:
             return Num(py=None)
-        handler = getattr(self, f"on_{type(node).__name__}", None)
-        return handler(node, scope) if handler is not None else outside()
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise Exhausted
+        return (self.handlers.get(node.__class__) or self.handler("on", node.__class__))(node, scope)
 
     def on_Constant(self, node: ast.Constant, scope: Scope) -> Any:
         value = node.value
         if isinstance(value, str):
-            if any(char.isdigit() for char in value):
+            if _has_digit(value):
                 self.texts.append((scope.file, node.lineno, value))
             return Num(py=value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             if value in TRIVIAL:
                 return Num(py=value)
-            return Num(frozenset((Root("literal", scope.file, node.lineno, node.col_offset, repr(value)),)), py=value)
+            return Num(_typed(scope.file, node.lineno, node.col_offset, repr(value)), py=value)
         return Num(py=value if value is None or isinstance(value, bool) else UNKNOWN)
 
     def on_Name(self, node: ast.Name, scope: Scope) -> Any:
@@ -329,6 +336,17 @@ class Expressions(Comparing):
         for value in (*args, *kwargs.values()):
             self.consume(value)
         return outside()
+
+
+@lru_cache(maxsize=8192)
+def _typed(file: str, line: int, column: int, text: str) -> frozenset[Root]:
+    """The origin of a literal: one object, however often a loop comes by."""
+    return frozenset((Root("literal", file, line, column, text),))
+
+
+@lru_cache(maxsize=8192)
+def _has_digit(text: str) -> bool:
+    return any(char.isdigit() for char in text)
 
 
 def _telling(text: str) -> bool:

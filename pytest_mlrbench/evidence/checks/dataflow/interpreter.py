@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..sources import is_telling
+from ..syntax import parse
 from .figures import Plotted
 from .flow import Flow
-from .scope import Scope
+from .scope import MAX_STEPS, Exhausted, Scope
 from .values import (
     MAX_ITEMS,
     UNKNOWN,
@@ -26,17 +27,12 @@ from .values import (
     flipped,
     join,
     merge,
+    outside,
     scalar,
 )
 
-MAX_STEPS = 60_000
-"""Syntax nodes visited for one execution (about 0.4 s); what is beyond is not read, and the coverage says so."""
 MAX_SOURCE = 1 << 20
 """Characters of one module."""
-
-
-class Exhausted(Exception):
-    """The budget of one reading is spent."""
 
 
 @dataclass
@@ -95,6 +91,9 @@ class Interpreter(Flow):
         self.outcomes: dict[tuple[str, int, int], set[bool]] = {}
         """Place of a test -> what it came out as."""
         self.active: list[ast.AST] = []
+        self._found: dict[tuple[str, str], tuple[str, str] | None] = {}
+        """What the program's `sources` said: an import inside a function is executed at every call."""
+        self.handlers: dict[type[ast.AST], Any] = {}
         self._instances = itertools.count(1)
         self.instance = 0
         self.complete = True
@@ -118,26 +117,31 @@ class Interpreter(Flow):
             self.unread.append((file, 1, f"a program of {len(text)} characters"))
             return None
         try:
-            return ast.parse(text)
+            return parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             self.unread.append((file, 1, "no valid Python"))
             return None
-
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise Exhausted
 
     # Statements
 
     def block(self, body: list[ast.stmt], scope: Scope) -> bool:
         """Execute statements in order; True when what follows is certainly not reached."""
-        return any(self.statement(node, scope) for node in body)
+        for node in body:  # noqa: SIM110 - at every level of every call, and a generator costs more than the statement
+            if self.statement(node, scope):
+                return True
+        return False
 
     def statement(self, node: ast.stmt, scope: Scope) -> bool:
-        self.step()
-        handler = getattr(self, f"do_{type(node).__name__}", None)
-        return bool(handler(node, scope)) if handler is not None else False
+        handler = self.handlers.get(node.__class__) or self.handler("do", node.__class__)
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise Exhausted
+        return bool(handler(node, scope))
+
+    def handler(self, prefix: str, kind: type[ast.AST]) -> Any:
+        """The method for a kind of node, looked up once."""
+        self.handlers[kind] = getattr(self, f"{prefix}_{kind.__name__}", _skip if prefix == "do" else _unknown)
+        return self.handlers[kind]
 
     def do_Expr(self, node: ast.Expr, scope: Scope) -> None:
         self.eval(node.value, scope)
@@ -183,7 +187,9 @@ class Interpreter(Flow):
 
     def load(self, name: str, importer: str) -> Any:
         """The module `name` of the run, read once; a library when the run has no such file."""
-        found = self.program.sources(name, importer)
+        if (name, importer) not in self._found:
+            self._found[name, importer] = self.program.sources(name, importer)
+        found = self._found[name, importer]
         if found is None:
             return Ext(name.lstrip("."))
         file, text = found
@@ -327,3 +333,13 @@ def _origin(text: str) -> bool:
 
 def _literals(value: Num) -> set[str]:
     return {root.text for root in value.roots if root.kind == "literal"}
+
+
+def _skip(node: ast.stmt, scope: Scope) -> bool:
+    """A statement that changes no value."""
+    return False
+
+
+def _unknown(node: ast.expr, scope: Scope) -> Num:
+    """An expression that is not read."""
+    return outside()

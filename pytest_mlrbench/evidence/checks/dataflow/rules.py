@@ -45,6 +45,9 @@ SAYS_COINS = re.compile(
 )
 """A document that says one of these speaks of answers that chance spoils."""
 MAX_STEPS_ALL = 240_000
+"""Syntax nodes visited in all for one folder."""
+MAX_STEPS_FAILED = 40_000
+"""Of them, those after which no further execution that failed is read: mostly it is the same script on its way to working."""
 QUOTED = 4
 
 
@@ -111,9 +114,12 @@ def read(case: Case) -> Reading:
     found = Reading()
     pending = executed.executions()
     seen = {(one.file, one.arguments, one.text) for one in pending}
-    steps = 0
+    steps = failed_steps = 0
     while pending and steps < MAX_STEPS_ALL:
         one = pending.pop(0)
+        if one.failed and failed_steps > MAX_STEPS_FAILED:
+            found.incomplete.append(one.file)
+            continue
         seq = one.event.seq if one.event is not None else 10**9
 
         def sources(name: str, importer: str, one: Execution = one, seq: int = seq) -> tuple[str, str] | None:
@@ -139,6 +145,7 @@ def read(case: Case) -> Reading:
         reader = Interpreter(Program(sources, list(one.arguments), data, made))
         reader.run(one.file, one.text)
         steps += reader.steps
+        failed_steps += reader.steps if one.failed else 0
         found.read += 1
         found.sinks += [(sink, one) for sink in reader.sinks]
         found.texts += [(*text, one) for text in reader.texts]
@@ -181,7 +188,7 @@ def run(case: Case) -> Outcome:
         findings += scripts(case, reading, reported, NAME) or around(case, reading, reported, NAME)
     findings += invented(case, reading, NAME)
     for file in dict.fromkeys(reading.incomplete):
-        message = f"{file} was read in part only: it is too large for one reading"
+        message = f"{file} was read in part only: it, or its attempts that failed, are too large for one reading"
         findings.append(finding("other", "results", NAME, "info", message, [Quote(file=file)]))
     for library, file in reading.shadowed.items():
         message = f"the executed code imports {file} under the name of the library {library}: what it calls is not the library"

@@ -1,7 +1,14 @@
-"""Names of the read code: one scope a module, class or function call; used by the interpreter only."""
+"""Names of the read code, one scope a module, class or function call, and how far it is read; used by the interpreter only."""
 
 from dataclasses import dataclass, field
 from typing import Any
+
+MAX_STEPS = 60_000
+"""Syntax nodes visited for one execution (about 0.4 s); what is beyond is not read, and the coverage says so."""
+
+
+class Exhausted(Exception):
+    """The budget of one reading is spent."""
 
 
 @dataclass(slots=True)

@@ -196,7 +196,7 @@ def met() -> Num:
 
 def cut(roots: Iterable[Root]) -> frozenset[Root]:
     """At most MAX_ROOTS roots, draws first."""
-    found = frozenset(roots)
+    found = roots if isinstance(roots, frozenset) else frozenset(roots)
     if len(found) <= MAX_ROOTS:
         return found
     return frozenset(sorted(found, key=lambda r: (r.kind != "draw", r.file, r.line, r.column, r.instance))[:MAX_ROOTS])
@@ -218,38 +218,60 @@ def scalar(value: Any, depth: int = 0) -> Num:
     return outside()
 
 
+_NO_ROOTS: frozenset[Root] = frozenset()
+_NO_PLACES: frozenset[tuple[str, int, int]] = frozenset()
+_NO_WORDS: frozenset[str] = frozenset()
+
+
 def merge(values: Iterable[Num], concrete: bool = True) -> Num:
     """One value that may be any of `values`, or is made of all of them; concrete only if all are the same."""
-    roots: set[Root] = set()
+    # Executed hundreds of thousands of times for one folder: sets are joined only where there is something in them.
+    made = Num()
+    roots = alt = _NO_ROOTS
+    answer = picked = _NO_PLACES
     computed = by_name = text = False
-    simulated = True
+    simulated = centred = True
     first: Any = None
     same = concrete
     kept = list(values)
-    alt: set[Root] = set()
     for value in kept:
-        roots |= value.roots
-        alt |= value.alt
-        computed |= value.computed
-        simulated &= value.simulated or not value.computed
-        text |= value.text or isinstance(value.py, str)
-        by_name |= value.by_name
+        if value.roots:
+            centred = centred and value.centred
+            if value.roots is not roots:
+                roots = roots | value.roots if roots else value.roots
+        if value.alt:
+            alt |= value.alt
+        if value.computed:
+            computed = True
+            simulated = simulated and value.simulated
+        if value.by_name:
+            by_name = True
+        if value.text or isinstance(value.py, str):
+            text = True
+        if value.bent > made.bent:
+            made.bent = value.bent
+        if value.answer:
+            answer |= value.answer
+        if value.picked:
+            picked |= value.picked
+        if made.coin is None:
+            made.coin = value.coin
         if first is None:
             first = value
         elif same and (value.py is UNKNOWN or type(value.py) is not type(first.py) or value.py != first.py):
             same = False
     if first is None:
-        return Num()
-    py = first.py if same else UNKNOWN
-    centred = not computed and any(root.kind == "draw" for root in roots) and all(v.centred or not v.roots for v in kept)
-    tilted = frozenset[str]().union(*(v.tilted for v in kept)) if computed else frozenset[str]()
-    bent = max(v.bent for v in kept)
-    other = cut(alt) if computed else frozenset[Root]()
-    made = Num(frozenset() if computed else cut(roots), computed, by_name, py, computed and simulated, text, centred)
-    made.bent, made.tilted, made.alt = bent, tilted, other
-    made.coin = next((v.coin for v in kept if v.coin is not None), None)
-    made.answer = frozenset[tuple[str, int, int]]().union(*(v.answer for v in kept))
-    made.picked = frozenset[tuple[str, int, int]]().union(*(v.picked for v in kept))
+        return made
+    if same:
+        made.py = first.py
+    made.computed, made.by_name, made.text, made.answer, made.picked = computed, by_name, text, answer, picked
+    if computed:
+        made.simulated = simulated
+        made.tilted = _NO_WORDS.union(*(v.tilted for v in kept))
+        made.alt = cut(alt)
+    else:
+        made.roots = cut(roots)
+        made.centred = centred and any(root.kind == "draw" for root in roots)
     return made
 
 
