@@ -19,6 +19,9 @@ UNATTENDED = "unattended changes"
 GPU_ACTIVITY = "gpu activity"
 """The note that says what the leased GPUs did meanwhile (sandboxes.gpu_activity)."""
 
+NETWORK = "network"
+"""The note that says which hosts the allowlist's proxy let through and refused, with times and bytes (sandboxes.egress)."""
+
 
 class Ledger:
     """One experiment's record. Use `await Ledger.open(...)`, or make one and `await ledger.begin()`; the first use begins it."""

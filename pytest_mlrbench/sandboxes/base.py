@@ -62,6 +62,17 @@ class ExecResult:
     used: Used = NOTHING_COUNTED
 
 
+@dataclass(frozen=True)
+class Door:
+    """One service of the host that a sandbox reaches although it has no network: a unix socket, as a port of its loopback."""
+
+    socket: Path
+    """Host path. The folder it lies in is mounted read-only: nothing else may lie there that programs inside must not read. The
+    sandbox's user is another than the host's, so the folder must be open to all (0755) and so must the socket (0666)."""
+    port: int
+    """On 127.0.0.1 inside."""
+
+
 @dataclass
 class SandboxSpec:
     """What the runner asks for."""
@@ -73,6 +84,12 @@ class SandboxSpec:
     limits: Limits = field(default_factory=Limits)
     image: str = ""
     network: Literal["none", "allowlist", "full"] = "none"
+    allow_host: tuple[str, ...] = ()
+    """Hosts that `allowlist` lets through besides the package index and the model hub."""
+    network_log: Path | None = None
+    """Where `allowlist` writes what was allowed and refused (egress.LOG); needed with it."""
+    doors: tuple[Door, ...] = ()
+    """Docker only."""
     env: dict[str, str] = field(default_factory=dict)
     """Visible to everything inside: never a secret."""
     devices: tuple[str, ...] = ()

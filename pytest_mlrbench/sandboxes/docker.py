@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InfrastructureError
-from .base import NOTHING_COUNTED, ExecResult, ExitKind, Sandbox, SandboxSpec, Used
+from .base import NOTHING_COUNTED, Door, ExecResult, ExitKind, Sandbox, SandboxSpec, Used
 from .cgroups import counted, members, since
 from .common import DRAIN_SECONDS, OutputSink, components, died_of, environment, refusal
 from .disk import DiskWatch
@@ -27,65 +27,14 @@ from .docker_engine import (
     remove_dead,
     send,
 )
-from .hardening import OPEN_FILES, PROBE, TEMPORARY, host_config, leaks, probed_addresses
+from .docker_scripts import COMMAND, FORWARDER, KEEPER, KEEPER_USER, KILL, OOM_COUNT, WAIT, WRITE
+from .egress import PORT, Egress, reach, variables
+from .hardening import TEMPORARY, door_folder, host_config, leaks, probed_addresses
 from .owners import owner_labels
 
 __all__ = ["RUN_LABEL", "DockerSandbox", "check_docker", "remove_dead"]
 
 WORKSPACE = "/workspace"
-
-_KEEPER_USER = "65534:65534"
-"""The container's main process runs as another user than the commands, so that they cannot end it."""
-
-_KEEPER = f"type timeout >/dev/null || exit 1\n{PROBE}\necho ready; exec cat >/dev/null"
-"""Lives until its standard input ends: Docker closes that when the runner's connection is gone, even after kill -9."""
-
-_WAIT = "IFS= read -r _ || exit 125\n"
-"""Every exec waits for a line first: output written before the host listens can be lost in the HTTP client's buffer."""
-
-_COMMAND = f"""
-ulimit -n {OPEN_FILES} 2>/dev/null
-exec 2>&1
-if [ "$3" = stdin ]; then exec timeout -k 5 "$1" bash -c "$2"; fi
-exec timeout -k 5 "$1" bash -c "$2" </dev/null
-"""
-
-_KILL = """
-for round in {1..100}; do
-  left=0
-  for dir in /proc/[0-9]*; do
-    pid=${dir#/proc/}
-    [ "$pid" = 1 ] || [ "$pid" = $$ ] && continue
-    read -r status 2>/dev/null <"$dir/stat" || continue
-    case ${status##*) } in Z*) continue ;; esac
-    tag=
-    while IFS= read -r -d '' pair; do
-      case $pair in MLRBENCH_COMMAND=*) tag=${pair#*=} ;; esac
-    done 2>/dev/null <"$dir/environ"
-    if [ -z "$tag" ] || [ "$tag" = "$1" ]; then kill -KILL "$pid" 2>/dev/null && left=1; fi
-  done
-  [ $left = 0 ] && exit 0
-  sleep 0.05
-done
-exit 1
-"""
-"""Ends what command $1 started, also what left its process group; spares what other commands left running."""
-
-_OOM_COUNT = """
-for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
-  [ -r "$file" ] && while read -r key value; do [ "$key" = oom_kill ] && echo "$value"; done <"$file"
-done
-exit 0
-"""
-
-_WRITE = """
-set -e
-target=$1
-folder=${target%/*}
-[ "$folder" = "$target" ] || mkdir -p -- "$folder"
-if [ -L "$target" ] || { [ -e "$target" ] && [ ! -f "$target" ]; }; then rm -f -- "$target"; fi
-cat >"$target"
-"""
 
 _HOST_GRACE = 15.0
 """Seconds beyond the time-out inside after which the host ends a command itself."""
@@ -107,6 +56,9 @@ class DockerSandbox(Sandbox):
         self._oom_kills = 0
         self._volumes: tuple[str, ...] = ()
         """What the image declares as volumes."""
+        self._egress: Egress | None = None
+        self._doors = spec.doors
+        self._env = dict(spec.env)
         self._disk = DiskWatch(spec.workspace, spec.limits, lambda: members(self._main) if self._main else ())
         self._running = 0
         self._idle: asyncio.Task[None] | None = None
@@ -131,9 +83,15 @@ class DockerSandbox(Sandbox):
         self._volumes = tuple((image.get("Config") or {}).get("Volumes") or ())
         if os.getuid() == 0:
             await asyncio.to_thread(_give_to, self.spec.workspace, 1000, 1000)
-        await self._begin()
+        try:
+            allowed = await self._open_egress() if self.spec.network == "allowlist" else {}
+            await self._begin()
+        except BaseException:
+            await self.close()
+            raise
         limits = self.spec.limits
         return {
+            **allowed,
             "sandbox": self.name,
             "image": self.spec.image,
             "image_id": image["Id"],
@@ -146,6 +104,17 @@ class DockerSandbox(Sandbox):
             "entries": limits.entries,
             "devices": list(self.spec.devices),
         }
+
+    async def _open_egress(self) -> dict[str, Any]:
+        """Start the allowlist's proxy and open a door to it; returns the list, as it is recorded."""
+        if self.spec.network_log is None:
+            raise InfrastructureError("--mlr-network=allowlist writes what was allowed and refused, but nobody said where to")
+        found = await asyncio.to_thread(reach, self.spec.allow_host)
+        self._egress = await Egress(self.spec.network_log, found).__aenter__()
+        self._doors = (*self.spec.doors, Door(self._egress.socket, PORT))
+        inside = variables(found, f"http://127.0.0.1:{PORT}", door_folder(len(self.spec.doors)))
+        self._env = {**inside, **self.spec.env}
+        return {"allowed_hosts": found.told()}
 
     async def _begin(self) -> None:
         """Create the container, take hold of its standard input, start it and wait until its main process says so."""
@@ -163,7 +132,9 @@ class DockerSandbox(Sandbox):
             async with asyncio.timeout(60):
                 stream = plain_socket(self._lifeline)
                 asked = () if self.spec.network == "full" else probed_addresses()
-                await asyncio.get_running_loop().sock_sendall(stream, " ".join(asked).encode() + b"\n")
+                doors = (f"{door.port}={door_folder(number)}/{door.socket.name}" for number, door in enumerate(self._doors))
+                told = f"{' '.join(asked)}\n{' '.join(doors)}\n"
+                await asyncio.get_running_loop().sock_sendall(stream, told.encode())
                 async for chunk in frames(stream):
                     said += chunk
                     if b"ready\n" in said:
@@ -175,7 +146,9 @@ class DockerSandbox(Sandbox):
                         "shuts that; nothing was run in it. Look at how the Docker engine is set up, or use --mlr-network=full"
                     )
                 return
-            raise InfrastructureError(f"image {self.spec.image} cannot be used: it needs bash and the `timeout` command ({said!r})")
+            raise InfrastructureError(
+                f"image {self.spec.image} cannot be used: it needs bash, `timeout`, and python3 for a gateway ({said!r})"
+            )
         except TimeoutError as error:
             await self._end()
             raise InfrastructureError(f"the container of {self.spec.trial} did not come up within 60 s") from error
@@ -189,21 +162,21 @@ class DockerSandbox(Sandbox):
         return {
             "image": self.spec.image,
             "name": f"mlrbench-{re.sub(r'[^a-zA-Z0-9_.-]+', '-', self.spec.trial)[:80]}-{secrets.token_hex(4)}",
-            "entrypoint": ["bash", "-c", _KEEPER],
+            "entrypoint": ["bash", "-c", KEEPER, "keeper", FORWARDER],
             "command": [],
             "stdin_open": True,
             "detach": False,
-            "user": _KEEPER_USER,
+            "user": KEEPER_USER,
             "working_dir": WORKSPACE,
             "environment": {
                 **environment(limits),
                 "HOME": TEMPORARY,
                 "TMPDIR": TEMPORARY,
                 "USER": "researcher",
-                **self.spec.env,
+                **self._env,
             },
             "labels": {RUN_LABEL: self.spec.run_id, TRIAL_LABEL: self.spec.trial, **owner_labels()},
-            "host_config": self._api.create_host_config(**host_config(self.spec, WORKSPACE, self._volumes)),
+            "host_config": self._api.create_host_config(**host_config(self.spec, WORKSPACE, self._volumes, self._doors)),
         }
 
     async def exec(
@@ -230,7 +203,7 @@ class DockerSandbox(Sandbox):
             self._number += 1
             tag = str(self._number)
             before = await self._counted()
-            script = [_COMMAND, "sandbox", f"{timeout:.3f}", command, "stdin" if stdin is not None else ""]
+            script = [COMMAND, "sandbox", f"{timeout:.3f}", command, "stdin" if stdin is not None else ""]
             self._running += 1
             try:
                 kind, code = await self._supervised(tag, script, stdin or b"", timeout, sink)
@@ -286,7 +259,7 @@ class DockerSandbox(Sandbox):
             "preparing a command",
             lambda: api.exec_create(
                 self._container,
-                ["bash", "-c", _WAIT + script[0], *script[1:]],
+                ["bash", "-c", WAIT + script[0], *script[1:]],
                 stdin=True,
                 user=self._user,
                 workdir=WORKSPACE,
@@ -326,7 +299,7 @@ class DockerSandbox(Sandbox):
     async def _kill(self, tag: str, sink: OutputSink) -> None:
         """End what command `tag` started. A container too full of processes to do that in is replaced by a fresh one."""
         try:
-            code, _ = await self._quick([_KILL, "kill", tag], seconds=30)
+            code, _ = await self._quick([KILL, "kill", tag], seconds=30)
         except (InfrastructureError, TimeoutError):
             code = 1
         if code != 0:
@@ -358,7 +331,7 @@ class DockerSandbox(Sandbox):
 
     async def _out_of_memory(self) -> bool:
         """Whether the kernel killed something for memory since this was last asked (the cgroup's own counter)."""
-        _, said = await self._quick([_OOM_COUNT])
+        _, said = await self._quick([OOM_COUNT])
         counts = [int(word) for word in said.split() if word.isdigit()]
         before, self._oom_kills = self._oom_kills, max(counts, default=self._oom_kills)
         return self._oom_kills > before
@@ -371,7 +344,7 @@ class DockerSandbox(Sandbox):
         target = "/".join(components(path))
         try:
             async with self._replacing:
-                code, said = await self._quick([_WRITE, "write", "./" + target], stdin=content, seconds=120)
+                code, said = await self._quick([WRITE, "write", "./" + target], stdin=content, seconds=120)
         except TimeoutError as error:
             raise InfrastructureError(f"writing {path!r} in the sandbox took more than 120 s") from error
         if code != 0:
@@ -389,6 +362,8 @@ class DockerSandbox(Sandbox):
         finally:
             self._api.close()
             self._api = None
+            if self._egress is not None:
+                await self._egress.close()
 
     async def _end(self) -> None:
         container, self._container = self._container, ""

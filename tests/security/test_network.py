@@ -38,8 +38,8 @@ def service() -> Iterator[str]:
 def test_a_sandbox_that_reaches_the_network_is_refused_before_anything_runs(
     image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def leaky(spec: SandboxSpec, workspace: str, volumes: tuple[str, ...]) -> dict[str, Any]:
-        return {**hardening.host_config(spec, workspace, volumes), "network_mode": "bridge"}
+    def leaky(spec: SandboxSpec, *others: Any) -> dict[str, Any]:
+        return {**hardening.host_config(spec, *others), "network_mode": "bridge"}
 
     monkeypatch.setattr("pytest_mlrbench.sandboxes.docker.host_config", leaky)
     run_id = f"security-{uuid.uuid4().hex}"
