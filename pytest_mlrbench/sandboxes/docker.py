@@ -65,7 +65,7 @@ class DockerSandbox(Sandbox):
         """Watches the disk between commands."""
         self._replacing = asyncio.Lock()
         self._told = ""
-        """What the next command's output has to say first."""
+        """What the next command's output has to say as well."""
         root = os.getuid() == 0
         self._user = "1000:1000" if root else f"{os.getuid()}:{os.getgid()}"
 
@@ -197,9 +197,6 @@ class DockerSandbox(Sandbox):
             if reason is not None:
                 sink.note(reason)
                 return sink.result("exited", 126, started)
-            if self._told:
-                sink.note(self._told)
-                self._told = ""
             self._number += 1
             tag = str(self._number)
             before = await self._counted()
@@ -212,6 +209,9 @@ class DockerSandbox(Sandbox):
                 self._running -= 1
                 if not self._running:
                     self._idle = asyncio.ensure_future(self._watch_idle())
+            if self._told:
+                sink.note(self._told)
+                self._told = ""
             return sink.result(kind, code, started, since(before, await self._counted()))
 
     async def _counted(self) -> Used:

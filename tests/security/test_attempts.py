@@ -13,7 +13,7 @@ import docker
 import psutil
 import pytest
 
-from tests.security.attempts import ATTEMPTS, GROUPS, PLACES, RESOURCES, TIME, Attempt
+from tests.security.attempts import ATTEMPTS, GROUPS, PLACES, RESOURCES, SMALL, TIME, Attempt
 from tests.security.box import Box, box, containers
 from tests.security.table import parts, table
 from tests.support.docker import need_docker
@@ -104,6 +104,47 @@ def test_refused_in_a_container_of_its_own(
         run_id = given.sandbox.spec.run_id
     assert containers(run_id) == []
     assert before - psutil.disk_usage(str(tmp_path)).free < 2**30
+
+
+def test_what_runs_on_between_commands_is_watched_too(image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_mlrbench.sandboxes.disk.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("pytest_mlrbench.sandboxes.disk.WALK_SECONDS", 0.3)
+    filling = (
+        "(while true; do dd if=/dev/zero of=f$RANDOM bs=1M count=20 2>/dev/null; sleep 0.05; done) >/dev/null 2>&1 & sleep 0.1"
+    )
+    with box(tmp_path, image, **SMALL) as given:
+        assert given.run(filling).kind == "exited"
+        first = containers(given.sandbox.spec.run_id)
+        given.sleep(4)
+        after = given.run("rm -f f*; ps -eo args= | grep -c '[d]d if=' || true")
+        assert "between commands killed: the workspace holds more than" in after.output
+        assert after.output.startswith("0\n")
+        assert containers(given.sandbox.spec.run_id) != first
+        assert given.run("echo next").output == "next\n"
+
+
+def test_the_output_of_many_commands_has_a_limit_as_a_whole(image: str, tmp_path: Path) -> None:
+    with box(tmp_path, image, output=2**20, outputs=3 * 2**19) as given:
+        sizes = []
+        for _ in range(4):
+            assert given.run("head -c 2000000 /dev/zero").output_bytes == 2_000_000
+            sizes.append(given.output.stat().st_size)
+    assert sizes == [2**20, 2**19, 2**16, 2**16]
+
+
+def test_a_volume_of_the_image_is_no_unwatched_disk(image: str, tmp_path: Path) -> None:
+    engine = docker.from_env()
+    name = f"mlrbench-test-volume:{secrets.token_hex(4)}"
+    made = engine.containers.create(image)
+    made.commit(*name.split(":"), changes="VOLUME /data")
+    made.remove()
+    try:
+        with box(tmp_path, name) as given:
+            assert given.run("stat -f -c %T /data; df --output=size -B1M /data | tail -1").output.split() == ["tmpfs", "64"]
+            [found] = containers(given.sandbox.spec.run_id)
+            assert [mount["Type"] for mount in found.attrs["Mounts"] if mount["Destination"] != "/workspace"] in ([], ["tmpfs"])
+    finally:
+        engine.images.remove(name)
 
 
 def test_every_attempt_has_a_name_of_its_own_and_says_what_refuses_it() -> None:
