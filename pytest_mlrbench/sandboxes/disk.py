@@ -103,11 +103,11 @@ class DiskWatch:
 
         Waits first, so that a quick `rm` can still make room in a workspace that is too full.
         """
-        free, names = _free(self.workspace)
+        free, names = await asyncio.to_thread(_free, self.workspace)
         walked, cost = time.monotonic(), 0.0
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            free_now, names_now = _free(self.workspace)
+            free_now, names_now = await asyncio.to_thread(_free, self.workspace)
             if free_now < LEAST_FREE:
                 raise InfrastructureError(
                     f"the disk of {self.workspace} has {free_now} bytes left, the sandbox stops below {LEAST_FREE}: free some space"

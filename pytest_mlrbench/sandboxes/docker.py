@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,9 @@ class DockerSandbox(Sandbox):
         """What the container has used until now, by the kernel's own counters."""
         if not self._main:
             return NOTHING_COUNTED
-        return await asyncio.to_thread(counted, self._main)
+        used = await asyncio.to_thread(counted, self._main)
+        # What comes through a door comes over loopback, which is not counted: 0 would be wrong.
+        return replace(used, received_bytes=None) if self._doors else used
 
     async def _supervised(
         self, tag: str, script: list[str], stdin: bytes, seconds: float, sink: OutputSink
