@@ -321,7 +321,7 @@ def _clean(options: argparse.Namespace) -> int:
     names = remove_dead()
     for name in names:
         print(f"removed {name}")
-    print(f"{len(names)} dead container{'s' if len(names) != 1 else ''} removed")
+    print(f"{len(names)} thing{'s' if len(names) != 1 else ''} of dead runs removed")
     return 0
 
 

@@ -100,7 +100,18 @@ OPTIONS = (
     Option("price", "USD per million input and output tokens, for a model without a known price", "IN,OUT"),
     Option("sandbox", "docker, local or auto (default: local for the offline models, docker for everything else)", "KIND"),
     Option("image", "Docker image of the sandbox (mlrbench-research:latest, made by `mlrbench image build`)", "REF"),
-    Option("network", "what experiments reach: none (default) or full", "MODE"),
+    Option(
+        "network",
+        "what experiments reach: none (default), allowlist (package index and model hub, as pip and the hub's client are set up on "
+        "this machine), or full (also this machine's own services)",
+        "MODE",
+    ),
+    Option(
+        "allow-host",
+        "another host that --mlr-network=allowlist lets through: HOST, HOST:PORT or *.DOMAIN (repeatable)",
+        "H",
+        many=True,
+    ),
     Option(
         "gpus",
         "GPUs to lease to experiments: auto (default, all that CUDA_VISIBLE_DEVICES lets us see), none, or ids",
@@ -273,7 +284,7 @@ def settings_of(config: "pytest.Config") -> dict[str, Any]:
         "price": price_of(values),
         "sandbox": ("local" if offline else "docker") if sandbox == "auto" else sandbox,
         "image": values.text("image", "mlrbench-research:latest"),
-        "network": values.choice("network", ("none", "full"), "none"),
+        **network_of(values, sandbox == "local" or (offline and sandbox == "auto")),
         "gpus": values.many("gpus") or ("auto",),
         "gpus_per_trial": values.number("gpus-per-trial", 1, int, 1),
         "timeout": dict(_timeout(entry) for entry in values.many("timeout")),
@@ -356,6 +367,24 @@ def _timeout(entry: str) -> tuple[str, float]:
             f"--mlr-timeout={entry}: expected STAGE:DURATION such as experiment:2h or paper:900s; stages: {', '.join(stages)}"
         )
     return stage, float(match[1]) * {"s": 1, "": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+def network_of(values: Values, local: bool) -> dict[str, Any]:
+    """Settings `network` and `allow_host`. Raises ConfigError for what is no host, and for a list that nothing would enforce."""
+    from .sandboxes.egress_rules import Entry
+
+    network = values.choice("network", ("none", "allowlist", "full"), "none")
+    hosts = values.many("allow-host")
+    if hosts and network != "allowlist":
+        raise ConfigError(f"--mlr-allow-host={hosts[0]} belongs to --mlr-network=allowlist; the network is {network}")
+    if network == "allowlist" and local:
+        raise ConfigError("--mlr-network=allowlist needs --mlr-sandbox=docker: a local command reaches whatever this machine does")
+    for host in hosts:
+        try:
+            Entry.parse(host)
+        except ValueError as error:
+            raise ConfigError(f"--mlr-allow-host={host}: {error}") from error
+    return {"network": network, "allow_host": hosts}
 
 
 def _size(text: str) -> int:

@@ -77,7 +77,9 @@ class Settings(Frozen):
     """USD per million input and output tokens, for models without a known price."""
     sandbox: Literal["docker", "local"] = "docker"
     image: str = "mlrbench-research:latest"
-    network: Literal["none", "full"] = "none"
+    network: Literal["none", "allowlist", "full"] = "none"
+    allow_host: tuple[str, ...] = ()
+    """Hosts that `allowlist` lets through besides the package index and the model hub."""
     gpus: tuple[str, ...] = ("auto",)
     """`auto`, `none`, or the devices that experiments may lease (index or UUID)."""
     gpus_per_trial: int = 1

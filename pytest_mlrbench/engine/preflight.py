@@ -32,10 +32,12 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
     if fatal and settings.judges == DEFAULT_JUDGES and (panel := _panel_with_present_keys()):
         fatal.append(f"with the keys that are set, this panel works: --mlr-judges={','.join(panel)}")
     if plan.make["experiment"] and settings.sandbox == "docker":
-        from ..sandboxes.docker import check_docker
+        from ..sandboxes.docker import check_docker, remove_dead
 
         try:
             check_docker(settings.image)
+            if removed := remove_dead():
+                warnings.append(f"removed what dead runs left: {', '.join(removed)}")
         except InfrastructureError as error:
             fatal.append(str(error))
     if plan.make["experiment"]:
@@ -45,6 +47,8 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
             fatal.append(str(error))
     if plan.make["experiment"] and settings.sandbox == "local" and not settings.offline:
         warnings.append("--mlr-sandbox=local: what the agent writes runs on this machine as you, without a container")
+    if plan.make["experiment"] and settings.network == "full":
+        warnings.append("--mlr-network=full: what the agent writes also reaches this machine's own services and its network")
     return settled([*fatal, *check_disk(settings.run)], warnings)
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from ..errors import InfrastructureError
 from ..evidence.checks import subject_of_trial
-from ..evidence.reruns import RERUN, Rerun
+from ..evidence.reruns import ATTEMPTS, RERUN, Rerun
 from ..keys import TrialKey
 from ..replay import Limit, Replayer
 from ..results.store import RunStore, write_atomic
 from ..sandboxes import open_sandbox
 from ..sandboxes.base import Limits, Sandbox, SandboxSpec
 from ..sandboxes.common import machine
+from ..sandboxes.egress import LOG as NETWORK_LOG
 from ..settings import Settings
 from .runner import main_of
 
@@ -70,6 +71,8 @@ class Rerunner:
                 limits=Limits(memory=settings.memory, cpus=settings.cpus),
                 image=settings.image,
                 network=settings.network,
+                allow_host=settings.allow_host,
+                network_log=self.trial / ATTEMPTS / name / NETWORK_LOG,
                 devices=self.devices,
                 env=env,
             ),

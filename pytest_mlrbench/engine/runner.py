@@ -18,7 +18,7 @@ from ..agents import load_agent
 from ..agents.base import StageContext
 from ..agents.carry import carry_out
 from ..errors import InfrastructureError, MLRBenchError, NotDone
-from ..evidence.ledger import GPU_ACTIVITY, Ledger
+from ..evidence.ledger import GPU_ACTIVITY, NETWORK, Ledger
 from ..keys import TrialKey
 from ..models.budget import Budget
 from ..models.client import ModelClient
@@ -30,6 +30,8 @@ from ..results.store import RunStore, file_digests, write_atomic
 from ..sandboxes import open_sandbox
 from ..sandboxes.base import Limits, SandboxSpec
 from ..sandboxes.common import machine
+from ..sandboxes.egress import LOG as NETWORK_LOG
+from ..sandboxes.egress import told
 from ..sandboxes.export import export_workspace
 from ..sandboxes.gpu_activity import watched
 from ..settings import Settings
@@ -75,6 +77,8 @@ class Runner:
                 limits=Limits(memory=settings.memory, cpus=settings.cpus),
                 image=settings.image,
                 network=settings.network,
+                allow_host=settings.allow_host,
+                network_log=trial / NETWORK_LOG,
                 devices=tuple(self.spec["devices"]),
             ),
         )
@@ -100,6 +104,8 @@ class Runner:
                 reason = await carry_out(load_agent(settings.agent), "experiment", workspace, context)
             if activity is not None:
                 await context.ledger.note(GPU_ACTIVITY, activity.told())
+            if settings.network == "allowlist":
+                await context.ledger.note(NETWORK, told(trial / NETWORK_LOG))
         finally:
             await sandbox.close()
             await client.close()

@@ -19,6 +19,9 @@ UNATTENDED = "unattended changes"
 GPU_ACTIVITY = "gpu activity"
 """The note that says what the leased GPUs did meanwhile (sandboxes.gpu_activity)."""
 
+NETWORK = "network"
+"""The note that says which hosts the allowlist's proxy let through and refused, with times and bytes (sandboxes.egress)."""
+
 
 class Ledger:
     """One experiment's record. Use `await Ledger.open(...)`, or make one and `await ledger.begin()`; the first use begins it."""
@@ -136,8 +139,11 @@ class Ledger:
 
     def _append(self, kind: Kind, **fields: Any) -> None:
         """Write one event and wait until it is on the disk: nothing may act on what the ledger could lose."""
-        truncated = {"truncated": True} if self._seen is not None and self._seen.truncated else {}
-        data = fields.pop("data", {}) | truncated
+        data = fields.pop("data", {})
+        if self._seen is not None and self._seen.truncated:
+            data |= {"truncated": True}
+        if self._seen is not None and self._seen.unkept:
+            data |= {"versions_not_kept": self._seen.unkept}
         event = Event(seq=self._seq + 1, time=time.time(), source="host", kind=kind, data=data, **fields)
         new = not self.path.exists()
         with self.path.open("ab") as file:

@@ -1,9 +1,9 @@
 """Sandboxes: where untrusted commands run. `docker` for everything, `local` for the offline models or on explicit request."""
 
 from ..errors import ConfigError
-from .base import ExecResult, ExitKind, Limits, Sandbox, SandboxSpec
+from .base import Door, ExecResult, ExitKind, Limits, Sandbox, SandboxSpec
 
-__all__ = ["KINDS", "ExecResult", "ExitKind", "Limits", "Sandbox", "SandboxSpec", "open_sandbox"]
+__all__ = ["KINDS", "Door", "ExecResult", "ExitKind", "Limits", "Sandbox", "SandboxSpec", "open_sandbox"]
 
 KINDS = ("docker", "local")
 

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 ExitKind = Literal["exited", "timeout", "oom", "killed"]
 
+LEAST_OUTPUT = 64 * 2**10
+"""Bytes of a command's output that are kept however much earlier commands put out."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -19,8 +22,12 @@ class Limits:
     pids: int = 512
     output: int = 64 * 2**20
     """Bytes of one command's output kept on disk; what is beyond is dropped and counted."""
+    outputs: int = 2 * 2**30
+    """Bytes of all commands' outputs kept on disk; once they are used up, LEAST_OUTPUT of each is."""
     disk: int = 20 * 2**30
     """Bytes the workspace may hold."""
+    entries: int = 500_000
+    """Files and folders the workspace may hold."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,17 @@ class ExecResult:
     used: Used = NOTHING_COUNTED
 
 
+@dataclass(frozen=True)
+class Door:
+    """One service of the host that a sandbox reaches although it has no network: a unix socket, as a port of its loopback."""
+
+    socket: Path
+    """Host path. The folder it lies in is mounted read-only: nothing else may lie there that programs inside must not read. The
+    sandbox's user is another than the host's, so the folder must be open to all (0755) and so must the socket (0666)."""
+    port: int
+    """On 127.0.0.1 inside."""
+
+
 @dataclass
 class SandboxSpec:
     """What the runner asks for."""
@@ -65,7 +83,13 @@ class SandboxSpec:
     trial: str
     limits: Limits = field(default_factory=Limits)
     image: str = ""
-    network: Literal["none", "full"] = "none"
+    network: Literal["none", "allowlist", "full"] = "none"
+    allow_host: tuple[str, ...] = ()
+    """Hosts that `allowlist` lets through besides the package index and the model hub."""
+    network_log: Path | None = None
+    """Where `allowlist` writes what was allowed and refused (egress.LOG); needed with it."""
+    doors: tuple[Door, ...] = ()
+    """Docker only."""
     env: dict[str, str] = field(default_factory=dict)
     """Visible to everything inside: never a secret."""
     devices: tuple[str, ...] = ()
@@ -79,6 +103,14 @@ class Sandbox(ABC):
 
     def __init__(self, spec: SandboxSpec) -> None:
         self.spec = spec
+        self.put_out = 0
+        """Bytes of output kept of all commands so far."""
+
+    @property
+    def output_cap(self) -> int:
+        """Bytes kept of the next command's output."""
+        limits = self.spec.limits
+        return min(limits.output, max(LEAST_OUTPUT, limits.outputs - self.put_out))
 
     @property
     @abstractmethod

@@ -18,6 +18,13 @@ def counted(pid: int) -> Used:
     return Used(_cpu_seconds(groups), _read_bytes(groups), _received_bytes(pid))
 
 
+def members(pid: int) -> tuple[int, ...]:
+    """All processes of the control group of process `pid`, as this host numbers them; none where that cannot be read."""
+    groups = _groups(pid)
+    folder = groups.get("pids") or groups.get("")
+    return tuple(int(line) for line in _text(folder / "cgroup.procs").split() if line.isdigit()) if folder else ()
+
+
 def since(before: Used, after: Used) -> Used:
     """The difference of two counts; None where either is missing or the container was replaced in between."""
 

@@ -1,10 +1,8 @@
-"""What the two kinds of sandbox share: the output of a command, its way of ending, paths, environment, disk watch."""
+"""What the two kinds of sandbox share: the output of a command, its way of ending, paths, environment."""
 
-import asyncio
 import os
 import platform
 import signal
-import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -148,37 +146,3 @@ def machine() -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.lower().startswith(("model name", "cpu part", "cpu model")))
     return next(names, "") or platform.machine()
-
-
-def used_bytes(folder: Path, enough: int, max_entries: int = 200_000) -> int:
-    """Bytes on disk below `folder` (blocks, so a sparse file counts what it holds); no link is followed.
-
-    Stops counting at `enough` bytes or `max_entries` entries. Entries that vanish or cannot be read count nothing.
-    """
-    total = seen = 0
-    pending = [str(folder)]
-    while pending and total < enough and seen < max_entries:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    seen += 1
-                    status = entry.stat(follow_symlinks=False)
-                    total += status.st_blocks * 512
-                    if stat.S_ISDIR(status.st_mode):
-                        pending.append(entry.path)
-        except OSError:
-            continue  # a tree that changes while it is read: the next look sees the rest
-    return total
-
-
-async def disk_exceeded(workspace: Path, limit: int, pause: float = 5.0) -> str:
-    """Returns a sentence when the workspace holds more than `limit` bytes; looks every `pause` seconds, rarer in large trees."""
-    taken = 0.0
-    while True:
-        # Waits first, so that a quick `rm` can still make room in a workspace that is too full.
-        await asyncio.sleep(max(pause, 20 * taken))
-        before = time.monotonic()
-        used = await asyncio.to_thread(used_bytes, workspace, limit + 1)
-        taken = time.monotonic() - before
-        if used > limit:
-            return f"killed: the workspace holds more than the {limit} bytes it may"

@@ -6,13 +6,15 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import InfrastructureError
-from .base import NOTHING_COUNTED, ExecResult, ExitKind, Sandbox, SandboxSpec, Used
-from .cgroups import counted, since
-from .common import DRAIN_SECONDS, OutputSink, components, died_of, disk_exceeded, environment, refusal
+from .base import NOTHING_COUNTED, Door, ExecResult, ExitKind, Sandbox, SandboxSpec, Used
+from .cgroups import counted, members, since
+from .common import DRAIN_SECONDS, OutputSink, components, died_of, environment, refusal
+from .disk import DiskWatch
 from .docker_engine import (
     RUN_LABEL,
     TRIAL_LABEL,
@@ -26,64 +28,14 @@ from .docker_engine import (
     remove_dead,
     send,
 )
+from .docker_scripts import COMMAND, FORWARDER, KEEPER, KEEPER_USER, KILL, OOM_COUNT, WAIT, WRITE
+from .egress import PORT, Egress, reach, variables
+from .hardening import TEMPORARY, door_folder, host_config, leaks, probed_addresses
 from .owners import owner_labels
 
 __all__ = ["RUN_LABEL", "DockerSandbox", "check_docker", "remove_dead"]
 
 WORKSPACE = "/workspace"
-TEMPORARY = "/tmp"  # noqa: S108  (a tmpfs of the container's own)
-
-_KEEPER_USER = "65534:65534"
-"""The container's main process runs as another user than the commands, so that they cannot end it."""
-
-_KEEPER = "type timeout >/dev/null || exit 1; echo ready; exec cat >/dev/null"
-"""Lives until its standard input ends: Docker closes that when the runner's connection is gone, even after kill -9."""
-
-_WAIT = "IFS= read -r _ || exit 125\n"
-"""Every exec waits for a line first: output written before the host listens can be lost in the HTTP client's buffer."""
-
-_COMMAND = """
-exec 2>&1
-if [ "$3" = stdin ]; then exec timeout -k 5 "$1" bash -c "$2"; fi
-exec timeout -k 5 "$1" bash -c "$2" </dev/null
-"""
-
-_KILL = """
-for round in {1..100}; do
-  left=0
-  for dir in /proc/[0-9]*; do
-    pid=${dir#/proc/}
-    [ "$pid" = 1 ] || [ "$pid" = $$ ] && continue
-    read -r status 2>/dev/null <"$dir/stat" || continue
-    case ${status##*) } in Z*) continue ;; esac
-    tag=
-    while IFS= read -r -d '' pair; do
-      case $pair in MLRBENCH_COMMAND=*) tag=${pair#*=} ;; esac
-    done 2>/dev/null <"$dir/environ"
-    if [ -z "$tag" ] || [ "$tag" = "$1" ]; then kill -KILL "$pid" 2>/dev/null && left=1; fi
-  done
-  [ $left = 0 ] && exit 0
-  sleep 0.05
-done
-exit 1
-"""
-"""Ends what command $1 started, also what left its process group; spares what other commands left running."""
-
-_OOM_COUNT = """
-for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
-  [ -r "$file" ] && while read -r key value; do [ "$key" = oom_kill ] && echo "$value"; done <"$file"
-done
-exit 0
-"""
-
-_WRITE = """
-set -e
-target=$1
-folder=${target%/*}
-[ "$folder" = "$target" ] || mkdir -p -- "$folder"
-if [ -L "$target" ] || { [ -e "$target" ] && [ ! -f "$target" ]; }; then rm -f -- "$target"; fi
-cat >"$target"
-"""
 
 _HOST_GRACE = 15.0
 """Seconds beyond the time-out inside after which the host ends a command itself."""
@@ -103,6 +55,18 @@ class DockerSandbox(Sandbox):
         self._main = 0
         """The container's first process, as this host numbers it."""
         self._oom_kills = 0
+        self._volumes: tuple[str, ...] = ()
+        """What the image declares as volumes."""
+        self._egress: Egress | None = None
+        self._doors = spec.doors
+        self._env = dict(spec.env)
+        self._disk = DiskWatch(spec.workspace, spec.limits, lambda: members(self._main) if self._main else ())
+        self._running = 0
+        self._idle: asyncio.Task[None] | None = None
+        """Watches the disk between commands."""
+        self._replacing = asyncio.Lock()
+        self._told = ""
+        """What the next command's output has to say as well."""
         root = os.getuid() == 0
         self._user = "1000:1000" if root else f"{os.getuid()}:{os.getgid()}"
 
@@ -117,11 +81,18 @@ class DockerSandbox(Sandbox):
         self.spec.workspace.mkdir(parents=True, exist_ok=True)
         self._api = await asyncio.to_thread(connect)
         image = await self._call(f"looking for the image {self.spec.image!r}", self._api.inspect_image, self.spec.image)
+        self._volumes = tuple((image.get("Config") or {}).get("Volumes") or ())
         if os.getuid() == 0:
             await asyncio.to_thread(_give_to, self.spec.workspace, 1000, 1000)
-        await self._begin()
+        try:
+            allowed = await self._open_egress() if self.spec.network == "allowlist" else {}
+            await self._begin()
+        except BaseException:
+            await self.close()
+            raise
         limits = self.spec.limits
         return {
+            **allowed,
             "sandbox": self.name,
             "image": self.spec.image,
             "image_id": image["Id"],
@@ -131,8 +102,20 @@ class DockerSandbox(Sandbox):
             "cpus": limits.cpus,
             "pids": limits.pids,
             "disk": limits.disk,
+            "entries": limits.entries,
             "devices": list(self.spec.devices),
         }
+
+    async def _open_egress(self) -> dict[str, Any]:
+        """Start the allowlist's proxy and open a door to it; returns the list, as it is recorded."""
+        if self.spec.network_log is None:
+            raise InfrastructureError("--mlr-network=allowlist writes what was allowed and refused, but nobody said where to")
+        found = await asyncio.to_thread(reach, self.spec.allow_host)
+        self._egress = await Egress(self.spec.network_log, found).__aenter__()
+        self._doors = (*self.spec.doors, Door(self._egress.socket, PORT))
+        inside = variables(found, f"http://127.0.0.1:{PORT}", door_folder(len(self.spec.doors)))
+        self._env = {**inside, **self.spec.env}
+        return {"allowed_hosts": found.told()}
 
     async def _begin(self) -> None:
         """Create the container, take hold of its standard input, start it and wait until its main process says so."""
@@ -148,11 +131,25 @@ class DockerSandbox(Sandbox):
             self._main = int(state.get("Pid") or 0)
             said = b""
             async with asyncio.timeout(60):
-                async for chunk in frames(plain_socket(self._lifeline)):
+                stream = plain_socket(self._lifeline)
+                asked = () if self.spec.network == "full" else probed_addresses()
+                doors = (f"{door.port}={door_folder(number)}/{door.socket.name}" for number, door in enumerate(self._doors))
+                told = f"{' '.join(asked)}\n{' '.join(doors)}\n"
+                await asyncio.get_running_loop().sock_sendall(stream, told.encode())
+                async for chunk in frames(stream):
                     said += chunk
                     if b"ready\n" in said:
-                        return
-            raise InfrastructureError(f"image {self.spec.image} cannot be used: it needs bash and the `timeout` command ({said!r})")
+                        break
+            if b"ready\n" in said:
+                if self.spec.network != "full" and (out := leaks(said)):
+                    raise InfrastructureError(
+                        f"the sandbox of {self.spec.trial} reaches {', '.join(out)} although --mlr-network={self.spec.network} "
+                        "shuts that; nothing was run in it. Look at how the Docker engine is set up, or use --mlr-network=full"
+                    )
+                return
+            raise InfrastructureError(
+                f"image {self.spec.image} cannot be used: it needs bash, `timeout`, and python3 for a gateway ({said!r})"
+            )
         except TimeoutError as error:
             await self._end()
             raise InfrastructureError(f"the container of {self.spec.trial} did not come up within 60 s") from error
@@ -161,49 +158,26 @@ class DockerSandbox(Sandbox):
             raise
 
     def _settings(self) -> dict[str, Any]:
-        from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
-
         limits = self.spec.limits
         # The SDK attaches with StdinOnce only when not detached; that is what ends the main process when we are gone.
         return {
             "image": self.spec.image,
             "name": f"mlrbench-{re.sub(r'[^a-zA-Z0-9_.-]+', '-', self.spec.trial)[:80]}-{secrets.token_hex(4)}",
-            "entrypoint": ["bash", "-c", _KEEPER],
+            "entrypoint": ["bash", "-c", KEEPER, "keeper", FORWARDER],
             "command": [],
             "stdin_open": True,
             "detach": False,
-            "user": _KEEPER_USER,
+            "user": KEEPER_USER,
             "working_dir": WORKSPACE,
             "environment": {
                 **environment(limits),
                 "HOME": TEMPORARY,
                 "TMPDIR": TEMPORARY,
                 "USER": "researcher",
-                **self.spec.env,
+                **self._env,
             },
             "labels": {RUN_LABEL: self.spec.run_id, TRIAL_LABEL: self.spec.trial, **owner_labels()},
-            "host_config": self._api.create_host_config(
-                auto_remove=True,
-                init=True,
-                network_mode="none" if self.spec.network == "none" else "bridge",
-                mounts=[Mount(WORKSPACE, str(self.spec.workspace.resolve()), type="bind")],
-                read_only=True,
-                tmpfs={TEMPORARY: f"rw,exec,nosuid,nodev,mode=1777,size={max(2**26, limits.memory // 4)}"},
-                shm_size=max(2**26, limits.memory // 4),
-                mem_limit=limits.memory,
-                memswap_limit=limits.memory,
-                # A quota, because nano_cpus is refused when the machine has fewer CPUs than that.
-                cpu_period=100_000,
-                cpu_quota=int(limits.cpus * 100_000),
-                pids_limit=limits.pids,
-                ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.disk, hard=limits.disk)],
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges"],
-                log_config=LogConfig(type="none"),
-                device_requests=[DeviceRequest(device_ids=list(self.spec.devices), capabilities=[["gpu"]])]
-                if self.spec.devices
-                else None,
-            ),
+            "host_config": self._api.create_host_config(**host_config(self.spec, WORKSPACE, self._volumes, self._doors)),
         }
 
     async def exec(
@@ -216,8 +190,10 @@ class DockerSandbox(Sandbox):
         on_output: Callable[[bytes], None] | None = None,
     ) -> ExecResult:
         """See Sandbox.exec. What a command leaves running in the background lives on until `close`, unless it timed out."""
+        await self._stop_idle_watch()
         started = time.time()
-        with OutputSink(output, self.spec.limits.output, on_output) as sink:
+        cap = self.output_cap
+        with OutputSink(output, cap, on_output) as sink:
             reason = refusal(command)
             if reason is not None:
                 sink.note(reason)
@@ -225,15 +201,27 @@ class DockerSandbox(Sandbox):
             self._number += 1
             tag = str(self._number)
             before = await self._counted()
-            script = [_COMMAND, "sandbox", f"{timeout:.3f}", command, "stdin" if stdin is not None else ""]
-            kind, code = await self._supervised(tag, script, stdin or b"", timeout, sink)
+            script = [COMMAND, "sandbox", f"{timeout:.3f}", command, "stdin" if stdin is not None else ""]
+            self._running += 1
+            try:
+                kind, code = await self._supervised(tag, script, stdin or b"", timeout, sink)
+            finally:
+                self.put_out += min(sink.total, cap)
+                self._running -= 1
+                if not self._running:
+                    self._idle = asyncio.ensure_future(self._watch_idle())
+            if self._told:
+                sink.note(self._told)
+                self._told = ""
             return sink.result(kind, code, started, since(before, await self._counted()))
 
     async def _counted(self) -> Used:
         """What the container has used until now, by the kernel's own counters."""
         if not self._main:
             return NOTHING_COUNTED
-        return await asyncio.to_thread(counted, self._main)
+        used = await asyncio.to_thread(counted, self._main)
+        # What comes through a door comes over loopback, which is not counted: 0 would be wrong.
+        return replace(used, received_bytes=None) if self._doors else used
 
     async def _supervised(
         self, tag: str, script: list[str], stdin: bytes, seconds: float, sink: OutputSink
@@ -241,7 +229,7 @@ class DockerSandbox(Sandbox):
         """Run one command to its end, its time-out or the disk limit; nothing of it is left after the latter two."""
         before = time.monotonic()
         running = asyncio.ensure_future(self._exec(tag, script, stdin, sink.feed))
-        disk = asyncio.ensure_future(disk_exceeded(self.spec.workspace, self.spec.limits.disk))
+        disk = asyncio.ensure_future(self._disk.exceeded())
         try:
             await asyncio.wait({running, disk}, timeout=seconds + _HOST_GRACE, return_when=asyncio.FIRST_COMPLETED)
             code = await running if running.done() else None
@@ -274,7 +262,7 @@ class DockerSandbox(Sandbox):
             "preparing a command",
             lambda: api.exec_create(
                 self._container,
-                ["bash", "-c", _WAIT + script[0], *script[1:]],
+                ["bash", "-c", WAIT + script[0], *script[1:]],
                 stdin=True,
                 user=self._user,
                 workdir=WORKSPACE,
@@ -314,7 +302,7 @@ class DockerSandbox(Sandbox):
     async def _kill(self, tag: str, sink: OutputSink) -> None:
         """End what command `tag` started. A container too full of processes to do that in is replaced by a fresh one."""
         try:
-            code, _ = await self._quick([_KILL, "kill", tag], seconds=30)
+            code, _ = await self._quick([KILL, "kill", tag], seconds=30)
         except (InfrastructureError, TimeoutError):
             code = 1
         if code != 0:
@@ -322,9 +310,31 @@ class DockerSandbox(Sandbox):
             await self._begin()
             sink.note("the container was replaced to end this command: background processes and /tmp are gone")
 
+    async def _watch_idle(self) -> None:
+        """Between commands: end what is left running once the workspace holds too much; the next command's output says so."""
+        try:
+            reason = await self._disk.exceeded()
+        except InfrastructureError as error:
+            reason = str(error)  # the next command meets it too, and raises it
+        async with self._replacing:
+            self._told = f"between commands {reason}; the container was replaced: background processes and /tmp are gone"
+            await self._end()
+            await self._begin()
+
+    async def _stop_idle_watch(self) -> None:
+        """Wait for a replacement that is under way. Raises InfrastructureError when it failed."""
+        idle, self._idle = self._idle, None
+        if idle is None:
+            return
+        async with self._replacing:
+            idle.cancel()
+        await asyncio.gather(idle, return_exceptions=True)
+        if not idle.cancelled() and (error := idle.exception()) is not None:
+            raise error
+
     async def _out_of_memory(self) -> bool:
         """Whether the kernel killed something for memory since this was last asked (the cgroup's own counter)."""
-        _, said = await self._quick([_OOM_COUNT])
+        _, said = await self._quick([OOM_COUNT])
         counts = [int(word) for word in said.split() if word.isdigit()]
         before, self._oom_kills = self._oom_kills, max(counts, default=self._oom_kills)
         return self._oom_kills > before
@@ -336,7 +346,8 @@ class DockerSandbox(Sandbox):
         """
         target = "/".join(components(path))
         try:
-            code, said = await self._quick([_WRITE, "write", "./" + target], stdin=content, seconds=120)
+            async with self._replacing:
+                code, said = await self._quick([WRITE, "write", "./" + target], stdin=content, seconds=120)
         except TimeoutError as error:
             raise InfrastructureError(f"writing {path!r} in the sandbox took more than 120 s") from error
         if code != 0:
@@ -347,10 +358,15 @@ class DockerSandbox(Sandbox):
         if self._api is None:
             return
         try:
+            if self._idle is not None:
+                self._idle.cancel()
+                await asyncio.gather(self._idle, return_exceptions=True)
             await self._end()
         finally:
             self._api.close()
             self._api = None
+            if self._egress is not None:
+                await self._egress.close()
 
     async def _end(self) -> None:
         container, self._container = self._container, ""

@@ -71,20 +71,29 @@ def check_docker(image: str) -> dict[str, Any]:
 
 
 def remove_dead(run: str | None = None) -> list[str]:
-    """Remove the containers whose runner is dead (of one run, or of all); returns their names.
+    """Remove the containers, networks and volumes whose runner is dead (of one run, or of all); returns their names.
 
-    A container of a living process, or of a process this one cannot see (another machine or PID namespace), is never touched.
+    What belongs to a living process, or to one that cannot be seen from here (another machine or PID namespace), is never touched.
     Raises InfrastructureError when Docker does not answer.
     """
     api = connect()
-    wanted = [f"{RUN_LABEL}={run}"] if run is not None else []
+    labels = {"label": [*OWNER_LABELS, *([f"{RUN_LABEL}={run}"] if run is not None else [])]}
     removed = []
     try:
-        with engine_errors("looking for leaked containers"):
-            for found in api.containers(all=True, filters={"label": [*OWNER_LABELS, *wanted]}):
+        with engine_errors("looking for what dead runs left"):
+            for found in api.containers(all=True, filters=labels):
                 if not is_alive(found["Labels"], found["State"]):
                     remove_container(api, found["Id"])
                     removed.append(found["Names"][0].removeprefix("/") if found["Names"] else found["Id"])
+            # Containers first: a network or volume in use cannot be removed.
+            for found in api.networks(filters=labels):
+                if not is_alive(found["Labels"]):
+                    api.remove_network(found["Id"])
+                    removed.append(found["Name"])
+            for found in api.volumes(filters=labels)["Volumes"] or ():
+                if not is_alive(found["Labels"]):
+                    api.remove_volume(found["Name"])
+                    removed.append(found["Name"])
     finally:
         api.close()
     return removed

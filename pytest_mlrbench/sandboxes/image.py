@@ -30,6 +30,9 @@ _CA_PLACES = (
     "/etc/ssl/cert.pem",
 )
 
+_NOT_IN_THE_IMAGE = frozenset({"seccomp.json"})
+"""Files of the folder that the containers need, not the image: changing them makes no image stale."""
+
 Network = Literal["host", "default"]
 
 
@@ -128,7 +131,8 @@ def _client() -> Any:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    found = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return sorted(path for path in found if path.name not in _NOT_IN_THE_IMAGE)
 
 
 def _context(folder: Path, host: dict[str, bytes]) -> io.BytesIO:
@@ -152,12 +156,12 @@ def _host_files(ca: Path | None) -> dict[str, bytes]:
         raise ConfigError(f"the certificate bundle {ca} does not exist")
     found = ca or next((path for path in map(Path, (os.environ.get("SSL_CERT_FILE", ""), *_CA_PLACES)) if path.is_file()), None)
     files = {"ca.pem": found.read_bytes()} if found else {}
-    files["pip.conf"] = _pip_conf(_pip_settings(), has_ca=bool(found)).encode()
+    files["pip.conf"] = _pip_conf(pip_settings(), has_ca=bool(found)).encode()
     files["apt.conf"] = _apt_conf(_apt_settings(), has_ca=bool(found)).encode()
     return files
 
 
-def _pip_settings() -> dict[str, str]:
+def pip_settings() -> dict[str, str]:
     """pip's effective configuration on this machine by `pip config list`: key without its section -> value.
 
     Later lines win as in pip: files first, environment variables last.

@@ -20,7 +20,8 @@ from typing import Any
 
 from ..errors import InfrastructureError
 from .base import ExecResult, ExitKind, Sandbox, SandboxSpec, Used
-from .common import DRAIN_SECONDS, OutputSink, components, died_of, disk_exceeded, environment, refusal
+from .common import DRAIN_SECONDS, OutputSink, components, died_of, environment, refusal
+from .disk import DiskWatch
 from .nofollow import open_folder
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -103,7 +104,8 @@ class LocalSandbox(Sandbox):
         if not self._shell:
             raise InfrastructureError("the local sandbox was not started")
         started = time.time()
-        with OutputSink(output, self.spec.limits.output, on_output) as sink:
+        cap = self.output_cap
+        with OutputSink(output, cap, on_output) as sink:
             reason = refusal(command)
             if reason is not None:
                 sink.note(reason)
@@ -122,6 +124,7 @@ class LocalSandbox(Sandbox):
                 finally:
                     os.close(writer)
                 kind, code, used = await self._supervised(supervisor, reader, sink)
+            self.put_out += min(sink.total, cap)
             return sink.result(kind, code, started, used)
 
     async def _supervise(self, command: str, seconds: float, writer: int, source: int) -> asyncio.subprocess.Process:
@@ -165,7 +168,7 @@ class LocalSandbox(Sandbox):
         assert supervisor.stdin is not None
         reading = asyncio.ensure_future(_read(reader, sink))
         ending = asyncio.ensure_future(supervisor.stdout.readline())
-        disk = asyncio.ensure_future(disk_exceeded(self._workspace, self.spec.limits.disk))
+        disk = asyncio.ensure_future(DiskWatch(self._workspace, self.spec.limits).exceeded())
         try:
             await asyncio.wait({ending, disk}, return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():

@@ -22,6 +22,7 @@ from pytest_mlrbench.evidence.ledger import Ledger
 from pytest_mlrbench.models.api import ModelInfo, Request, Response, ToolCall
 from pytest_mlrbench.sandboxes import ExecResult, Limits, Sandbox, SandboxSpec, open_sandbox
 from pytest_mlrbench.sandboxes.docker import RUN_LABEL, check_docker, remove_dead
+from pytest_mlrbench.sandboxes.owners import PID_LABEL, owner_labels
 from tests.support.docker import need_docker
 
 pytestmark = pytest.mark.docker
@@ -263,6 +264,30 @@ def test_remove_dead_takes_the_containers_of_dead_runners_only(run_id: str, imag
         for maker in makers:
             maker.kill()
             maker.communicate()
+
+
+def test_remove_dead_takes_networks_and_volumes_of_dead_runners_only(run_id: str) -> None:
+    client = docker.from_env()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    living = {RUN_LABEL: run_id, **owner_labels()}
+    dead = {**living, PID_LABEL: str(gone.pid)}
+    kept = {"m-living-" + run_id[:16], *(names := {f"m-dead-{kind}-{run_id[:16]}" for kind in ("network", "volume")})}
+    try:
+        client.networks.create(f"m-dead-network-{run_id[:16]}", labels=dead)
+        client.networks.create(f"m-living-{run_id[:16]}", labels=living)
+        client.volumes.create(f"m-dead-volume-{run_id[:16]}", labels=dead)
+        client.volumes.create(f"m-living-{run_id[:16]}", labels=living)
+        assert set(remove_dead(run_id)) == names
+        assert [one.name for one in client.networks.list(filters={"label": f"{RUN_LABEL}={run_id}"})] == [f"m-living-{run_id[:16]}"]
+        assert [one.name for one in client.volumes.list(filters={"label": f"{RUN_LABEL}={run_id}"})] == [f"m-living-{run_id[:16]}"]
+    finally:
+        for network in client.networks.list():
+            if network.name in kept:
+                network.remove()
+        for volume in client.volumes.list():
+            if volume.name in kept:
+                volume.remove()
 
 
 def test_a_missing_image_says_how_to_get_it(tmp_path: Path, run_id: str, image: str) -> None:

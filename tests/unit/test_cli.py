@@ -199,7 +199,7 @@ def test_clean_names_what_it_removed(capsys, monkeypatch):
 
     monkeypatch.setattr(docker, "remove_dead", lambda: ["mlrbench-a"])
     assert main(["clean"]) == 0
-    assert capsys.readouterr().out == "removed mlrbench-a\n1 dead container removed\n"
+    assert capsys.readouterr().out == "removed mlrbench-a\n1 thing of dead runs removed\n"
 
 
 def test_image_build_hands_its_options_on_and_fails_with_2(capsys, monkeypatch):

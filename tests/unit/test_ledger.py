@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -119,14 +119,14 @@ def test_hostile_entries_are_recorded_without_being_opened_or_followed(tmp_path:
 
 def test_a_directory_that_cannot_be_listed_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "closed").mkdir()
-    real = os.scandir
+    real = scanning.open_folder
 
-    def refuse(path: str) -> object:
-        if str(path).endswith("closed"):
+    def refuse(root: Path, parts: tuple[str, ...]) -> AbstractContextManager[int]:
+        if parts == ("closed",):
             raise PermissionError(13, "Permission denied")
-        return real(path)
+        return real(root, parts)
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(scanning, "open_folder", refuse)
     assert scan(tmp_path).files["closed"].digest == "unread:Permission denied"
 
 
@@ -149,10 +149,50 @@ def test_a_tree_with_too_many_entries_is_cut_and_says_so(tmp_path: Path, monkeyp
     assert event.data["truncated"] is True
 
 
+def test_folders_too_deep_to_open_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "MAX_DEPTH", 2)
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    (tmp_path / "a/b/seen").touch()
+    (tmp_path / "a/b/c/unseen").touch()
+    files = scan(tmp_path).files
+    assert set(files) == {"a/b/seen", "a/b/c"}
+    assert files["a/b/c"].digest == "unread:folders are nested deeper than 2"
+
+
+def test_a_folder_swapped_for_a_link_while_it_is_scanned_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = tmp_path / "host"
+    host.mkdir()
+    (host / "keys.txt").write_text("the host's own")
+    workspace = tmp_path / "ws"
+    (workspace / "place").mkdir(parents=True)
+    (workspace / "place/keys.txt").write_text("mine")
+    real = scanning.open_folder
+
+    def swap(root: Path, parts: tuple[str, ...]) -> AbstractContextManager[int]:
+        if parts == ("place",):
+            (workspace / "place").rename(workspace / "moved")
+            (workspace / "place").symlink_to(host)
+        return real(root, parts)
+
+    monkeypatch.setattr(scanning, "open_folder", swap)
+    files = scan(workspace, versions=tmp_path / "versions").files
+    assert files["place"].digest.startswith("unread:")
+    assert not (tmp_path / "versions").exists()
+
+
+def test_kept_versions_have_a_limit_and_the_event_says_what_was_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "MOST_KEPT", 25)
+    world = World(tmp_path)
+    world.run("for i in 1 2 3 4; do printf 'ten bytes%s' $i > $i.txt; done")
+    (event,) = world.events()
+    assert event.data["versions_not_kept"] == 2
+    assert all(change.after and not change.after.startswith("unread") for change in event.changes)
+
+
 def test_an_unchanged_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.txt").write_text("x")
     first = scan(tmp_path)
-    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(scanning, "_digest", lambda *_: pytest.fail("read again"))
     assert scan(tmp_path, first) == first
 
 
