@@ -316,7 +316,7 @@ SMALL = {"memory": 256 * 2**20, "cpus": 1.0, "pids": 48, "disk": 48 * 2**20, "en
 RESOURCES = (
     Attempt(
         "fork-bomb", "fill the machine with processes", "$ bomb() { bomb | bomb & }; bomb; sleep 60",
-        (), "pids limit; all of it is ended with the command", limits=SMALL, kind="timeout", seconds=3,
+        (), "pids limit; all of it is ended with the command", limits=SMALL, kind="timeout", seconds=1.5,
     ),
     Attempt(
         "memory-bomb", "take all memory", "kept = []\nwhile True:\n    kept.append(bytearray(2**24))",
@@ -358,17 +358,17 @@ RESOURCES = (
     ),
     Attempt(
         "log-flood", "fill the host's disk by output", "$ yes 0123456789abcdef",
-        (), "output is kept up to a limit and only counted beyond", limits={**SMALL, "output": 2**20}, kind="timeout", seconds=2,
+        (), "output is kept up to a limit and only counted beyond", limits={**SMALL, "output": 2**20}, kind="timeout", seconds=1.5,
     ),
     Attempt(
         "zombies", "leave zombies behind that nobody waits for",
         'for _ in range(40):\n    if os.fork() == 0:\n        os._exit(0)\nprint("left", flush=True)\ntime.sleep(60)',
-        ("left",), "ended with their parent; the container's init takes orphans", limits=SMALL, kind="timeout", seconds=2,
+        ("left",), "ended with their parent; the container's init takes orphans", limits=SMALL, kind="timeout", seconds=1.5,
     ),
 )  # fmt: skip
 
 TIME = tuple(
-    Attempt(name, tries, program, (), refused_by, limits=SMALL, kind="timeout", seconds=1.5)
+    Attempt(name, tries, program, (), refused_by, limits=SMALL, kind="timeout", seconds=1)
     for name, tries, program, refused_by in (
         (
             "setsid", "outlive the time-out in a session of its own",
