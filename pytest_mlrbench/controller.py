@@ -154,6 +154,9 @@ class Controller:
             except InfrastructureError as error:
                 self.outcomes.notes.append(str(error))
             self._client.close()
+        self._engine.end()
+        from .reports import terminal  # noqa: F401 - needed next, and imported while the engine ends
+
         self._engine.wait(STOP_TIMEOUT)
         if self._refused:
             self._remove_new_run()

@@ -18,6 +18,9 @@ from .results.shown import THRESHOLD, outcome, place_lines
 FILES = tuple(f"test_{stage}.py" for stage in GRADED)
 """The packaged benchmark: one file a stage."""
 
+AHEAD = 32
+"""Records of finished trials that one question to the engine may bring."""
+
 Record = dict[str, Any]
 """A records.TrialRecord as JSON: workers import no pydantic."""
 
@@ -83,6 +86,11 @@ class Items:
         self._selection = selection_of(config)
         self._folder = resource("benchmarks")
         self._client: EngineClient | None = None
+        self._order: dict[str, int] = {}
+        """Trial -> its place in `_collected`."""
+        self._collected: list[str] = []
+        self._ahead: dict[str, Record] = {}
+        """Finished records that the engine sent along with an earlier one."""
         if handed["args"]:
             config.args[:] = handed["args"]
 
@@ -139,6 +147,7 @@ class Items:
         if self.handed["address"] is None:  # --collect-only
             return
         keys = [str(key) for item in session.items if (key := key_of(item)) is not None]
+        self._collected, self._order = keys, {key: place for place, key in enumerate(keys)}
         self._ask("collected", worker=os.environ.get("PYTEST_XDIST_WORKER", "main"), keys=keys)
 
     # -- an item ------------------------------------------------------------------------------------------------------
@@ -147,6 +156,13 @@ class Items:
         if self._client is None:
             self._client = EngineClient(self.handed["address"], self.handed["authkey"])
         return self._client.ask(op, **arguments)
+
+    def _record(self, key: str) -> Record:
+        """The record of a trial. Of a finished run the next ones come with it: a question a item takes longer than its record."""
+        if key not in self._ahead:
+            place = self._order.get(key, len(self._collected))
+            self._ahead = self._ask("result", key=key, ahead=self._collected[place + 1 : place + AHEAD])["records"]
+        return self._ahead.pop(key)
 
     @pytest.fixture
     def mlr_trial(self, request: pytest.FixtureRequest) -> Trial:
@@ -159,7 +175,7 @@ class Items:
         key: TrialKey = request.param
         if self.handed["address"] is None:
             raise ConfigError("the engine was not started for this session")
-        record = self._ask("result", key=str(key))["record"]
+        record = self._record(str(key))
         _, reasons = outcome(record, self.handed["min"], self.handed["require"])
         note(request.node, record, any(reason.startswith(THRESHOLD) for reason in reasons))
         if record["status"] in ("error", "skipped"):

@@ -12,6 +12,7 @@ from ..tasks.catalogue import Task
 
 if TYPE_CHECKING:
     from ..evidence.ledger import Ledger
+    from ..models.gateway import GatewayAccess
     from ..sandboxes.base import Sandbox
 
 
@@ -40,6 +41,8 @@ class StageContext:
     """Experiment stage only: where code runs; its workspace is the stage's workspace."""
     ledger: "Ledger | None" = None
     """Experiment stage only: records what runs. Commands run outside it leave no evidence."""
+    gateway: "GatewayAccess | None" = None
+    """How programs inside reach the model under test; None where the coder's own calls go through `models`."""
     not_shown: list[str] = field(default_factory=list)
     """The agent appends one sentence for each thing its model was not given (cut for context, no image input)."""
 

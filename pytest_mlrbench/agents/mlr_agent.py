@@ -158,6 +158,7 @@ class MLRAgent:
                 prompt=prompt,
                 deadline=context.deadline,
                 max_turns=MAX_TURNS,
+                gateway=context.gateway,
                 context=context.offline("experiment"),
             )
         )

@@ -9,6 +9,7 @@ from ..models.api import Models
 
 if TYPE_CHECKING:
     from ..evidence.ledger import Ledger
+    from ..models.gateway import GatewayAccess
     from ..sandboxes.base import Sandbox
 
 Reason = Literal["finished", "silent", "time-out", "turn limit"]
@@ -34,6 +35,8 @@ class CoderContext:
     """Unix time, seconds: no command and no model call goes on beyond it."""
     max_turns: int = 200
     """Most answers asked of the model."""
+    gateway: "GatewayAccess | None" = None
+    """How programs inside reach the model under test; None where the coder's own calls go through `models`."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """What the offline models read in place of the prompt."""
 
@@ -55,6 +58,8 @@ class Coder(Protocol):
     """A coding agent. One instance may serve several experiments, so it keeps no state between runs."""
 
     name: str
+    needs_gateway: bool
+    """Its program inside the sandbox calls the model itself."""
 
     async def run(self, ctx: CoderContext) -> CoderOutcome:
         """Carry out the experiment in the sandbox.

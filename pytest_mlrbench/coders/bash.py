@@ -74,6 +74,7 @@ class BashCoder:
     """Works for any model that makes tool calls."""
 
     name = "bash"
+    needs_gateway = False
 
     async def run(self, ctx: CoderContext) -> CoderOutcome:
         """See Coder.run."""

@@ -106,11 +106,15 @@ class EngineProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait(self, timeout: float) -> None:
-        """Close its stdin, which tells it to end, wait, and kill what has not ended after `timeout` seconds."""
+    def end(self) -> None:
+        """Tell it to end: its stdin closes. `wait` waits until it has."""
         if self._process.stdin and not self._process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):  # it is gone already
                 self._process.stdin.close()
+
+    def wait(self, timeout: float) -> None:
+        """Tell it to end, wait, and kill what has not ended after `timeout` seconds."""
+        self.end()
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -19,7 +19,7 @@ from ..keys import STAGES as STAGE_NAMES
 from ..keys import TrialKey
 from ..models.counting import CountingModels
 from ..records import StageResult, TrialRecord
-from ..results.store import RunStore, file_digests
+from ..results.store import FINISHED, RunStore, file_digests
 from ..sandboxes.export import export_workspace
 from ..settings import Settings
 from ..stages.stage import STAGES, missing_outputs
@@ -30,8 +30,6 @@ from .progress import Pace
 from .resources import Resources
 from .sources import Sources
 
-FINISHED = ("done", "failed")
-"""What a resumed run keeps; errors and skips are done again."""
 RERUN_ONE_IN = 10
 """--mlr-rerun=sample runs one experiment in so many again."""
 TEXT_STAGE_FILE = 32 * 2**20

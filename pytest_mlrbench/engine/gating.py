@@ -17,10 +17,10 @@ from ..results.gate.repeats import read_repeats
 from ..results.gate.sequential import batches, levels
 from ..results.gate.text import decision_lines, decision_markdown
 from ..results.shown import count
-from ..results.store import RunStore, write_atomic
+from ..results.store import FINISHED, RunStore, write_atomic
 from ..settings import Settings
 from .baseline import Rejudging
-from .core import FINISHED, Engine, outcome_of
+from .core import Engine, outcome_of
 from .planning import Plan, expected
 from .repeating import Repeating
 from .resources import Resources

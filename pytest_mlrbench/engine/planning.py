@@ -13,13 +13,13 @@ from ..keys import TrialKey
 from ..models.catalog import map_entry
 from ..records import Spent
 from ..results.shown import usd
-from ..results.store import RunStore
+from ..results.store import FINISHED, RunStore
 from ..settings import Settings
 from ..stages.prompts import prompt_digest, prompt_names
 from ..stages.rubric import load_rubric
 from ..stages.stage import STAGES
 from ..tasks.catalogue import load_tasks, task_digest
-from .core import FINISHED, rerun_chosen
+from .core import rerun_chosen
 from .grading import form_judges, form_rubric
 from .sources import Sources
 
@@ -115,8 +115,7 @@ def make_plan(settings: Settings, store: RunStore, sources: Sources, keys: Seque
 
 
 def _finished(store: RunStore, key: TrialKey) -> bool:
-    record = store.record(key)
-    return record is not None and record.status in FINISHED
+    return store.finished(key) is not None
 
 
 def _made(store: RunStore, key: TrialKey) -> bool:

@@ -19,7 +19,7 @@ from ..records import TrialRecord
 from ..results.store import RunStore
 from ..settings import SEARCH_SOURCES, Settings, differences
 from .client import CONFIG, receive, send
-from .core import FINISHED, Engine
+from .core import Engine
 from .lock import RunLock
 from .planning import Plan, make_plan, provenance
 from .preflight import preflight
@@ -143,19 +143,18 @@ class Service:
         return {"lines": []}
 
     def _on_result(self, message: Json) -> Json:
+        """The record of `key`, and of the keys `ahead` those that are finished, up to the first that is not."""
         key = TrialKey.parse(message["key"])
-        stored = self._stored(key)
+        stored = self.store.finished(key)  # without the event loop
         if stored is None:
-            stored = self._on_loop(key).model_dump(mode="json")
-        return {"record": stored}
-
-    def _stored(self, key: TrialKey) -> Json | None:
-        """A finished record as it lies on disk: a finished run is served without the event loop."""
-        try:
-            record = json.loads((self.store.trial(key) / "record.json").read_bytes())
-        except (OSError, ValueError):
-            return None
-        return record if isinstance(record, dict) and record.get("status") in FINISHED else None
+            return {"records": {str(key): self._on_loop(key).model_dump(mode="json")}}
+        records = {str(key): stored}
+        for name in message.get("ahead", ()):
+            following = self.store.finished(TrialKey.parse(name))
+            if following is None:
+                break
+            records[name] = following
+        return {"records": records}
 
     def _on_loop(self, key: TrialKey) -> TrialRecord:
         future = asyncio.run_coroutine_threadsafe(self.engine.result(key), self.loop)

@@ -44,7 +44,7 @@ def summary_lines(
     for name in ("error", "skipped", "failed"):
         lines += _reasons(name, {key: why for key, (what, why) in outcomes.items() if what == name}, records)
     lines += _findings(records)
-    lines += _cost(store, records.values(), spent)
+    lines += _cost(store, records, spent)
     lines += [f"note: {note}" for note in notes([store])]
     if report:
         lines.append(f"report: {report}")
@@ -133,13 +133,14 @@ def _findings(records: Mapping[TrialKey, TrialRecord]) -> list[str]:
     return lines
 
 
-def _cost(store: RunStore, records: Iterable[TrialRecord], spent: Spent | float | None) -> list[str]:
+def _cost(store: RunStore, records: Mapping[TrialKey, TrialRecord], spent: Spent | float | None) -> list[str]:
     """What agent and judges cost in the run's trials, inputs that were made for them included; then what the run paid in all."""
-    agent = Spent()
+    agent, judges = Spent(), Spent()
     for key in store.keys():  # noqa: SIM118 - a store is no mapping
         result = store.stage_result(key)
         agent += result.spent if result is not None else Spent()
-    judges = sum((record.judge_spent for record in store.records()), Spent())
+        record = records.get(key) or store.record(key)
+        judges += record.judge_spent if record is not None else Spent()
     lines = [f"cost: {cost_line(agent.model_dump(), judges.model_dump())}"]
     kept = agent.cost + judges.cost
     paid = spent.cost if isinstance(spent, Spent) else spent

@@ -22,6 +22,9 @@ Record = TypeVar("Record", bound=BaseModel)
 FORMAT = 1
 """Version of the run directory's layout, in run.json; a reader refuses a higher one."""
 
+FINISHED = ("done", "failed")
+"""States that a resumed run keeps; errors and skips are done again."""
+
 HUMAN_LABELS = "human_labels.json"
 """In an imported run: people's verdicts on types of hallucination, `[{"task", "types": {TYPE: "yes"|"no"|"not sure"}}]`."""
 
@@ -172,6 +175,19 @@ class RunStore:
     def record(self, key: TrialKey) -> TrialRecord | None:
         """The finished trial's record; None while there is none."""
         return _load(TrialRecord, self.trial(key) / "record.json")
+
+    def finished(self, key: TrialKey) -> dict[str, Any] | None:
+        """The record of a trial that a resumed run keeps, as it lies on disk: a thousand of them are not validated to be served.
+
+        Raises ConfigError for one that is no JSON.
+        """
+        try:
+            record = json.loads((self.trial(key) / "record.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            record = self.record(key)  # says what is wrong with it
+        return record if isinstance(record, dict) and record.get("status") in FINISHED else None
 
     def records(self) -> Iterator[TrialRecord]:
         """All records, in the order of `keys`."""
