@@ -198,8 +198,9 @@ def test_a_large_answer_is_not_held_in_memory(tmp_path: Path) -> None:
             reader, writer = await asyncio.open_unix_connection(str(egress.socket))
             writer.write(get(f"http://127.0.0.1:{port}/", "127.0.0.1"))
             await reader.readuntil(b"\r\n\r\n")
-            for _ in range(amount // 2**20):
-                await reader.readexactly(2**20)
+            async with asyncio.timeout(30):
+                for _ in range(amount // 2**20):
+                    await reader.readexactly(2**20)
             assert proxy.memory_info().rss - before < 100 * 2**20
             writer.close()
 
