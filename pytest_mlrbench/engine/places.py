@@ -47,8 +47,8 @@ class Places:
     ) -> None:
         """At most `slots` experiments at once; with `devices`, `per_trial` of them each, held by `lock` (None: in other hands).
 
-        `refused` says of devices that are free here which must not be taken, and why. It may take its time: it is asked in a thread,
-        before the locks are tried, so that a device which it lets pass is taken by one run only.
+        `refused` says of devices that are free here which must not be taken, and why. It may take its time: it is asked in a
+        thread, before the locks are tried, so that a device which it lets pass is taken by one run only.
         """
         self.slots = slots
         self.devices = tuple(devices)

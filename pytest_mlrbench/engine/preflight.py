@@ -31,7 +31,8 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
     fatal, warnings = check_models(_models(settings, plan), settings)
     if fatal and settings.judges == DEFAULT_JUDGES and (panel := _panel_with_present_keys()):
         fatal.append(f"with the keys that are set, this panel works: --mlr-judges={','.join(panel)}")
-    if plan.make["experiment"] and settings.sandbox == "docker":
+    sandboxed = bool(plan.make) if settings.agent_command is not None else plan.make["experiment"] > 0
+    if sandboxed and settings.sandbox == "docker":
         from ..sandboxes.docker import check_docker, remove_dead
 
         try:
@@ -45,9 +46,9 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
             leasable(settings)
         except ConfigError as error:
             fatal.append(str(error))
-    if plan.make["experiment"] and settings.sandbox == "local" and not settings.offline:
+    if sandboxed and settings.sandbox == "local" and not (settings.offline and settings.agent_command is None):
         warnings.append("--mlr-sandbox=local: what the agent writes runs on this machine as you, without a container")
-    if plan.make["experiment"] and settings.network == "full":
+    if sandboxed and settings.network == "full":
         warnings.append("--mlr-network=full: what the agent writes also reaches this machine's own services and its network")
     return settled([*fatal, *check_disk(settings.run)], warnings)
 

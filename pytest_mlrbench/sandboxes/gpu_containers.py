@@ -9,7 +9,7 @@ from .docker_engine import connect, engine_errors
 from .gpus import Device, list_devices
 
 DEVICES_LABEL = "mlrbench.devices"
-"""On our containers, the leased ids: also runs whose locks this one cannot see (in a container, as another user) tell what they have."""
+"""On our containers, the leased ids: also runs whose locks this one cannot see (in a container, say) tell what they have."""
 
 _NODE = re.compile(r"/dev/nvidia(\d+)")
 _CDI = "nvidia.com/gpu="
@@ -61,7 +61,7 @@ def _inspect(api: Any, container: str) -> Mapping[str, Any] | None:
 
 
 def devices_of(inspected: Mapping[str, Any], devices: Sequence[Device]) -> tuple[str, ...]:
-    """The UUIDs of `devices`, all of this host's, that `docker inspect` says a container was given; tokens of our label as they are.
+    """The UUIDs of `devices`, all of this host's, that `docker inspect` says a container was given; our label's as they are.
 
     By our label, by device requests (ids, CDI names, a count: Docker gives the first so many), by the variable that the nvidia
     runtime reads, by device nodes.

@@ -48,8 +48,9 @@ def check_visible(leased: Sequence[str], listing: str, trial: str) -> None:
     seen = visible(listing)
     if seen == set(leased):
         return
+    wanted = ", ".join(leased) or "none"
     said = "" if seen else f"; it said: {listing.strip()[:300] or 'nothing'}"
     raise InfrastructureError(
-        f"the sandbox of {trial} sees the GPUs {', '.join(sorted(seen)) or 'none'}, and leased {', '.join(leased) or 'none'}{said}. "
+        f"the sandbox of {trial} sees the GPUs {', '.join(sorted(seen)) or 'none'}, and leased {wanted}{said}. "
         "Nothing was run in it. Look at how the container runtime for GPUs is set up (docs/gpus.md), or use --mlr-gpus=none"
     )
