@@ -21,13 +21,13 @@ from ..agents import command, load_agent
 from ..agents.base import StageContext
 from ..agents.carry import carry_out
 from ..errors import InfrastructureError, MLRBenchError, NotDone
-from ..evidence.ledger import GPU_ACTIVITY, NETWORK, Ledger
+from ..evidence.ledger import GPU_ACTIVITY, MODEL_CALLS, NETWORK, Ledger
 from ..keys import TrialKey
 from ..models.budget import Budget
 from ..models.client import ModelClient
 from ..models.counting import CountingModels
 from ..models.limiter import Limiter
-from ..records import StageResult
+from ..records import Spent, StageResult
 from ..results.calls import CallLog
 from ..results.store import RunStore, file_digests, write_atomic
 from ..sandboxes import open_sandbox
@@ -41,6 +41,7 @@ from ..settings import Settings
 from ..stages.stage import TEXT_STAGE_FILE, missing_outputs
 from ..tasks.catalogue import load_tasks
 from .detached import TAKEN, clear_attempt, read_owner
+from .doors import gateway as opened_gateway
 from .lock import alive, identity
 from .pdf_paper import read_paper
 
@@ -67,9 +68,8 @@ class Runner:
         workspace = trial / "work"
         workspace.mkdir(parents=True)
         calls = CallLog(self.store.calls, f"runner-{self.key.task}-{stage}-{self.key.epoch}")
-        models = CountingModels(
-            client := ModelClient(settings, calls, Budget(self.spec["budget"], 0.0), limiter=Limiter(1), notice=_say)
-        )
+        budget = Budget(self.spec["budget"], 0.0)
+        models = CountingModels(client := ModelClient(settings, calls, budget, limiter=Limiter(1), notice=_say))
         started = time.time()
         context = StageContext(
             task=load_tasks()[self.key.task].with_text(settings.tasks),
@@ -84,12 +84,14 @@ class Runner:
             deadline=started + settings.stage_timeout(stage),
             ledger=Ledger(trial, workspace),
         )
-        env: dict[str, str] = {}
-        if settings.agent_command is not None:
-            env = command.environment(stage, context)
+        black_box = settings.agent_command is not None
+        if black_box:
             context.not_shown += await asyncio.to_thread(command.lay_out, stage, workspace, context)
         else:
             self._copy_inputs(workspace / INPUT_FOLDER)
+        held = contextlib.AsyncExitStack()
+        gateway, doors = await held.enter_async_context(opened_gateway(settings, calls, budget, str(self.key), context.deadline))
+        context.gateway = gateway.access if gateway is not None else None
         sandbox = open_sandbox(
             settings.sandbox,
             SandboxSpec(
@@ -102,7 +104,8 @@ class Runner:
                 allow_host=settings.allow_host,
                 network_log=trial / NETWORK_LOG,
                 devices=tuple(self.spec["devices"]),
-                env=env,
+                doors=doors,
+                env=command.environment(stage, context) if black_box else {},
             ),
         )
         context.sandbox = sandbox
@@ -114,19 +117,24 @@ class Runner:
                 reason = await carry_out(load_agent(settings.agent, settings.agent_command), stage, workspace, context)
             if activity is not None:
                 await context.ledger.note(GPU_ACTIVITY, activity.told())
+            if gateway is not None:
+                await context.ledger.note(MODEL_CALLS, gateway.told(), source="gateway")
             if settings.network == "allowlist":
                 await context.ledger.note(NETWORK, told(trial / NETWORK_LOG))
         finally:
             await sandbox.close()
+            await held.aclose()
             await client.close()
             calls.close()
         staging = trial / ".staging"
-        given = command.LAID_OUT if settings.agent_command is not None else {f"/{INPUT_FOLDER}"}
+        given = command.LAID_OUT if black_box else {f"/{INPUT_FOLDER}"}
         most = {} if stage == "experiment" else {"max_file": TEXT_STAGE_FILE}
         left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip=given, **most)
         context.not_shown += (from_pdf := await asyncio.to_thread(read_paper, stage, staging))
         if not reason and (missing := missing_outputs(stage, staging)):
             reason = "; ".join([*missing, *from_pdf, *left_out])
+        if reason and gateway is not None and gateway.budget_spent is not None:
+            raise gateway.budget_spent  # not the agent's fault: its program was refused the calls it needed
         self.store.commit_output(self.key, staging)
         result = StageResult.model_validate(
             {
@@ -134,7 +142,7 @@ class Runner:
                 "reason": reason,
                 "started": started,
                 "finished": time.time(),
-                "spent": models.spent,
+                "spent": models.spent + (gateway.spent if gateway is not None else Spent()),
                 "not_shown": context.not_shown,
                 "files": file_digests(self.store.output(self.key)),
                 "environment": {**environment, "machine": machine(), "left_out": left_out},
