@@ -12,7 +12,7 @@ NAMES = ("mlr-agent",)
 
 
 def load_agent(name: str, command: str | None = None) -> "Agent":
-    """The agent that runs `command`, or that called `name`, or the object at `module:attr` (a class is instantiated without arguments).
+    """The agent that runs `command`, or that called `name`, or the object at `module:attr` (a class is made without arguments).
 
     Raises ConfigError when there is none, it cannot be imported, or it has no `run`.
     """

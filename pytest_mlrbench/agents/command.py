@@ -118,6 +118,7 @@ def environment(stage: str, context: StageContext) -> dict[str, str]:
         "MLR_STAGE": stage,
         "MLR_TASK": context.task.id,
         "MLR_MODEL": context.model,
+        "MLR_MODEL_NAME": context.model.rpartition("/")[2],
         "MLR_SEED": str(context.seed),
         "MLR_EPOCH": str(context.epoch),
         "MLR_TODAY": context.today.isoformat(),

@@ -8,11 +8,13 @@ import pytest
 
 from pytest_mlrbench.engine.detached import live_runners, stop_runners
 from pytest_mlrbench.evidence.events import BLACK_BOX, read_events
+from pytest_mlrbench.evidence.ledger import MODEL_CALLS
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.records import TrialRecord
 from pytest_mlrbench.results.store import RunStore
 from tests.support.docker import need_docker
-from tests.support.sessions import Session, run, until
+from tests.support.scripted_server import ScriptedServer
+from tests.support.sessions import MODEL, Session, run, until
 
 DOCS = Path(__file__).parents[2] / "docs" / "agents.md"
 TASK = "iclr2025_wsl"
@@ -94,16 +96,26 @@ def test_a_stage_is_given_its_task_its_inputs_and_its_limits(tmp_path: Path) -> 
 
 
 @pytest.mark.docker
-def test_a_command_runs_in_a_container_unless_told_otherwise(tmp_path: Path) -> None:
+def test_the_documented_command_works_in_a_container_and_reaches_its_model_by_the_gateway(tmp_path: Path) -> None:
     need_docker()
-    code, output = run(tmp_path, *OFFLINE, "--mlr-stage=paper", "--mlr-seed=7", f"--mlr-agent-command={SPY}")
-    assert code in (0, 1), output
-    check_what_was_seen(tmp_path)
-    place, user = (output_of(tmp_path, "paper") / "seen" / "place").read_text().split()
-    assert (place, user != "0") == ("/workspace", True)
-    stored = RunStore(tmp_path / "run").stage_result(TrialKey(TASK, "literature"))
-    assert stored is not None
-    assert stored.environment["sandbox"] == "docker"
+    documented(tmp_path)
+    chosen = (*MODEL, f"--mlr-task={TASK}", "--mlr-run=run", "--mlr-stage=proposal,experiment", "--mlr-hallucination-check=off")
+    with ScriptedServer() as server:
+        command = ("--mlr-agent-command=python3 agent/run.py", "--mlr-agent-files=my_agent")
+        code, output = run(tmp_path, *chosen, *command, server=server)
+        asked = [body for body in server.bodies if body["model"] == "m"]
+    assert code == 0, output
+    store = RunStore(tmp_path / "run")
+    assert len(asked) == 2, "idea and proposal; the experiment asks nothing"
+    assert "research idea of at most 200 words" in json.dumps(asked[0])
+    proposal = store.stage_result(TrialKey(TASK, "proposal"))
+    assert proposal is not None
+    assert (proposal.environment["sandbox"], proposal.spent.usage.calls) == ("docker", 1)
+    assert record_of(tmp_path, "experiment").status == "done"
+    leaked = [path for path in store.root.rglob("*") if path.is_file() and b"sk-test" in path.read_bytes()]
+    assert leaked == [], "the real key stays with the host"
+    events, _ = read_events(store.trial(TrialKey(TASK, "proposal")) / "evidence.jsonl")
+    assert [event.source for event in events if event.kind == "note" and event.tool == MODEL_CALLS] == ["gateway"]
 
 
 @pytest.mark.parametrize(
