@@ -23,7 +23,7 @@ from pytest_mlrbench.settings import Settings
         (["--mlr-agent=nobody"], "--mlr-agent=nobody: unknown; valid: mlr-agent, or your own as module:attr"),
         (["--mlr-agent=no_such_module:Agent"], "cannot be loaded (ModuleNotFoundError"),
         (["--mlr-agent-command="], "--mlr-agent-command is empty"),
-        (["--mlr-agent-command=true", "--mlr-agent=my:Agent"], "--mlr-agent=my:Agent: with --mlr-agent-command this is only"),
+        (["--mlr-agent-command=true", "--mlr-agent=my:Agent"], "--mlr-agent=my:Agent: there is --mlr-agent-command too"),
         (["--mlr-agent-command=true", "--mlr-coder=bash"], "--mlr-coder does not go with --mlr-agent-command"),
         (["--mlr-agent-command=true", "--mlr-rerun=all"], "--mlr-rerun does not go with --mlr-agent-command"),
         (["--mlr-agent-command=true", "--mlr-agent-files=nowhere"], "--mlr-agent-files=nowhere: no such directory"),

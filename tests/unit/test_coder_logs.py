@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evidence_worlds import TODAY, World, fails
+from evidence_worlds import PROGRAM, TODAY, World, fails
+from evidence_worlds import REPORT as WRITTEN
 
 from pytest_mlrbench.evidence.checks import audit, subject_of_folder, subject_of_trial
 from pytest_mlrbench.evidence.coder_logs import find_log, read_actions
@@ -274,9 +275,8 @@ def black_box(root: Path, program: str) -> Path:
 
 def test_what_a_black_box_left_is_nobodys_word(tmp_path: Path) -> None:
     """A program wrote it, the host saw that; but whether that program measured or typed, nobody saw."""
-    measured = "import os, json\nos.makedirs('results'); os.makedirs('code')\nopen('code/a.py', 'w').write('print(1)')\n"
-    told = f"json.dump({VALUES!r}, open('results/results.json', 'w'))\nopen('results/results.md', 'w').write({REPORT!r})\n"
-    trial = black_box(tmp_path, measured + told)
+    made = f"import os\nos.makedirs('code', exist_ok=True)\nopen('code/run.py', 'w').write({PROGRAM!r})\n"
+    trial = black_box(tmp_path, made + PROGRAM + WRITTEN)
     result = audit(subject_of_trial("experiment", trial / "output", trial, {}, TODAY))
     assert (result.verdict, fails(result)) == ("unverified", [])
 
