@@ -18,13 +18,13 @@ from ..agents import load_agent
 from ..agents.base import StageContext
 from ..agents.carry import carry_out
 from ..errors import InfrastructureError, MLRBenchError, NotDone
-from ..evidence.ledger import GPU_ACTIVITY, NETWORK, Ledger
+from ..evidence.ledger import GPU_ACTIVITY, MODEL_CALLS, NETWORK, Ledger
 from ..keys import TrialKey
 from ..models.budget import Budget
 from ..models.client import ModelClient
 from ..models.counting import CountingModels
 from ..models.limiter import Limiter
-from ..records import StageResult
+from ..records import Spent, StageResult
 from ..results.calls import CallLog
 from ..results.store import RunStore, file_digests, write_atomic
 from ..sandboxes import open_sandbox
@@ -38,6 +38,7 @@ from ..settings import Settings
 from ..stages.stage import missing_outputs
 from ..tasks.catalogue import load_tasks
 from .detached import TAKEN, clear_attempt, read_owner
+from .doors import gateway as opened_gateway
 from .lock import alive, identity
 
 INPUT_FOLDER = "inputs"
@@ -64,10 +65,12 @@ class Runner:
         workspace.mkdir(parents=True)
         self._copy_inputs(workspace / INPUT_FOLDER)
         calls = CallLog(self.store.calls, f"runner-{self.key.task}-{self.key.epoch}")
-        models = CountingModels(
-            client := ModelClient(settings, calls, Budget(self.spec["budget"], 0.0), limiter=Limiter(1), notice=_say)
-        )
+        budget = Budget(self.spec["budget"], 0.0)
+        models = CountingModels(client := ModelClient(settings, calls, budget, limiter=Limiter(1), notice=_say))
         started = time.time()
+        deadline = started + settings.stage_timeout("experiment")
+        held = contextlib.AsyncExitStack()
+        gateway, doors = await held.enter_async_context(opened_gateway(settings, calls, budget, str(self.key), deadline))
         sandbox = open_sandbox(
             settings.sandbox,
             SandboxSpec(
@@ -80,6 +83,7 @@ class Runner:
                 allow_host=settings.allow_host,
                 network_log=trial / NETWORK_LOG,
                 devices=tuple(self.spec["devices"]),
+                doors=doors,
             ),
         )
         context = StageContext(
@@ -92,9 +96,10 @@ class Runner:
             model=settings.model,
             scope=str(self.key),
             settings=settings,
-            deadline=started + settings.stage_timeout("experiment"),
+            deadline=deadline,
             sandbox=sandbox,
             ledger=Ledger(trial, workspace),
+            gateway=gateway.access if gateway is not None else None,
         )
         try:
             environment = await sandbox.start()
@@ -104,16 +109,21 @@ class Runner:
                 reason = await carry_out(load_agent(settings.agent), "experiment", workspace, context)
             if activity is not None:
                 await context.ledger.note(GPU_ACTIVITY, activity.told())
+            if gateway is not None:
+                await context.ledger.note(MODEL_CALLS, gateway.told(), source="gateway")
             if settings.network == "allowlist":
                 await context.ledger.note(NETWORK, told(trial / NETWORK_LOG))
         finally:
             await sandbox.close()
+            await held.aclose()
             await client.close()
             calls.close()
         staging = trial / ".staging"
         left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip={INPUT_FOLDER})
         if not reason and (missing := missing_outputs("experiment", staging)):
             reason = "; ".join([*missing, *left_out])
+        if reason and gateway is not None and gateway.budget_spent is not None:
+            raise gateway.budget_spent  # not the agent's fault: its program was refused the calls it needed
         self.store.commit_output(self.key, staging)
         result = StageResult.model_validate(
             {
@@ -121,7 +131,7 @@ class Runner:
                 "reason": reason,
                 "started": started,
                 "finished": time.time(),
-                "spent": models.spent,
+                "spent": models.spent + (gateway.spent if gateway is not None else Spent()),
                 "not_shown": context.not_shown,
                 "files": file_digests(self.store.output(self.key)),
                 "environment": {**environment, "machine": machine(), "left_out": left_out},

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InfrastructureError
 from ..sandboxes.base import ExecResult, Sandbox
-from .events import EVIDENCE, OUTPUTS, VERSIONS, Change, Event, Kind, line_of, read_events
+from .events import EVIDENCE, OUTPUTS, VERSIONS, Change, Event, Kind, Source, line_of, read_events
 from .scan import Scan, Seen, scan
 
 UNATTENDED = "unattended changes"
@@ -18,6 +18,9 @@ UNATTENDED = "unattended changes"
 
 GPU_ACTIVITY = "gpu activity"
 """The note that says what the leased GPUs did meanwhile (sandboxes.gpu_activity)."""
+
+MODEL_CALLS = "model calls"
+"""The note with what the model gateway saw: usage, cost, refusals, and every tool call that the model asked for."""
 
 NETWORK = "network"
 """The note that says which hosts the allowlist's proxy let through and refused, with times and bytes (sandboxes.egress)."""
@@ -107,14 +110,14 @@ class Ledger:
                 data={"path": path, "sha256": hashlib.sha256(content).hexdigest()},
             )
 
-    async def note(self, kind: str, data: dict[str, Any] | None = None) -> None:
-        """Record something that the host knows (`environment` becomes an event of that kind; anything else a note of this name)."""
+    async def note(self, kind: str, data: dict[str, Any] | None = None, *, source: Source = "host") -> None:
+        """Record something that `source` knows (`environment` becomes an event of that kind; anything else a note of this name)."""
         async with self._lock:
             await self._begin()
             if kind == "environment":
-                self._append("environment", data=data or {})
+                self._append("environment", data=data or {}, source=source)
             else:
-                self._append("note", tool=kind, data=data or {})
+                self._append("note", tool=kind, data=data or {}, source=source)
 
     async def _begin(self) -> None:
         if self._seen is not None:
@@ -144,7 +147,8 @@ class Ledger:
             data |= {"truncated": True}
         if self._seen is not None and self._seen.unkept:
             data |= {"versions_not_kept": self._seen.unkept}
-        event = Event(seq=self._seq + 1, time=time.time(), source="host", kind=kind, data=data, **fields)
+        fields.setdefault("source", "host")
+        event = Event(seq=self._seq + 1, time=time.time(), kind=kind, data=data, **fields)
         new = not self.path.exists()
         with self.path.open("ab") as file:
             file.write(line_of(event))

@@ -1,0 +1,392 @@
+"""The model gateway against a provider of three dialects on loopback: what passes, what is counted, what is refused."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from pytest_mlrbench.models.budget import Budget
+from pytest_mlrbench.models.gateway.answers import read
+from pytest_mlrbench.models.gateway.server import Gateway
+from pytest_mlrbench.results.calls import CallLog
+from pytest_mlrbench.settings import Settings
+
+REAL_KEY = "sk-the-real-key-of-the-host"
+SCOPE = "t/experiment#gateway"
+
+ANTHROPIC = [
+    {"type": "message_start", "message": {"usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "I run it."}},
+    {"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"command": "pyth'}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": 'on run.py"}'}},
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 40}},
+    {"type": "message_stop"},
+]
+RESPONSES = [
+    {"type": "response.output_text.delta", "delta": "I run it."},
+    {
+        "type": "response.completed",
+        "response": {
+            "output": [
+                {"type": "message", "content": [{"type": "output_text", "text": "I run it."}]},
+                {"type": "function_call", "call_id": "c1", "name": "exec_command", "arguments": '{"cmd": "python run.py"}'},
+            ],
+            "usage": {"input_tokens": 100, "output_tokens": 40, "input_tokens_details": {"cached_tokens": 90}},
+        },
+    },
+]
+CHAT = [
+    {"choices": [{"index": 0, "delta": {"content": "I run "}}]},
+    {
+        "choices": [
+            {"index": 0, "delta": {"content": "it.", "tool_calls": [{"index": 0, "id": "c1", "function": {"name": "bash"}}]}}
+        ]
+    },
+    {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": '{"command": "python run.py"}'}}]}}]},
+    {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
+    {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 40, "prompt_tokens_details": {"cached_tokens": 90}}},
+]
+GEMINI = [
+    {"candidates": [{"content": {"parts": [{"text": "I run it."}]}}]},
+    {
+        "candidates": [
+            {
+                "content": {"parts": [{"functionCall": {"name": "run_shell_command", "args": {"command": "python run.py"}}}]},
+                "finishReason": "STOP",
+            }
+        ],
+        "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 40, "cachedContentTokenCount": 90},
+    },
+]
+HELLO = {"role": "user", "content": "hi"}
+CASES = {
+    "anthropic": (
+        "/anthropic/v1/messages",
+        {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "hi"}]},
+        ANTHROPIC,
+    ),
+    "responses": ("/openai/v1/responses", {"model": "gpt-5", "input": [{"role": "user", "content": "hi"}]}, RESPONSES),
+    "chat": ("/openai/v1/chat/completions", {"model": "gpt-5", "messages": [{"role": "user", "content": "hi"}]}, CHAT),
+    "gemini": (
+        "/gemini/v1beta/models/gemini-2.5-pro:streamGenerateContent",
+        {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+        GEMINI,
+    ),
+}
+
+
+def stream(parts: list[dict[str, Any]]) -> bytes:
+    return b"".join(b"data: " + json.dumps(part).encode() + b"\n\n" for part in parts)
+
+
+class Provider:
+    """Answers every path with what the test put there and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.status = 200
+        self.body = b"{}"
+        self.kind = "text/event-stream"
+        self.url = ""
+        self.cut = False
+        """End the connection after all events but the end of the answer."""
+        self.hang = False
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append((request.path_qs, dict(request.headers), await request.read()))
+        if self.status != 200:
+            return web.Response(status=self.status, body=b'{"error": "busy"}', headers={"retry-after": "7"})
+        out = web.StreamResponse(headers={"content-type": self.kind})
+        await out.prepare(request)
+        for start in range(0, len(self.body), 50):  # in pieces that cut lines and characters anywhere
+            await out.write(self.body[start : start + 50])
+            await asyncio.sleep(0)
+        if self.cut:
+            await asyncio.sleep(0.05)
+            assert request.transport is not None
+            request.transport.abort()
+            return out
+        if self.hang:
+            await asyncio.sleep(60)
+        await out.write_eof()
+        return out
+
+
+@asynccontextmanager
+async def opened(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    model: str = "anthropic/claude-sonnet-4-5",
+    budget: float | None = 5.0,
+    left: float = 60.0,
+) -> AsyncIterator[tuple[Gateway, Provider, aiohttp.ClientSession]]:
+    provider = Provider()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", provider.answer)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    provider.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    for name in ("ANTHROPIC", "OPENAI", "GEMINI"):
+        monkeypatch.setenv(f"{name}_API_KEY", REAL_KEY)
+        monkeypatch.setenv(f"{name}_API_BASE", provider.url + ("/v1" if name == "OPENAI" else ""))
+    for name in ("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    calls = CallLog(tmp_path / "calls", "gateway")
+    settings = Settings(model=model, run=str(tmp_path), budget=budget)
+    gateway = Gateway(settings, calls, Budget(budget), scope=SCOPE, deadline=time.time() + left)
+    await gateway.open_port()
+    async with aiohttp.ClientSession() as session:
+        try:
+            yield gateway, provider, session
+        finally:
+            await gateway.close()
+            await runner.cleanup()
+            calls.close()
+
+
+async def post(
+    gateway: Gateway, session: aiohttp.ClientSession, path: str, body: object, **headers: str
+) -> tuple[int, bytes, dict[str, str]]:
+    sent = {"x-api-key": gateway.access.token, **headers}
+    async with session.post(gateway.access.base_url + path, json=body, headers=sent) as reply:
+        return reply.status, await reply.read(), dict(reply.headers)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_stream_reaches_the_client_byte_for_byte_and_is_counted(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, body, parts = CASES[case]
+
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.body = stream(parts)
+            status, said, _ = await post(gateway, session, path, {**body, "stream": True})
+            assert (status, said) == (200, provider.body)
+            usage = gateway.spent.usage
+            assert (usage.calls, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (1, 100, 40, 90)
+            assert gateway.spent.cost > 0
+            assert gateway.spent.unpriced_calls == 0
+            (asked,) = gateway.asked
+            assert json.loads(asked["arguments"]).popitem()[1] == "python run.py"
+
+    asyncio.run(go())
+    (call,) = CallLog(tmp_path / "calls", "reader").read(SCOPE)
+    assert call.response.message["body"] == stream(parts).decode()
+    assert call.response.message["content"] == "I run it."
+    assert call.response.finish_reason == "tool_calls"
+
+
+def test_the_provider_gets_the_real_key_and_nothing_of_the_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.body = stream(ANTHROPIC)
+            token = gateway.access.token
+            path, body, _ = CASES["anthropic"]
+            status, said, headers = await post(
+                gateway, session, path + "?beta=true&key=x", body, Cookie="a=b", **{"anthropic-beta": "tools-1", "Host": "evil"}
+            )
+            assert status == 200
+            ((at, seen, content),) = provider.requests
+            assert at == "/v1/messages?beta=true"
+            assert seen["x-api-key"] == REAL_KEY
+            assert seen["anthropic-beta"] == "tools-1"
+            assert "Cookie" not in seen
+            assert token not in json.dumps([at, seen]) + content.decode()
+            assert REAL_KEY not in said.decode() + json.dumps(headers)
+
+    asyncio.run(go())
+    assert REAL_KEY not in b"".join(path.read_bytes() for path in (tmp_path / "calls").iterdir()).decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "token", "status"),
+    [
+        ("POST", "/anthropic/v1/messages", "wrong", 401),
+        ("POST", "/anthropic/v1/messages", "", 401),
+        ("POST", "/anthropic/v1/files", None, 404),
+        ("GET", "/openai/v1/models", None, 404),
+        ("POST", "/openai/v1/../admin", None, 404),
+        ("POST", "/gemini/v1beta/models/a/b:generateContent", None, 404),
+        ("POST", "/", None, 404),
+    ],
+)
+def test_what_is_no_call_of_this_trial_is_refused(
+    method: str, path: str, token: str | None, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            headers = {"authorization": f"Bearer {gateway.access.token if token is None else token}"}
+            async with session.request(method, gateway.access.base_url + path, json={"model": "x"}, headers=headers) as reply:
+                assert reply.status == status
+                assert "error" in await reply.json()
+            assert provider.requests == []
+
+    asyncio.run(go())
+
+
+def test_a_model_without_a_price_is_refused_while_there_is_a_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(budget: float | None) -> tuple[int, int]:
+        async with opened(tmp_path, monkeypatch, budget=budget) as (gateway, provider, session):
+            provider.body = stream(ANTHROPIC)
+            path, body, _ = CASES["anthropic"]
+            status, _, _ = await post(gateway, session, path, {**body, "model": "claude-of-nobody"})
+            return status, len(provider.requests)
+
+    assert asyncio.run(ask(5.0)) == (403, 0)
+    assert asyncio.run(ask(None)) == (200, 1)
+
+
+def test_a_spent_budget_refuses_in_words_that_no_client_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch, budget=0.0000001) as (gateway, provider, session):
+            provider.body = stream(ANTHROPIC)
+            path, body, _ = CASES["anthropic"]
+            assert (await post(gateway, session, path, body))[0] == 200
+            status, said, headers = await post(gateway, session, path, body)
+            assert status == 403
+            assert "budget" in json.loads(said)["error"]["message"]
+            assert headers["x-should-retry"] == "false"
+            assert gateway.budget_spent is not None
+            assert len(provider.requests) == 1
+
+    asyncio.run(go())
+
+
+def test_a_resumed_experiment_gets_stored_answers_while_its_requests_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, body, parts = CASES["anthropic"]
+
+    async def go(first: bool) -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.body = stream(parts)
+            for session_name in ("one", "two"):
+                status, said, headers = await post(gateway, session, path, {**body, "metadata": {"user_id": session_name}})
+                assert (status, said, headers["Content-Type"]) == (200, stream(parts), "text/event-stream")
+            assert len(provider.requests) == (2 if first else 0)
+            assert gateway.spent.usage.calls == 2
+            provider.body = stream(parts[:-1])
+            await post(gateway, session, path, {**body, "system": f"another, first: {first}"})
+            assert len(provider.requests) == (3 if first else 1)
+
+    asyncio.run(go(True))
+    asyncio.run(go(False))
+
+
+def test_after_the_deadline_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch, left=-1) as (gateway, provider, session):
+            path, body, _ = CASES["anthropic"]
+            assert (await post(gateway, session, path, body))[0] == 403
+            assert provider.requests == []
+
+    asyncio.run(go())
+
+
+def test_a_busy_provider_is_heard_by_the_client_and_nothing_is_booked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.status = 429
+            path, body, _ = CASES["anthropic"]
+            status, _, headers = await post(gateway, session, path, body)
+            assert (status, headers["Retry-After"]) == (429, "7")
+            assert gateway.spent.usage.calls == 0
+            provider.status, provider.body = 200, stream(ANTHROPIC)
+            assert (await post(gateway, session, path, body))[0] == 200
+            assert gateway.told()["refused"] == {"provider 429": 1}
+
+    asyncio.run(go())
+
+
+def test_whole_answers_are_read_as_streams_are() -> None:
+    message = {
+        "type": "message",
+        "content": [{"type": "text", "text": "hi"}, {"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "ls"}}],
+        "stop_reason": "max_tokens",
+        "usage": {"input_tokens": 5, "cache_creation_input_tokens": 7, "output_tokens": 2},
+    }
+    found = read("anthropic", json.dumps(message).encode(), False)
+    assert (found.text, found.finish_reason, found.cache_written) == ("hi", "length", 7)
+    assert found.usage is not None
+    assert found.usage.prompt_tokens == 12
+    assert found.tool_calls == [{"id": "t", "name": "Bash", "arguments": '{"command": "ls"}'}]
+    listed = read("gemini", json.dumps(GEMINI).encode(), False)
+    assert listed.usage is not None
+    assert listed.usage.completion_tokens == 40
+    chat = {
+        "choices": [{"message": {"content": "x"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 1},
+    }
+    whole = read("openai", json.dumps(chat).encode(), False)
+    assert whole.text == "x"
+    assert whole.usage is not None
+    assert whole.usage.prompt_tokens == 3
+
+
+@pytest.mark.parametrize("body", [b"", b"[1, 2]", b"no json", b'{"usage": 3, "choices": [{}]}'])
+def test_an_answer_that_makes_no_sense_counts_nothing(body: bytes) -> None:
+    for dialect in ("anthropic", "openai", "gemini"):
+        assert read(dialect, body, False).tool_calls == []
+        assert read(dialect, body, True).usage is None
+
+
+def test_an_answer_cut_by_the_provider_is_booked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.body = stream(ANTHROPIC)
+            provider.cut = True
+            path, body, _ = CASES["anthropic"]
+            with pytest.raises(aiohttp.ClientError):
+                await post(gateway, session, path, body)
+            assert gateway.spent.usage.prompt_tokens == 100
+            assert gateway.told()["refused"] == {"cut": 1}
+
+    asyncio.run(go())
+
+
+def test_the_deadline_ends_an_answer_and_books_what_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch, left=2.0) as (gateway, provider, session):
+            provider.body = stream(ANTHROPIC)
+            provider.hang = True
+            path, body, _ = CASES["anthropic"]
+            with pytest.raises(aiohttp.ClientError):
+                await post(gateway, session, path, body)
+            assert gateway.spent.usage.prompt_tokens == 100
+
+    asyncio.run(go())
+
+
+def test_a_socket_serves_a_client_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, _):
+            provider.body = stream(ANTHROPIC)
+            other = Gateway(gateway._settings, gateway._calls, gateway._budget, scope="t/other", deadline=time.time() + 60)
+            socket = tmp_path / "gateway.sock"
+            await other.open_socket(socket)
+            try:
+                assert socket.stat().st_mode & 0o777 == 0o666
+                connector = aiohttp.UnixConnector(str(socket))
+                async with aiohttp.ClientSession(connector=connector) as session:
+                    path, body, _ = CASES["anthropic"]
+                    status, _, _ = await post(other, session, path, body)
+                    assert status == 200
+                    # One trial's token opens no other's gateway.
+                    assert (await post(gateway, session, path, body))[0] == 401
+            finally:
+                await other.close()
+            assert not socket.exists()
+
+    asyncio.run(go())
