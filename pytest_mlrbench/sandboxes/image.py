@@ -89,7 +89,7 @@ def build_image(
     The build downloads with this machine's settings: its certificates (`ca`, else SSL_CERT_FILE or the system's bundle), pip's
     and npm's configuration, apt's proxy settings and the proxy variables. They reach the first build stage only, whose layers are
     removed afterwards; the image holds none of them. `network` "host" builds where the daemon's bridge has no way out.
-    `coders` installs Node and the coders' CLIs, about 0.8 GB.
+    `coders` installs Node and the coders' CLIs, about 1 GB.
 
     Raises InfrastructureError (Docker does not answer, the build fails: with the end of its output) and ConfigError (a file of
     `requirements` or `ca` that does not exist).
@@ -225,7 +225,9 @@ def _is_local(key: str, word: str) -> bool:
 def _npm_settings() -> dict[str, Any]:
     """npm's effective configuration on this machine (files, environment, defaults); without npm what its variables say."""
     try:
-        listed = subprocess.run(["npm", "config", "list", "--long", "--json"], capture_output=True, text=True, timeout=60, check=True)
+        listed = subprocess.run(
+            ["npm", "config", "list", "--long", "--json"], capture_output=True, text=True, timeout=60, check=True
+        )
         found = json.loads(listed.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         prefix = "npm_config_"
@@ -282,7 +284,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--network", choices=("host", "default"), default="host", help="network of the build (%(default)s)")
     parser.add_argument("--ca", type=Path, help="certificate bundle for downloads (SSL_CERT_FILE, else the system's)")
     parser.add_argument("--requirements", default="requirements.txt", help="requirements-gpu.txt adds PyTorch")
-    parser.add_argument("--no-coders", action="store_true", help="without Node and the coders' CLIs: 0.8 GB less, only `bash`")
+    parser.add_argument("--no-coders", action="store_true", help="without Node and the coders' CLIs: 1 GB less, only `bash`")
     parser.add_argument("--if-changed", action="store_true", help="do nothing when the image is up to date")
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""A provider's API on a unix socket or a port of loopback whose answers a script decides: what the coders' own CLIs speak, streamed.
+"""A provider's API, on a unix socket or a port, whose answers a script decides: what the coders' own CLIs speak, streamed.
 
 Anthropic messages, OpenAI responses, Gemini generateContent. The script sees a conversation in one form, whatever the protocol.
 """
@@ -201,7 +201,8 @@ def _openai(answer: Answer, model: str, number: int) -> list[Json]:
 
 def _gemini(answer: Answer, model: str, number: int) -> list[Json]:
     parts: list[Json] = [{"text": answer.text}] if answer.text else []
-    parts += [{"functionCall": {"id": f"g{number}-{index}", "name": name, "args": args}} for index, (name, args) in enumerate(answer.calls)]
+    for index, (name, arguments) in enumerate(answer.calls):
+        parts.append({"functionCall": {"id": f"g{number}-{index}", "name": name, "args": arguments}})
     usage = {
         "promptTokenCount": PROMPT_TOKENS,
         "candidatesTokenCount": COMPLETION_TOKENS,

@@ -96,7 +96,7 @@ def read_writers(subject: Subject) -> Writers:
                 writers.runs.append(event)
         for target, text in reading.typed.items():
             _type_text(writers, event.seq, target, text, in_code=_is_source(target))
-            if event.source == "sandbox":
+            if not event.watched:
                 typed = Writing(target, "typed", event, "typed by a shell command", None)
                 writers.all.append(typed)
                 if plain(text):
@@ -109,7 +109,7 @@ def read_writers(subject: Subject) -> Writers:
                 by_digest.setdefault(change.after, writing)
             shown = (
                 event.kind == "command"
-                and event.source == "host"
+                and event.watched
                 and writing.how in ("typed", "copied")
                 and reading.copies <= reading.arranges
             )
@@ -126,11 +126,14 @@ def read_writers(subject: Subject) -> Writers:
 def _attribute(event: Event, reading: Reading, path: str, after: str | None, by_digest: dict[str, Writing]) -> Writing:
     if event.kind == "write":
         return Writing(path, "typed", event, event.tool or "an editor tool", after)
-    if event.kind != "command" or event.source != "host":
+    if event.kind != "command" or not event.watched:
         means = UNATTENDED if event.tool == UNATTENDED else f"seen by the {event.source} only"
         return Writing(path, "unknown", event, means, after)
-    if any(same_file(target, path) for target in reading.typed):
+    beside = [read_command(str(command)) for command in event.data.get("beside", ())]
+    if any(same_file(target, path) for one in (reading, *beside) for target in one.typed):
         return Writing(path, "typed", event, "typed by a shell command", after)
+    if any(one.copies or one.edits or one.decodes for one in beside):
+        return Writing(path, "unknown", event, "several commands ran at once", after)
     origin = by_digest.get(after or "")
     if origin is not None and origin.path != path and (reading.copies or not reading.programs):
         return Writing(path, origin.how, origin.event, f"copy of {origin.path}: {origin.means}", after)
