@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ..errors import ConfigError, InfrastructureError
 from ..models.catalog import check_model
 from ..settings import DEFAULT_JUDGES, Settings
+from .coder_check import check_coder
 from .planning import Plan
 from .resources import leasable
 
@@ -31,16 +32,18 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
     fatal, warnings = check_models(_models(settings, plan), settings)
     if fatal and settings.judges == DEFAULT_JUDGES and (panel := _panel_with_present_keys()):
         fatal.append(f"with the keys that are set, this panel works: --mlr-judges={','.join(panel)}")
+    labels = None
     if plan.make["experiment"] and settings.sandbox == "docker":
         from ..sandboxes.docker import check_docker, remove_dead
 
         try:
-            check_docker(settings.image)
+            labels = check_docker(settings.image)["labels"]
             if removed := remove_dead():
                 warnings.append(f"removed what dead runs left: {', '.join(removed)}")
         except InfrastructureError as error:
             fatal.append(str(error))
     if plan.make["experiment"]:
+        fatal += check_coder(settings, labels)
         try:
             leasable(settings)
         except ConfigError as error:

@@ -258,6 +258,9 @@ class Follower:
                 mine = [change for change in self._pending if change.path == path]
                 if not mine and (action.failed or unanswered):
                     continue
+                if not mine and (same := self._ledger.unchanged(path)) is not None:
+                    # Typed again as it was, or seen too early, with the call before: who says that it typed a file has typed it.
+                    mine = [same]
                 self._pending = [change for change in self._pending if change.path != path]
                 changes, between = _merged(mine)
                 data["path"] = path
@@ -292,7 +295,8 @@ def _merged(changes: list[Change]) -> tuple[list[Change], dict[str, list[str]]]:
             between.setdefault(change.path, []).append(old.after)
         kind = "deleted" if change.after is None else "created" if old.before is None else "modified"
         first[change.path] = Change(path=change.path, before=old.before, after=change.after, size=change.size, kind=kind)
-    merged = [change for change in first.values() if change.before != change.after or change.path in between]
+    # A change from a digest to itself is one that `Ledger.unchanged` made.
+    merged = [change for change in first.values() if change.before or change.after or change.path in between]
     return merged, between
 
 

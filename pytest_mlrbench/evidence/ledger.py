@@ -131,6 +131,11 @@ class Ledger:
             await self._begin()
             return await self._look()
 
+    def unchanged(self, path: str) -> Change | None:
+        """A file as the last look saw it, as a change from its digest to itself; None when it was not there."""
+        seen = self._seen.files.get(path) if self._seen is not None else None
+        return Change(path=path, before=seen.digest, after=seen.digest, size=seen.size, kind="modified") if seen else None
+
     async def append(self, kind: Kind, *, source: Source, output_text: str = "", **fields: Any) -> None:
         """Record an event that was looked on (following.py); `output_text` is kept as its output."""
         async with self._lock:

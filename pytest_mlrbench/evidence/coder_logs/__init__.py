@@ -9,7 +9,8 @@ joins calls with their results, `session` turns a folder's logs into events.
 """
 
 from .actions import Action
+from .calls import actions_of
 from .reading import Reader, read_actions
 from .session import CoderLog, find_log
 
-__all__ = ["Action", "CoderLog", "Reader", "find_log", "read_actions"]
+__all__ = ["Action", "CoderLog", "Reader", "actions_of", "find_log", "read_actions"]
