@@ -30,7 +30,7 @@ from pytest_mlrbench.sandboxes.docker import RUN_LABEL
 from pytest_mlrbench.settings import Settings
 from tests.support.docker import need_coders
 from tests.support.provider import COMPLETION_TOKENS, PROMPT_TOKENS, Answer, Provider, Script, Turn
-from tests.unit.evidence_worlds import PROGRAM, REPORT, TODAY
+from tests.unit.evidence_worlds import PROGRAM, REPORT
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(memory=3 * 2**30, cpus=2, pids=512)
@@ -233,7 +233,6 @@ def test_usage_cost_and_keys(coder: str, work: Any) -> None:
     assert usage.source == "sandbox"
     assert (said["input_tokens"], said["output_tokens"]) == (answers * PROMPT_TOKENS, answers * COMPLETION_TOKENS)
     assert done.outcome.turns == 6
-    assert TODAY  # the worlds' programs are those of the unit tests
 
 
 @pytest.mark.parametrize("coder", sorted(MODELS))
@@ -252,7 +251,7 @@ def test_a_spent_budget_ends_it_as_such(coder: str, work: Any) -> None:
 
 
 @pytest.mark.parametrize("coder", sorted(MODELS))
-def test_turn_limit_and_time_out(coder: str, work: Any) -> None:
+def test_the_turn_limit_ends_it(coder: str, work: Any) -> None:
     def endless(turn: Turn) -> Answer:
         return Answer("", (runs(turn, f"echo step {len(turn.outputs)}"),))
 
@@ -268,7 +267,8 @@ def test_time_out_keeps_what_was_done(coder: str, work: Any) -> None:
     done: Worked = work(coder, slow, seconds=25)
     assert done.outcome.reason == "time-out"
     last = [event for event in done.events if event.kind == "command"][-1]
-    assert (last.command, last.exit_kind) == ("sleep 300", "timeout")
+    # Claude Code, told to end, still says how its command ended.
+    assert (last.command, last.failed) == ("sleep 300", True)
     assert done.case.writers.of("results/early.txt") is not None
 
 
@@ -277,6 +277,6 @@ def test_a_provider_that_refuses_is_no_fault_of_the_agent(coder: str, work: Any)
     def refuse(turn: Turn) -> Answer:
         return Answer("this model is not for you", status=400)
 
-    with pytest.raises(InfrastructureError, match=f"{coder} ended by exit status 1.*not for you") as caught:
+    with pytest.raises(InfrastructureError, match=f"(?s){coder} ended by .* after 0 tool calls.*not for you") as caught:
         work(coder, refuse)
     assert "evidence/streams" in str(caught.value)
