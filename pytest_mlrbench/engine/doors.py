@@ -21,6 +21,8 @@ SCOPE = "#gateway"
 
 def wanted(settings: Settings) -> bool:
     """Whether a program in the sandbox calls models by itself."""
+    if settings.agent_command is not None:
+        return not settings.offline
     return settings.agent == "mlr-agent" and load_coder(settings.coder).needs_gateway
 
 
