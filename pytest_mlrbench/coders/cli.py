@@ -22,6 +22,7 @@ TURNS = "turn limit"
 BUDGET_REFUSED = "mlrbench: the budget"
 TIME_REFUSED = "mlrbench: the experiment's time is up"
 """How the gateway's refusals begin (models.budget, models.gateway.server), as a CLI repeats them."""
+ENDINGS = {"timeout": "its time-out", "oom": "the memory limit", "killed": "a signal"}
 TAIL = 1500
 """Characters of standard error that an error quotes."""
 
@@ -104,23 +105,23 @@ class CliCoder(ABC):
     async def _outcome(self, ctx: CoderContext, told: Told, followed: Followed) -> CoderOutcome:
         result = followed.result
         turns = min(told.turns, ctx.max_turns)
-        said = f"{told.error}\n{followed.stderr}"
-        if (result is not None and result.kind == "timeout") or TIME_REFUSED in said:
+        if (result is not None and result.kind == "timeout") or TIME_REFUSED in told.error:
             return CoderOutcome("time-out", turns)
         if followed.stopped or told.limit:
             return CoderOutcome("turn limit", turns)
         assert result is not None
         failed = result.kind != "exited" or result.exit_code != 0 or bool(told.error)
-        if failed and BUDGET_REFUSED in said:
-            raise BudgetSpent(said[said.index(BUDGET_REFUSED) :].splitlines()[0].removeprefix("mlrbench: "))
+        if failed and BUDGET_REFUSED in told.error:
+            refusal = told.error[told.error.index(BUDGET_REFUSED) :].splitlines()[0]
+            raise BudgetSpent(refusal.removeprefix("mlrbench: "))
         # What it was killed by inside, and an end that it does not explain after work was done, is the doing of what ran in there.
         if failed and (told.error or (result.kind == "exited" and not followed.calls)):
             raise InfrastructureError(self._failure(told, followed))
-        reason = "finished" if told.ended and await asyncio.to_thread(has_report, ctx.sandbox) else "silent"
+        finished = told.ended and await asyncio.to_thread(has_report, ctx.sandbox)
         notes = [] if not failed else [f"{self.name} ended by {_ending(followed)} after {followed.calls} tool calls"]
         if followed.unread:
             notes.append(f"{followed.unread} lines of the event stream of {self.name} could not be read")
-        return CoderOutcome("finished" if reason == "finished" else "silent", turns, notes)
+        return CoderOutcome("finished" if finished else "silent", turns, notes)
 
     def _failure(self, told: Told, followed: Followed) -> str:
         shown = followed.stderr.strip()[-TAIL:]
@@ -140,7 +141,7 @@ def _ending(followed: Followed) -> str:
     result = followed.result
     if result is None:
         return followed.stopped
-    return f"exit status {result.exit_code}" if result.kind == "exited" else f"{result.kind}"
+    return f"exit status {result.exit_code}" if result.kind == "exited" else ENDINGS[result.kind]
 
 
 def _wrapped(script: str) -> str:
