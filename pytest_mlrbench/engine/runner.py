@@ -39,6 +39,7 @@ from ..stages.stage import missing_outputs
 from ..tasks.catalogue import load_tasks
 from .detached import TAKEN, clear_attempt, read_owner
 from .doors import gateway as opened_gateway
+from .doors import until_spent
 from .lock import alive, identity
 
 INPUT_FOLDER = "inputs"
@@ -106,7 +107,7 @@ class Runner:
             assert context.ledger is not None
             await context.ledger.note("environment", {**environment, "machine": machine()})
             async with watched(sandbox.spec.devices) as activity:
-                reason = await carry_out(load_agent(settings.agent), "experiment", workspace, context)
+                reason = await until_spent(gateway, carry_out(load_agent(settings.agent), "experiment", workspace, context))
             if activity is not None:
                 await context.ledger.note(GPU_ACTIVITY, activity.told())
             if gateway is not None:
@@ -122,8 +123,8 @@ class Runner:
         left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip={INPUT_FOLDER})
         if not reason and (missing := missing_outputs("experiment", staging)):
             reason = "; ".join([*missing, *left_out])
-        if reason and gateway is not None and gateway.budget_spent is not None:
-            raise gateway.budget_spent  # not the agent's fault: its program was refused the calls it needed
+        if gateway is not None and gateway.budget_spent is not None:
+            raise gateway.budget_spent  # not the agent's fault: its program was refused calls that it wanted
         self.store.commit_output(self.key, staging)
         result = StageResult.model_validate(
             {
