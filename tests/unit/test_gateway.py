@@ -12,7 +12,21 @@ from pytest_mlrbench.engine.doors import until_spent
 from pytest_mlrbench.models.gateway.answers import read
 from pytest_mlrbench.models.gateway.server import Gateway
 from pytest_mlrbench.results.calls import CallLog
-from tests.support.gateway import ANTHROPIC, CASES, GEMINI, HELLO, REAL_KEY, SCOPE, TESTED, asked_of, opened, post, stream
+from tests.support.gateway import (
+    ANTHROPIC,
+    CASES,
+    CHAT,
+    GEMINI,
+    HELLO,
+    REAL_KEY,
+    RESPONSES,
+    SCOPE,
+    TESTED,
+    asked_of,
+    opened,
+    post,
+    stream,
+)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -320,5 +334,59 @@ def test_work_that_goes_on_after_the_budget_is_cut(tmp_path: Path, monkeypatch: 
             assert cut == [True]
             assert await until_spent(gateway, ends()) == "no results"
         assert await until_spent(None, ends()) == "no results"
+
+    asyncio.run(go())
+
+
+def test_an_answer_whose_client_has_gone_is_read_to_its_end_and_booked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.body, provider.gate = stream(ANTHROPIC), asyncio.Event()
+            path, body, _ = CASES["anthropic"]
+            headers = {"x-api-key": gateway.access.token}
+            async with session.post(gateway.access.base_url + path, json=body, headers=headers) as reply:
+                await asyncio.wait_for(reply.content.readany(), 20)
+                reply.close()
+            await asyncio.sleep(0.1)
+            provider.gate.set()
+            async with asyncio.timeout(20):
+                while not gateway.spent.usage.calls:
+                    await asyncio.sleep(0.01)
+            assert gateway.spent.usage.completion_tokens == 40
+
+    asyncio.run(go())
+
+
+WHOLE = {
+    "anthropic": {
+        "type": "message",
+        "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "python run.py"}}],
+        "usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 40},
+    },
+    "responses": RESPONSES[1]["response"],
+    "chat": {
+        "choices": [
+            {"message": {"tool_calls": [{"id": "c1", "function": {"name": "bash", "arguments": '{"command": "python run.py"}'}}]}}
+        ],
+        "usage": CHAT[-1]["usage"],
+    },
+    "gemini": GEMINI[1],
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_whole_answer_is_passed_on_and_counted(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, body, _ = CASES[case]
+
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch, model=TESTED[case]) as (gateway, provider, session):
+            provider.body, provider.kind = json.dumps(WHOLE[case]).encode(), "application/json"
+            at = path.replace("streamGenerateContent", "generateContent")
+            status, said, headers = await post(gateway, session, at, body)
+            assert (status, said, headers["Content-Type"]) == (200, provider.body, "application/json")
+            usage = gateway.spent.usage
+            assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (100, 40, 90)
+            assert gateway.spent.cost > 0
+            assert [json.loads(one["arguments"]).popitem()[1] for one in gateway.told()["tool_calls"]] == ["python run.py"]
 
     asyncio.run(go())

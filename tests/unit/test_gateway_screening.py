@@ -6,6 +6,11 @@ from typing import Any
 
 import pytest
 
+from pytest_mlrbench.models import pricing
+from pytest_mlrbench.models.budget import Budget
+from pytest_mlrbench.models.gateway.screening import choices
+from pytest_mlrbench.models.gateway.server import Gateway
+from pytest_mlrbench.settings import Settings
 from tests.support.gateway import CASES, HELLO, TESTED, asked_of
 
 
@@ -91,3 +96,24 @@ def test_contents_and_arguments_are_no_addresses_to_fetch(tmp_path: Path, monkey
 def test_a_sandbox_with_the_whole_network_may_name_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": [{"source": {"url": PICTURE}}]}]}
     assert asked_of(tmp_path, monkeypatch, "/anthropic/v1/messages", body, network="full")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"), [((1.0, 5.0), False), ((2.0, 1.0), True), ((0.5, 6.0), True), ((0.5, 1.0), False), (None, False)]
+)
+def test_a_model_is_dearer_by_its_input_or_its_output(
+    prices: tuple[float, float] | None, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"other": prices, "tested": (1.0, 5.0)}
+    monkeypatch.setattr(pricing, "_per_token", lambda model, settings: known[model])
+    assert pricing.dearer("other", "tested", Settings(model="tested", run="r")) is said
+
+
+def test_every_answer_that_a_request_asks_for_is_expected_to_cost() -> None:
+    assert choices({"n": 3}) == choices({"generationConfig": {"candidateCount": 3}}) == 3
+    assert choices({}) == choices({"n": "many"}) == choices({"n": 0}) == 1
+    settings = Settings(model="anthropic/claude-sonnet-4-5", run="r")
+    gateway = Gateway(settings, None, Budget(1.0), scope="t", deadline=0.0)  # type: ignore[arg-type]
+    once, thrice = (gateway._estimate("anthropic/claude-sonnet-4-5", 0, answers) for answers in (1, 3))
+    assert thrice == pytest.approx(3 * once)
+    assert once > 0
