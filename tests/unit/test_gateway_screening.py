@@ -114,6 +114,6 @@ def test_every_answer_that_a_request_asks_for_is_expected_to_cost() -> None:
     assert choices({}) == choices({"n": "many"}) == choices({"n": 0}) == 1
     settings = Settings(model="anthropic/claude-sonnet-4-5", run="r")
     gateway = Gateway(settings, None, Budget(1.0), scope="t", deadline=0.0)  # type: ignore[arg-type]
-    once, thrice = (gateway._estimate("anthropic/claude-sonnet-4-5", 0, answers) for answers in (1, 3))
+    once, thrice = (gateway._estimate("anthropic/claude-sonnet-4-5", 0, {"n": answers}) for answers in (1, 3))
     assert thrice == pytest.approx(3 * once)
     assert once > 0

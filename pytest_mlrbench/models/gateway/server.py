@@ -235,7 +235,7 @@ class Gateway:
             return self._again(found, model)
         content = json.dumps(body).encode()
         try:
-            async with self._budget.admit(self._estimate(model, len(content), choices(body))):
+            async with self._budget.admit(self._estimate(model, len(content), body)):
                 answer = await self._pass_on(request, dialect, path, query, headers, content, (model, stored, ordinal))
         except BudgetSpent as error:
             self._served[stored.digest] -= 1
@@ -246,8 +246,8 @@ class Gateway:
             self._served[stored.digest] -= 1
         return answer
 
-    def _estimate(self, model: str, size: int, answers: int) -> float:
-        usage = Usage(prompt_tokens=size // 4, completion_tokens=EXPECTED_COMPLETION * answers)
+    def _estimate(self, model: str, size: int, body: Json) -> float:
+        usage = Usage(prompt_tokens=size // 4, completion_tokens=EXPECTED_COMPLETION * choices(body))
         return cost_of(model, usage, self._settings) or 0.0
 
     def _again(self, found: StoredResponse, model: str) -> "web.Response":
