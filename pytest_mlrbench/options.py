@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from .agent_options import agent_of
 from .errors import ConfigError
 from .keys import GRADED, safe_name
 
@@ -57,9 +58,17 @@ OPTIONS = (
     Option("model", "model under test: any litellm id, or offline, offline-fabricator, offline-sloppy; turns the plugin on", "ID"),
     Option(
         "agent",
-        "who carries the stages out: mlr-agent (default) or your own class as module:attr (trusted, runs on this host)",
+        "who carries the stages out: mlr-agent (default) or your own class as module:attr (trusted, runs on this host); with "
+        "--mlr-agent-command the name of that agent in results",
         "NAME",
     ),
+    Option(
+        "agent-command",
+        "any other agent, as a command that is run for each stage in the sandbox: MLR_STAGE says which, task.md and inputs/ hold "
+        "what it is given (docs/agents.md)",
+        "CMD",
+    ),
+    Option("agent-files", "folder that the agent command finds in its workspace as agent/", "DIR"),
     Option("coder", f"coding agent of the experiment stage: {', '.join(CODERS)}", "NAME"),
     Option(
         "search",
@@ -255,13 +264,14 @@ def settings_of(config: "pytest.Config") -> dict[str, Any]:
     offline = model in OFFLINE_MODELS
     selection = selection_of(config)
     sandbox = values.choice("sandbox", ("auto", "docker", "local"), "auto")
-    agent = values.text("agent", "mlr-agent")
-    search = values.text("search", "none" if offline else SEARCH_AUTO)
+    agent = agent_of(values)
+    black_box = agent["agent_command"] is not None
+    search = values.text("search", "none" if offline or black_box else SEARCH_AUTO)
     if offline and search != "none":
         raise ConfigError(f"--mlr-search={search}: {model} reads no literature; valid for the offline models: none")
     return {
         "model": model,
-        "agent": agent,
+        **agent,
         "coder": values.choice("coder", CODERS, "bash"),
         "search": search,
         "judges": values.many("judges") or (("offline",) if offline else DEFAULT_JUDGES),
@@ -282,9 +292,9 @@ def settings_of(config: "pytest.Config") -> dict[str, Any]:
         "host_concurrency": host_concurrency_of(values),
         "budget": budget_of(values),
         "price": price_of(values),
-        "sandbox": ("local" if offline else "docker") if sandbox == "auto" else sandbox,
+        "sandbox": ("local" if offline and not black_box else "docker") if sandbox == "auto" else sandbox,
         "image": values.text("image", "mlrbench-research:latest"),
-        **network_of(values, sandbox == "local" or (offline and sandbox == "auto")),
+        **network_of(values, sandbox == "local" or (offline and not black_box and sandbox == "auto")),
         "gpus": values.many("gpus") or ("auto",),
         "gpus_per_trial": values.number("gpus-per-trial", 1, int, 1),
         "timeout": dict(_timeout(entry) for entry in values.many("timeout")),

@@ -48,6 +48,11 @@ class Settings(Frozen):
     model: str
     agent: str = "mlr-agent"
     agent_command: str | None = None
+    """A black-box agent, run in the sandbox for each stage; `agent` is then what results call it."""
+    agent_files: str | None = None
+    """Folder that such a command finds as `agent/`."""
+    agent_digest: str | None = None
+    """sha256 of what is in it: other files are another agent."""
     coder: str = "bash"
     search: str = "openalex"
     """Literature source: one of SEARCH_SOURCES, `none`, or the id of a model that searches by itself; `auto` until the engine has
@@ -137,7 +142,7 @@ class Settings(Frozen):
 
 RESUME_MAY_DIFFER = frozenset(
     {"suite", "task", "stage", "category", "venue", "year", "epochs", "budget", "price", "concurrency", "host_concurrency",
-     "timeout", "memory", "cpus", "gpus", "gpus_per_trial", "min", "require", "run",
+     "timeout", "memory", "cpus", "gpus", "gpus_per_trial", "min", "require", "run", "agent_files",
      "gate", "gate_max_drop", "gate_rejudge", "gate_sequential"}
 )  # fmt: skip
 """What may change when a run is resumed (docs/interface.md, run directory); anything else is another run."""

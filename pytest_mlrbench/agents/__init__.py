@@ -11,18 +11,24 @@ if TYPE_CHECKING:
 NAMES = ("mlr-agent",)
 
 
-def load_agent(name: str) -> "Agent":
-    """The agent called `name`, or the object at `module:attr` (a class is instantiated without arguments).
+def load_agent(name: str, command: str | None = None) -> "Agent":
+    """The agent that runs `command`, or that called `name`, or the object at `module:attr` (a class is made without arguments).
 
     Raises ConfigError when there is none, it cannot be imported, or it has no `run`.
     """
+    if command is not None:
+        from .command import CommandAgent
+
+        return CommandAgent(command)
     if name == "mlr-agent":
         from .mlr_agent import MLRAgent
 
         return MLRAgent()
     module, colon, attribute = name.partition(":")
     if not colon:
-        raise ConfigError(f"--mlr-agent={name}: unknown; valid: {', '.join(NAMES)}, or your own as module:attr")
+        raise ConfigError(
+            f"--mlr-agent={name}: unknown; valid: {', '.join(NAMES)}, or your own as module:attr, or --mlr-agent-command=CMD"
+        )
     try:
         found = getattr(importlib.import_module(module), attribute)
         agent = found() if isinstance(found, type) else found

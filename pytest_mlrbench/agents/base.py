@@ -38,9 +38,9 @@ class StageContext:
     deadline: float
     """Unix time at which the stage is cut."""
     sandbox: "Sandbox | None" = None
-    """Experiment stage only: where code runs; its workspace is the stage's workspace."""
+    """Experiments, and all stages of an agent command: where code runs; its workspace is the stage's workspace."""
     ledger: "Ledger | None" = None
-    """Experiment stage only: records what runs. Commands run outside it leave no evidence."""
+    """As `sandbox`: records what runs. Commands run outside it leave no evidence."""
     gateway: "GatewayAccess | None" = None
     """How programs inside reach the model under test; None where the coder's own calls go through `models`."""
     not_shown: list[str] = field(default_factory=list)

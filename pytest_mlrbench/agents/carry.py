@@ -10,7 +10,8 @@ from . import NAMES
 from .base import Agent, StageContext
 
 CODER_MARGIN = (1.02, 30.0)
-"""The built-in scaffold's coder stops at its deadline by itself; this factor and these seconds only catch one that does not."""
+"""The built-in scaffold's coder and a command stop at their deadline by themselves; this factor and these seconds
+only catch one that does not."""
 
 
 async def carry_out(agent: Agent, stage: str, workspace: Path, context: StageContext) -> str:
@@ -20,8 +21,9 @@ async def carry_out(agent: Agent, stage: str, workspace: Path, context: StageCon
     and so does a fault of the built-in scaffold.
     """
     limit = context.settings.stage_timeout(stage)
-    own = context.settings.agent not in NAMES
-    margin = CODER_MARGIN if stage == "experiment" and not own else (1.0, 0.0)
+    command = context.settings.agent_command is not None
+    own = context.settings.agent not in NAMES and not command
+    margin = CODER_MARGIN if command or (stage == "experiment" and not own) else (1.0, 0.0)
     try:
         async with asyncio.timeout(limit * margin[0] + margin[1]) as clock:
             await agent.run(stage, workspace, context)

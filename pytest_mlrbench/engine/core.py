@@ -22,18 +22,19 @@ from ..records import StageResult, TrialRecord
 from ..results.store import FINISHED, RunStore, file_digests
 from ..sandboxes.export import export_workspace
 from ..settings import Settings
-from ..stages.stage import STAGES, missing_outputs
+from ..stages.stage import STAGES, TEXT_STAGE_FILE, missing_outputs
 from ..tasks.catalogue import Task, load_tasks
 from .detached import Detached
 from .grading import Grader
+from .pdf_paper import read_paper
 from .progress import Pace
 from .resources import Resources
 from .sources import Sources
 
+WITH_EXPERIMENT = ("experiment", "paper", "end2end")
+"""Stages that ran or used an experiment, so that its coder is told of them."""
 RERUN_ONE_IN = 10
 """--mlr-rerun=sample runs one experiment in so many again."""
-TEXT_STAGE_FILE = 32 * 2**20
-"""Bytes of the largest file kept of a text stage: a paper's figures have up to 20 MiB, and no such stage makes data."""
 
 
 class Engine:
@@ -50,7 +51,7 @@ class Engine:
         self.pace = Pace()
         self.admit: Callable[[TrialKey], Awaitable[None]] | None = None
         """Asked before a trial begins; may wait, or raise NotDone (a sequential gate)."""
-        self._agent = load_agent(settings.agent)
+        self._agent = load_agent(settings.agent, settings.agent_command)
         self._grader = Grader(settings, store, resources)
         self._detached = Detached(settings, store, resources)
         self._outputs: dict[TrialKey, asyncio.Task[StageResult]] = {}
@@ -105,7 +106,7 @@ class Engine:
             epoch=key.epoch,
             model=self.settings.model,
             agent=self.settings.agent,
-            coder=self.settings.coder if key.stage in ("experiment", "paper", "end2end") else None,
+            coder=self.settings.coder if self.settings.agent_command is None and key.stage in WITH_EXPERIMENT else None,
             status="error",
             attempt=stored.attempt + 1 if stored is not None else 1,
             started=started,
@@ -203,7 +204,7 @@ class Engine:
             inputs, _ = await self.inputs(key)
             if key.stage == "end2end":
                 result = StageResult(status="done", started=started, finished=time.time())
-            elif key.stage == "experiment":
+            elif key.stage == "experiment" or self.settings.agent_command is not None:
                 return await self._detached.run(key, inputs)
             else:
                 result = await self._carry_out(key, inputs)
@@ -251,8 +252,9 @@ class Engine:
     ) -> StageResult:
         """What may be kept of `workspace`, in place; in one thread, for each hand-over costs the loop more than the small files."""
         left_out = export_workspace(workspace, staging, skip=set(), max_file=TEXT_STAGE_FILE)
+        context.not_shown += (from_pdf := read_paper(key.stage, staging))
         if not reason and (missing := missing_outputs(key.stage, staging)):
-            reason = "; ".join([*missing, *left_out])
+            reason = "; ".join([*missing, *from_pdf, *left_out])
         files = file_digests(staging)
         self.store.commit_output(key, staging)
         shutil.rmtree(workspace, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The engine's side of experiments: start a detached runner for a trial, or adopt the one that an earlier engine left alive."""
+"""The engine's side of what runs in sandboxes: start a detached runner, or adopt one that an earlier engine left alive."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ TAKEN = 3
 
 
 class Detached:
-    """All experiments of one engine."""
+    """All experiments of one engine; of an agent command all stages."""
 
     def __init__(self, settings: Settings, store: RunStore, resources: Resources) -> None:
         self._settings = settings
@@ -81,7 +81,7 @@ class Detached:
             yield Place()
             return
         expected = await asyncio.to_thread(self._resources.estimates.seconds, key)
-        async with self._resources.places.place(str(key), expected) as place:
+        async with self._resources.places.place(str(key), expected, gpus=key.stage == "experiment") as place:
             yield place
 
     async def rerun(self, key: TrialKey, inputs: dict[str, Path]) -> None:
@@ -176,8 +176,7 @@ def read_owner(trial: Path) -> dict[str, Any]:
 def live_runners(store: RunStore) -> list[tuple[TrialKey, dict[str, Any]]]:
     """Trial and `runner.json` of every runner and rerunner of this run that still runs on this host."""
     keys = store.keys()
-    experiments = [(key, store.trial(key)) for key in keys if key.stage == "experiment"]
-    owners = [(key, read_owner(home)) for key, trial in experiments for home in (trial, trial / ATTEMPTS)]
+    owners = [(key, read_owner(home)) for key in keys for home in (store.trial(key), store.trial(key) / ATTEMPTS)]
     return [(key, owner) for key, owner in owners if owner and alive(owner)]
 
 

@@ -25,6 +25,8 @@ GRACE = 60.0
 
 def wanted(settings: Settings) -> bool:
     """Whether a program in the sandbox calls models by itself."""
+    if settings.agent_command is not None:
+        return not settings.offline
     return settings.agent == "mlr-agent" and load_coder(settings.coder).needs_gateway
 
 

@@ -12,26 +12,27 @@ MOST_FILES = 200
 
 
 class Estimates:
-    """Expected seconds of experiments; reads each task's history once."""
+    """Expected seconds of what runs in sandboxes; reads each task's history once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[str, list[tuple[bool, float]]] = {}
+        self._known: dict[TrialKey, list[tuple[bool, float]]] = {}
 
     def seconds(self, key: TrialKey) -> float:
-        """Median of the task's experiments by the same model and coder, else by any, else the stage's limit.
+        """Median of the task's same stage by the same model and coder, else by any, else the stage's limit.
 
         Earlier runs are those beside this one (`mlr-runs/`). Reads files: call it in a thread.
         """
-        if key.task not in self._known:
-            self._known[key.task] = self._history(key.task)
-        history = self._known[key.task]
+        work = TrialKey(key.task, key.stage)
+        if work not in self._known:
+            self._known[work] = self._history(work)
+        history = self._known[work]
         alike = [seconds for same, seconds in history if same] or [seconds for _, seconds in history]
-        return statistics.median(alike) if alike else self._settings.stage_timeout("experiment")
+        return statistics.median(alike) if alike else self._settings.stage_timeout(key.stage)
 
-    def _history(self, task: str) -> list[tuple[bool, float]]:
+    def _history(self, work: TrialKey) -> list[tuple[bool, float]]:
         run = self._settings.run_path
-        found = [*run.parent.glob(f"*/trials/{safe_name(task)}/experiment*/stage.json")]
+        found = [*run.parent.glob(f"*/trials/{safe_name(work.task)}/{work.stage}*/stage.json")]
         newest = sorted(found, key=_changed, reverse=True)[:MOST_FILES]
         same: dict[Path, bool] = {}
         history = []

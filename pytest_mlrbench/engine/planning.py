@@ -129,15 +129,18 @@ def _lines(settings: Settings, plan: Plan, before: Spent) -> list[str]:
         return [f"{head}; nothing to run in {settings.run}"]
     making = ", ".join(f"{stage} {plan.make[stage]}" for stage in STAGE_NAMES if plan.make[stage]) or "nothing new"
     judges = ", ".join(settings.judges)
+    who = f"coder {settings.coder}" if settings.agent_command is None else "a command of its own"
     lines = [
         f"{head}; to make: {making}; to judge: {sum(plan.grade.values())} by {judges}",
-        f"mlrbench: model {settings.model}, agent {settings.agent}, coder {settings.coder}, sandbox {settings.sandbox}, "
+        f"mlrbench: model {settings.model}, agent {settings.agent}, {who}, sandbox {settings.sandbox}, "
         f"mode {settings.mode}, texts {'ours' if not settings.tasks else settings.tasks}; run {settings.run}",
     ]
     if again := plan.rerun:
         hours = again * settings.stage_timeout("experiment") / 3600
         few = f"{again} experiment{'s' * (again != 1)}"
         lines.append(f"mlrbench: to run again (--mlr-rerun={settings.rerun}): {few}, {hours:.1f} h of sandbox time at most")
+    if settings.agent_command is not None and plan.make and not settings.offline:
+        lines.append("mlrbench: what the agent command will ask of its model nobody knows: what follows is for the judges alone")
     return [*lines, expected(settings, plan).line(before)]
 
 
@@ -178,7 +181,7 @@ def expected(settings: Settings, plan: Plan) -> Outlook:
     outlook = Outlook(settings)
     for stage, number in plan.make.items():
         model = settings.literature_model if stage == "literature" else settings.model
-        if settings.offline or model is None:
+        if settings.offline or model is None or settings.agent_command is not None:
             continue
         outlook.add(model, number, CALLS[stage], TOKENS_IN[stage], TOKENS_OUT[stage])
     for stage, number in plan.grade.items():

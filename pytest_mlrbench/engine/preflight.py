@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 
 from ..errors import ConfigError, InfrastructureError
-from ..models.catalog import check_model
+from ..models.catalog import check_model, provider_of
 from ..settings import DEFAULT_JUDGES, Settings
 from .planning import Plan
 from .resources import leasable
@@ -31,7 +31,8 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
     fatal, warnings = check_models(_models(settings, plan), settings)
     if fatal and settings.judges == DEFAULT_JUDGES and (panel := _panel_with_present_keys()):
         fatal.append(f"with the keys that are set, this panel works: --mlr-judges={','.join(panel)}")
-    if plan.make["experiment"] and settings.sandbox == "docker":
+    sandboxed = bool(plan.make) if settings.agent_command is not None else plan.make["experiment"] > 0
+    if sandboxed and settings.sandbox == "docker":
         from ..sandboxes.docker import check_docker, remove_dead
 
         try:
@@ -45,9 +46,11 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
             leasable(settings)
         except ConfigError as error:
             fatal.append(str(error))
-    if plan.make["experiment"] and settings.sandbox == "local" and not settings.offline:
+    if sandboxed and settings.sandbox == "local" and not (settings.offline and settings.agent_command is None):
         warnings.append("--mlr-sandbox=local: what the agent writes runs on this machine as you, without a container")
-    if plan.make["experiment"] and settings.network == "full":
+    if sandboxed and settings.agent_command is not None and (why := _not_served(settings)):
+        warnings.append(why)
+    if sandboxed and settings.network == "full":
         warnings.append("--mlr-network=full: what the agent writes also reaches this machine's own services and its network")
     return settled([*fatal, *check_disk(settings.run)], warnings)
 
@@ -56,6 +59,19 @@ def judges_preflight(settings: Settings) -> list[str]:
     """As `preflight`, where stored outputs are judged and nothing else is done."""
     fatal, warnings = check_models((judge for judge in settings.judges if judge != "offline"), settings)
     return settled([*fatal, *check_disk(settings.run)], warnings, "cannot start")
+
+
+def _not_served(settings: Settings) -> str:
+    """That an agent command has no way to the model under test; empty when it has, or needs none."""
+    from ..models.gateway.dialects import DIALECTS
+
+    provider = None if settings.offline else provider_of(settings.model)
+    if provider is None or provider in DIALECTS:
+        return ""
+    return (
+        f"the model gateway of --mlr-agent-command passes calls on to {', '.join(sorted(DIALECTS))} only: the command cannot reach "
+        f"{settings.model} by it"
+    )
 
 
 def check_models(models: Iterable[str], settings: Settings) -> tuple[list[str], list[str]]:

@@ -17,6 +17,7 @@ from ..models.limiter import Limiter
 from ..results.calls import CallLog
 from ..results.store import RunStore
 from ..sandboxes import gpus
+from ..sandboxes.gpu_containers import GpuContainers
 from ..settings import Settings
 from .estimates import Estimates
 from .places import Places
@@ -52,7 +53,14 @@ class Resources:
         """Slots and GPUs of the experiments, looked up when first needed. Raises ConfigError for unusable --mlr-gpus."""
         if self._places is None:
             devices = leasable(self.settings)
-            self._places = Places(runner_slots(self.settings, devices), devices, self.settings.gpus_per_trial, gpus.lock)
+            containers = GpuContainers(required=self.settings.sandbox == "docker")
+            self._places = Places(
+                runner_slots(self.settings, devices),
+                devices,
+                self.settings.gpus_per_trial,
+                gpus.lock,
+                functools.partial(gpus.refused, containers=containers),
+            )
         return self._places
 
     def experiments(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The runner: a detached process that owns one experiment from start to stored output (`python -m ...engine.runner TRIAL`)."""
+"""The runner: a detached process that owns one stage in a sandbox from start to stored output (`python -m ...engine.runner TRIAL`).
+
+Experiments, and with --mlr-agent-command every stage.
+"""
 
 import asyncio
 import contextlib
@@ -14,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..agents import load_agent
+from ..agents import command, load_agent
 from ..agents.base import StageContext
 from ..agents.carry import carry_out
 from ..errors import InfrastructureError, MLRBenchError, NotDone
@@ -35,19 +38,20 @@ from ..sandboxes.egress import told
 from ..sandboxes.export import export_workspace
 from ..sandboxes.gpu_activity import watched
 from ..settings import Settings
-from ..stages.stage import missing_outputs
+from ..stages.stage import TEXT_STAGE_FILE, missing_outputs
 from ..tasks.catalogue import load_tasks
 from .detached import TAKEN, clear_attempt, read_owner
 from .doors import gateway as opened_gateway
 from .doors import until_spent
 from .lock import alive, identity
+from .pdf_paper import read_paper
 
 INPUT_FOLDER = "inputs"
 """Folder of the workspace with the texts of earlier stages; not part of the experiment's output."""
 
 
 class Runner:
-    """One experiment."""
+    """One experiment, or another stage of an agent command."""
 
     def __init__(self, trial: Path) -> None:
         self.trial = trial
@@ -59,19 +63,36 @@ class Runner:
         self.inputs = {stage: Path(path) for stage, path in spec["inputs"].items()}
 
     async def run(self) -> StageResult:
-        """Carry the experiment out and store its output."""
-        settings, trial = self.settings, self.trial
+        """Carry the stage out and store its output."""
+        settings, trial, stage = self.settings, self.trial, self.key.stage
         clear_attempt(trial)
         workspace = trial / "work"
         workspace.mkdir(parents=True)
-        self._copy_inputs(workspace / INPUT_FOLDER)
-        calls = CallLog(self.store.calls, f"runner-{self.key.task}-{self.key.epoch}")
+        calls = CallLog(self.store.calls, f"runner-{self.key.task}-{stage}-{self.key.epoch}")
         budget = Budget(self.spec["budget"], 0.0)
         models = CountingModels(client := ModelClient(settings, calls, budget, limiter=Limiter(1), notice=_say))
         started = time.time()
-        deadline = started + settings.stage_timeout("experiment")
+        context = StageContext(
+            task=load_tasks()[self.key.task].with_text(settings.tasks),
+            epoch=self.key.epoch,
+            seed=settings.seed,
+            today=date.fromisoformat(self.spec["today"]),
+            inputs=self.inputs,
+            models=models,
+            model=settings.model,
+            scope=str(self.key),
+            settings=settings,
+            deadline=started + settings.stage_timeout(stage),
+            ledger=Ledger(trial, workspace),
+        )
+        black_box = settings.agent_command is not None
+        if black_box:
+            context.not_shown += await asyncio.to_thread(command.lay_out, stage, workspace, context)
+        else:
+            self._copy_inputs(workspace / INPUT_FOLDER)
         held = contextlib.AsyncExitStack()
-        gateway, doors = await held.enter_async_context(opened_gateway(settings, calls, budget, str(self.key), deadline))
+        gateway, doors = await held.enter_async_context(opened_gateway(settings, calls, budget, str(self.key), context.deadline))
+        context.gateway = gateway.access if gateway is not None else None
         sandbox = open_sandbox(
             settings.sandbox,
             SandboxSpec(
@@ -85,29 +106,17 @@ class Runner:
                 network_log=trial / NETWORK_LOG,
                 devices=tuple(self.spec["devices"]),
                 doors=doors,
+                env=command.environment(stage, context) if black_box else {},
             ),
         )
-        context = StageContext(
-            task=load_tasks()[self.key.task].with_text(settings.tasks),
-            epoch=self.key.epoch,
-            seed=settings.seed,
-            today=date.fromisoformat(self.spec["today"]),
-            inputs=self.inputs,
-            models=models,
-            model=settings.model,
-            scope=str(self.key),
-            settings=settings,
-            deadline=deadline,
-            sandbox=sandbox,
-            ledger=Ledger(trial, workspace),
-            gateway=gateway.access if gateway is not None else None,
-        )
+        context.sandbox = sandbox
         try:
             environment = await sandbox.start()
             assert context.ledger is not None
             await context.ledger.note("environment", {**environment, "machine": machine()})
             async with watched(sandbox.spec.devices) as activity:
-                reason = await until_spent(gateway, carry_out(load_agent(settings.agent), "experiment", workspace, context))
+                agent = load_agent(settings.agent, settings.agent_command)
+                reason = await until_spent(gateway, carry_out(agent, stage, workspace, context))
             if activity is not None:
                 await context.ledger.note(GPU_ACTIVITY, activity.told())
             if gateway is not None:
@@ -120,9 +129,12 @@ class Runner:
             await client.close()
             calls.close()
         staging = trial / ".staging"
-        left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip={INPUT_FOLDER})
-        if not reason and (missing := missing_outputs("experiment", staging)):
-            reason = "; ".join([*missing, *left_out])
+        given = command.LAID_OUT if black_box else {f"/{INPUT_FOLDER}"}
+        most = {} if stage == "experiment" else {"max_file": TEXT_STAGE_FILE}
+        left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip=given, **most)
+        context.not_shown += (from_pdf := await asyncio.to_thread(read_paper, stage, staging))
+        if not reason and (missing := missing_outputs(stage, staging)):
+            reason = "; ".join([*missing, *from_pdf, *left_out])
         if gateway is not None and gateway.budget_spent is not None:
             raise gateway.budget_spent  # not the agent's fault: its program was refused calls that it wanted
         self.store.commit_output(self.key, staging)
@@ -203,7 +215,7 @@ def _tell(trial: Path, error: MLRBenchError) -> None:
 
 
 def main() -> None:
-    main_of(lambda trial: Runner(trial).run(), "the experiment")
+    main_of(lambda trial: Runner(trial).run(), "the stage")
 
 
 def main_of(work: Callable[[Path], Awaitable[object]], name: str) -> None:

@@ -14,6 +14,8 @@ Source = Literal["host", "gateway", "sandbox"]
 Kind = Literal["command", "write", "note", "environment"]
 """command: executed in the sandbox. write: an editor tool typed a file. note and environment: said by the host."""
 
+BLACK_BOX = "agent command"
+"""`tool` of the one command by which a black-box agent does a whole stage: what ran inside it nobody recorded."""
 EVIDENCE = "evidence.jsonl"
 """The ledger's file in a trial's directory."""
 OUTPUTS = "evidence/outputs"

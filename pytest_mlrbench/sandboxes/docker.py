@@ -30,6 +30,8 @@ from .docker_engine import (
 )
 from .docker_scripts import COMMAND, FORWARDER, KEEPER, KEEPER_USER, KILL, OOM_COUNT, WAIT, WRITE
 from .egress import PORT, Egress, reach, variables
+from .gpu_containers import DEVICES_LABEL
+from .gpu_visible import HIDDEN, LISTING, SHOWN, check_visible, worth_asking
 from .hardening import TEMPORARY, door_folder, host_config, leaks, probed_addresses
 from .owners import owner_labels
 
@@ -146,6 +148,9 @@ class DockerSandbox(Sandbox):
                         f"the sandbox of {self.spec.trial} reaches {', '.join(out)} although --mlr-network={self.spec.network} "
                         "shuts that; nothing was run in it. Look at how the Docker engine is set up, or use --mlr-network=full"
                     )
+                if worth_asking(self.spec.devices):
+                    _, listing = await self._quick([LISTING])
+                    check_visible(self.spec.devices, listing, self.spec.trial)
                 return
             raise InfrastructureError(
                 f"image {self.spec.image} cannot be used: it needs bash, `timeout`, and python3 for a gateway ({said!r})"
@@ -174,9 +179,15 @@ class DockerSandbox(Sandbox):
                 "HOME": TEMPORARY,
                 "TMPDIR": TEMPORARY,
                 "USER": "researcher",
+                **(SHOWN if self.spec.devices else HIDDEN),
                 **self._env,
             },
-            "labels": {RUN_LABEL: self.spec.run_id, TRIAL_LABEL: self.spec.trial, **owner_labels()},
+            "labels": {
+                RUN_LABEL: self.spec.run_id,
+                TRIAL_LABEL: self.spec.trial,
+                DEVICES_LABEL: ",".join(self.spec.devices),
+                **owner_labels(),
+            },
             "host_config": self._api.create_host_config(**host_config(self.spec, WORKSPACE, self._volumes, self._doors)),
         }
 

@@ -23,8 +23,8 @@ from proxy.common.flag import FlagParser
 from proxy.common.types import SelectableEvents
 from proxy.core.work import start_threaded_work
 from proxy.http import HttpProtocolHandler
-from proxy.http.exception import HttpRequestRejected
-from proxy.http.parser import HttpParser
+from proxy.http.exception import HttpProtocolException, HttpRequestRejected
+from proxy.http.parser import HttpParser, httpParserStates, httpParserTypes
 from proxy.http.proxy import HttpProxyBasePlugin, HttpProxyPlugin
 
 from .egress_rules import Decision, Entry, decide, is_public, resolve
@@ -32,10 +32,15 @@ from .egress_rules import Decision, Entry, decide, is_public, resolve
 MOST_CONNECTIONS = 128
 MOST_WAITING = 64
 """Pieces of at most 128 KiB kept for a side that does not read; beyond, the other side is not read either."""
+MOST_HEAD = 64 * 2**10
+MOST_REQUEST = 4 * 2**20
+"""Bytes of a request that is not tunnelled, which is held until it is complete, and of its head."""
 MOST_LINES = 20_000
 """Lines of the log; what is beyond is only counted."""
 IDLE_SECONDS = 600
 LEARN_SECONDS = 15.0
+_MOST_NAME = 253
+"""Of a host (RFC 1035)."""
 _MOST_PAGE = 8 * 2**20
 _FILE = re.compile(r"https?://[^\s\"'<>#]+\.(?:whl|tar\.gz|zip)")
 _SIMPLE = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
@@ -133,15 +138,15 @@ class Rules(HttpProxyBasePlugin):
     received = 0
 
     def before_upstream_connection(self, request: HttpParser) -> HttpParser:
-        self.host = (request.host or b"").decode("ascii", "replace").lower().strip("[]").removesuffix(".")
-        self.port = request.port or 0
-        self.decision = self.flags.hosts.decide(self.host, self.port)
+        self.host, self.port = _target(request)
+        fits = len(self.host) <= _MOST_NAME
+        self.decision = self.flags.hosts.decide(self.host, self.port) if fits else Decision("the name of the host is too long")
         self.number = next(self.flags.numbers)
         self.flags.log.write(
             {
                 "id": self.number,
                 "time": time.time(),
-                "host": self.host[:253],
+                "host": self.host[:_MOST_NAME],
                 "port": self.port,
                 "allowed": self.decision.allowed,
                 "reason": self.decision.reason,
@@ -161,18 +166,32 @@ class Rules(HttpProxyBasePlugin):
 
     def handle_client_request(self, request: HttpParser) -> HttpParser:
         # A later request on a kept connection goes to the host of the first.
-        if ((request.host or b"").decode("ascii", "replace").lower().strip("[]").removesuffix("."), request.port) != (
-            self.host,
-            self.port,
-        ):
+        if _target(request) != (self.host, self.port):
             raise HttpRequestRejected(403, reason=b"Forbidden", body=b"mlrbench sandbox: one host for each connection\n")
         return request
+
+
+def _target(request: HttpParser) -> tuple[str, int]:
+    return (request.host or b"").decode("ascii", "replace").lower().strip("[]").removesuffix("."), request.port or 0
+
+
+class Unparsed(HttpParser):
+    """Takes the place of the parser of answers, which would hold a whole download in memory."""
+
+    def parse(self, raw: memoryview, allowed_url_schemes: list[bytes] | None = None) -> None:
+        self.total_size += len(raw)
 
 
 class Carrier(HttpProxyPlugin):
     """Counts what goes through, and stops reading the host while the sandbox does not take what it was sent."""
 
     sent = 0
+    _held = 0
+    """Bytes of a later request on a kept connection that is not complete yet."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.response = Unparsed(httpParserTypes.RESPONSE_PARSER)
 
     async def get_descriptors(self) -> tuple[list[int], list[int]]:
         reads, writes = await super().get_descriptors()
@@ -180,7 +199,12 @@ class Carrier(HttpProxyPlugin):
 
     def on_client_data(self, raw: memoryview) -> None:
         self.sent += len(raw)
+        self._held += len(raw)
+        if not self.request.is_https_tunnel and self._held > MOST_REQUEST:
+            raise HttpProtocolException("a request that is not tunnelled is too large")
         super().on_client_data(raw)
+        if self.pipeline_request is None:
+            self._held = 0
 
     def access_log(self, log_attrs: dict[str, Any]) -> None:
         rules = self.plugins[Rules.__qualname__]
@@ -191,7 +215,16 @@ class Carrier(HttpProxyPlugin):
 
 
 class Handler(HttpProtocolHandler):
-    """Stops reading the sandbox while the host does not take what it was sent."""
+    """Stops reading the sandbox while the host does not take what it was sent, and takes no endless request."""
+
+    _taken = 0
+
+    def handle_data(self, data: memoryview) -> bool | None:
+        if data is not None and not self.request.is_complete:
+            self._taken += len(data)
+            if self._taken > (MOST_HEAD if self.request.state < httpParserStates.HEADERS_COMPLETE else MOST_REQUEST):
+                return True
+        return super().handle_data(data)
 
     async def get_events(self) -> SelectableEvents:
         events = await super().get_events()

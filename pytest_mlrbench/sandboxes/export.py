@@ -4,6 +4,7 @@ import os
 import stat
 import unicodedata
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def export_workspace(
     workspace: Path,
     destination: Path,
     *,
-    skip: set[str],
+    skip: Set[str],
     max_files: int = 5000,
     max_bytes: int = 2 * 2**30,
     max_file: int = 256 * 2**20,
@@ -33,7 +34,7 @@ def export_workspace(
     not UTF-8) are percent-encoded. Times of change are kept, as the evidence checks read them.
 
     Args:
-        skip: names (at any depth) and paths relative to the workspace that are left out without a word.
+        skip: names (at any depth) and paths (`/name` for one at the top) of the workspace that are left out without a word.
         max_files: most files copied.
         max_bytes: most bytes copied in all.
         max_file: most bytes of one file; a sparse file counts as long as it says it is.
@@ -100,7 +101,7 @@ class _Export:
             self._say(parts, f"left out, it cannot be listed ({error.strerror})")
             return []
         for name in names:
-            if name in self.skip or "/".join((*parts, name)) in self.skip:
+            if name in self.skip or f"/{'/'.join((*parts, name))}" in self.skip or "/".join((*parts, name)) in self.skip:
                 continue
             self.entries += 1
             if self.entries > MAX_ENTRIES:

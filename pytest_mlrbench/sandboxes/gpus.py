@@ -1,5 +1,6 @@
 """Which GPUs a run may use and who holds them now; the engine leases them to runners, `doctor` and the preflight ask too."""
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ class Device:
     """As CUDA counts them: `0`; `0:1` for the second MIG instance of the first GPU."""
     uuid: str
     name: str = ""
+
+
+MEMORY_FLOOR = 512 * 2**20
+"""Bytes in use on a device from which somebody works there: a display takes less, a CUDA context with a model more."""
 
 
 def list_devices() -> list[Device]:
@@ -114,3 +119,43 @@ def _find(token: str, devices: Sequence[Device]) -> Device | None:
 def lock(device: str) -> HostLock | None:
     """Hold `device` for this host, None when another process holds it. Raises ConfigError where no lock can be made."""
     return hold(f"GPU {device}")
+
+
+def memory_used(devices: Sequence[str]) -> dict[str, int]:
+    """Bytes in use on each of `devices` (UUIDs) that NVML knows, without what the driver keeps for itself where it tells that."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return {}
+    found = {}
+    try:
+        for device in devices:
+            with contextlib.suppress(pynvml.NVMLError):  # a token, or a device that fell off the bus: its user will say so
+                found[device] = _used(pynvml, pynvml.nvmlDeviceGetHandleByUUID(device))
+    finally:
+        pynvml.nvmlShutdown()
+    return found
+
+
+def _used(api: Any, handle: Any) -> int:
+    """The first version of NVML's answer counts the driver's own reserve, some hundred MiB of an idle data centre GPU, as used."""
+    try:
+        return int(api.nvmlDeviceGetMemoryInfo(handle, version=api.nvmlMemory_v2).used)
+    except (api.NVMLError, AttributeError):
+        return int(api.nvmlDeviceGetMemoryInfo(handle).used)
+
+
+def refused(devices: Sequence[str], containers: Callable[[], Mapping[str, str]]) -> dict[str, str]:
+    """Device -> why it must not be leased although nobody locked it: a container has it, or its memory is in use.
+
+    `containers` tells which container has which device (gpu_containers). What this run itself leased is for the caller to leave
+    out: its own experiments fill their devices' memory.
+    """
+    if not devices:
+        return {}
+    found = {
+        device: f"{used / 2**30:.1f} GiB in use by others" for device, used in memory_used(devices).items() if used > MEMORY_FLOOR
+    }
+    return found | {device: f"in container {name}" for device, name in containers().items() if device in devices}

@@ -10,6 +10,8 @@ from ..keys import GRADED
 
 PROBE = 2**20
 """Bytes of a text file read to see whether it holds more than white space: an output may be a 2 GB file."""
+TEXT_STAGE_FILE = 32 * 2**20
+"""Bytes of the largest file kept of a text stage: a paper's figures have up to 20 MiB, and no such stage makes data."""
 
 
 @dataclass(frozen=True)

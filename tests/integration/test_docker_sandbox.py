@@ -22,6 +22,7 @@ from pytest_mlrbench.evidence.ledger import Ledger
 from pytest_mlrbench.models.api import ModelInfo, Request, Response, ToolCall
 from pytest_mlrbench.sandboxes import ExecResult, Limits, Sandbox, SandboxSpec, open_sandbox
 from pytest_mlrbench.sandboxes.docker import RUN_LABEL, check_docker, remove_dead
+from pytest_mlrbench.sandboxes.gpu_containers import DEVICES_LABEL, GpuContainers
 from pytest_mlrbench.sandboxes.owners import PID_LABEL, owner_labels
 from tests.support.docker import need_docker
 
@@ -349,3 +350,37 @@ def test_the_bash_coder_works_in_a_container(tmp_path: Path, run_id: str, image:
 
     in_sandbox(use, given)
     assert (given.workspace / "results/results.md").read_text() == "The program printed 42."
+
+
+def test_the_devices_of_a_running_container_are_found_until_it_ends(tmp_path: Path, run_id: str, image: str) -> None:
+    """By the label that every container of ours carries: an engine without GPUs starts none that was given one."""
+    client = docker.from_env()
+    look = GpuContainers(required=True)
+    assert "GPU-of-this-test" not in look()
+    labels = {RUN_LABEL: run_id, DEVICES_LABEL: "GPU-of-this-test,MIG-of-this-test"}
+    stranger = client.containers.run(image, ["sleep", "600"], labels=labels, detach=True, network_mode="none")
+    try:
+        assert {device: name for device, name in look().items() if device.endswith("-of-this-test")} == {
+            "GPU-of-this-test": stranger.name,
+            "MIG-of-this-test": stranger.name,
+        }
+    finally:
+        stranger.remove(force=True)
+    assert "GPU-of-this-test" not in look()
+
+
+def test_a_container_without_a_lease_is_told_to_see_no_gpu(tmp_path: Path, run_id: str, image: str) -> None:
+    """Where nvidia's runtime is the engine's default, an image of CUDA would else be given all of them."""
+    result = outcomes(spec(tmp_path, run_id, image), "echo $NVIDIA_VISIBLE_DEVICES; ls /dev/nvidia* 2>/dev/null | wc -l")[0]
+    assert result.output.split() == ["void", "0"]
+
+
+def test_a_container_that_sees_another_device_is_refused_and_removed(
+    tmp_path: Path, run_id: str, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the runtime, played by a listing inside that shows a device which was not leased."""
+    monkeypatch.setattr("pytest_mlrbench.sandboxes.docker.worth_asking", lambda leased: True)
+    monkeypatch.setattr("pytest_mlrbench.sandboxes.docker.LISTING", "echo 'GPU 0: H100 (UUID: GPU-another)'")
+    with pytest.raises(InfrastructureError, match="sees the GPUs GPU-another, and leased none"):
+        outcomes(spec(tmp_path, run_id, image), "true")
+    assert containers(run_id) == []

@@ -175,6 +175,71 @@ def test_neither_side_is_read_while_the_other_does_not_take_it(tmp_path: Path) -
     listener.close()
 
 
+def test_a_large_answer_is_not_held_in_memory(tmp_path: Path) -> None:
+    amount = 300 * 2**20
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        taken, _ = listener.accept()
+        with taken:
+            taken.recv(4096)
+            taken.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {amount}\r\n\r\n".encode())
+            for _ in range(amount // 2**20):
+                taken.sendall(bytes(2**20))
+
+    threading.Thread(target=answer, daemon=True).start()
+    port = listener.getsockname()[1]
+
+    async def main() -> None:
+        async with Egress(tmp_path / "log", Reach((Entry.parse(f"127.0.0.1:{port}"),))) as egress:
+            assert egress._process is not None
+            proxy = psutil.Process(egress._process.pid)
+            before = proxy.memory_info().rss
+            reader, writer = await asyncio.open_unix_connection(str(egress.socket))
+            writer.write(get(f"http://127.0.0.1:{port}/", "127.0.0.1"))
+            await reader.readuntil(b"\r\n\r\n")
+            async with asyncio.timeout(30):
+                for _ in range(amount // 2**20):
+                    await reader.readexactly(2**20)
+            assert proxy.memory_info().rss - before < 100 * 2**20
+            writer.close()
+
+    asyncio.run(main())
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nX: ",
+        b"POST http://127.0.0.1:{port}/ HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
+        b"GET http://127.0.0.1:{port}/ HTTP/1.1\r\n\r\nPOST http://127.0.0.1:{port}/ HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n",
+        b"GET http://",
+    ],
+    ids=["head", "body", "later body", "name"],
+)
+def test_an_endless_request_is_not_taken(tmp_path: Path, web: int, head: bytes) -> None:
+    async def use(path: Path) -> None:
+        _, writer = await asyncio.open_unix_connection(str(path))
+        sent = 0
+        try:
+            for request in head.replace(b"{port}", str(web).encode()).partition(b"\r\n\r\nPOST"):
+                writer.write(request)
+                await writer.drain()
+                await asyncio.sleep(0.2)
+            async with asyncio.timeout(20):
+                while sent < 2**26:
+                    writer.write(b"a" * 2**16)
+                    await writer.drain()
+                    sent += 2**16
+        except ConnectionError:
+            pass
+        assert sent < 2**25
+        writer.close()
+
+    through(tmp_path / "log", Reach((Entry.parse(f"127.0.0.1:{web}"),)), use)
+
+
 OWNER = """
 import asyncio, sys
 from pathlib import Path

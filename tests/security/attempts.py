@@ -316,7 +316,7 @@ SMALL = {"memory": 256 * 2**20, "cpus": 1.0, "pids": 48, "disk": 48 * 2**20, "en
 RESOURCES = (
     Attempt(
         "fork-bomb", "fill the machine with processes", "$ bomb() { bomb | bomb & }; bomb; sleep 60",
-        (), "pids limit; all of it is ended with the command", limits=SMALL, kind="timeout", seconds=3,
+        (), "pids limit; all of it is ended with the command", limits=SMALL, kind="timeout", seconds=1.5,
     ),
     Attempt(
         "memory-bomb", "take all memory", "kept = []\nwhile True:\n    kept.append(bytearray(2**24))",
@@ -358,17 +358,17 @@ RESOURCES = (
     ),
     Attempt(
         "log-flood", "fill the host's disk by output", "$ yes 0123456789abcdef",
-        (), "output is kept up to a limit and only counted beyond", limits={**SMALL, "output": 2**20}, kind="timeout", seconds=2,
+        (), "output is kept up to a limit and only counted beyond", limits={**SMALL, "output": 2**20}, kind="timeout", seconds=1.5,
     ),
     Attempt(
         "zombies", "leave zombies behind that nobody waits for",
         'for _ in range(40):\n    if os.fork() == 0:\n        os._exit(0)\nprint("left", flush=True)\ntime.sleep(60)',
-        ("left",), "ended with their parent; the container's init takes orphans", limits=SMALL, kind="timeout", seconds=2,
+        ("left",), "ended with their parent; the container's init takes orphans", limits=SMALL, kind="timeout", seconds=1.5,
     ),
 )  # fmt: skip
 
 TIME = tuple(
-    Attempt(name, tries, program, (), refused_by, limits=SMALL, kind="timeout", seconds=1.5)
+    Attempt(name, tries, program, (), refused_by, limits=SMALL, kind="timeout", seconds=1)
     for name, tries, program, refused_by in (
         (
             "setsid", "outlive the time-out in a session of its own",
@@ -490,6 +490,54 @@ ALLOWLIST = (
     ),
 )  # fmt: skip
 
+CALL = r"""
+import http.client, json, threading
+TOKEN = os.environ["ANTHROPIC_API_KEY"]
+def call(path="/anthropic/v1/messages", token=TOKEN, method="POST", **headers):
+    one = http.client.HTTPConnection("127.0.0.1", 8377, timeout=20)
+    body = json.dumps({"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": str(os.urandom(8))}]})
+    one.request(method, path, body, {"x-api-key": token, "content-type": "application/json", **headers})
+    answer = one.getresponse()
+    return answer.status, answer.getheaders(), answer.read().decode()
+"""
+
+GATEWAY = (
+    Attempt(
+        "key-at-rest", "find the provider's real key in environments, the process list, files or sockets of the sandbox",
+        '$ (cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr "\\0" "\\n"; env; ps -ef; '
+        'grep -rsa "sk-the-hosts-[r]eal-key" /run /tmp /workspace /etc /dev/shm) | grep -ac "sk-the-hosts-[r]eal-key"',
+        (r"^0\n",), "the key never enters the sandbox; it holds a token of this trial",
+    ),
+    Attempt(
+        "key-in-memory", "read it from the memory of what carries the calls",
+        'for pid in filter(str.isdigit, os.listdir("/proc")):\n    if os.stat("/proc/" + pid).st_uid == 65534:\n        attempt("memory", first, f"/proc/{pid}/mem")\n'
+        '        attempt("maps", first, f"/proc/{pid}/maps")\n        attempt("descriptors", os.listdir, f"/proc/{pid}/fd")',
+        ("memory EACCES", "maps E(ACCES|PERM)", "descriptors EACCES"), "the gateway runs on the host; the forwarder inside is another user's and sees only the token",
+    ),
+    Attempt(
+        "key-in-answers", "make the gateway send the key back, or to a server of the program's own",
+        CALL + 'said = [call(), call(token="wrong"), call("/anthropic/v1/messages", Host="{bridge}:{port}"), call("/anthropic/v1/messages?key=x"),\n'
+        '    call("http://{bridge}:{port}/anthropic/v1/messages"), call("/anthropic/v1/messages@{bridge}:{port}/"), call("/anthropic//{bridge}:{port}/v1/messages"),\n'
+        '    call("/anthropic/v1/messages", **{"X-Forwarded-Host": "{bridge}:{port}", "X-Original-URL": "http://{bridge}:{port}/"})]\n'
+        'print("GOT IN" if "real-key" in str(said) else "refused: no key", [status for status, _, _ in said])',
+        (r"refused: no key \[200, 401",), "fixed provider, headers by an allow-list",
+    ),
+    Attempt(
+        "without-token", "use the gateway without the trial's token, or another way than to ask a model",
+        CALL + 'print([call(token=token)[0] for token in ("", "x", TOKEN[:-1], TOKEN + "x", "sk-the-hosts-key")])\n'
+        'print([call(path)[0] for path in ("/anthropic/v1/files", "/anthropic/v1/messages/batches", "/anthropic/v1/organizations/x", "/", "/anthropic/v1/../admin")])\n'
+        'print([call(method=method)[0] for method in ("GET", "DELETE", "PUT")])',
+        (r"\[401, 401, 401, 401, 401\]", r"\[404, 404, 404, 404, 404\]", r"\[404, 404, 404\]"), "token, paths by an allow-list",
+    ),
+    Attempt(
+        "overspending", "spend past the budget with many calls at once",
+        CALL + 'found = []\nwork = [threading.Thread(target=lambda: found.append(call())) for _ in range(40)]\n'
+        '[one.start() for one in work]\n[one.join() for one in work]\n'
+        'print("answered", sum(status == 200 for status, _, _ in found), "of", len(found))\nprint("then", *call()[::2])',
+        (r"answered ([1-9]|1\d) of 40", r"then 403 .*budget"), "calls are admitted by their expected cost, and refused once the budget is spent",
+    ),
+)  # fmt: skip
+
 ATTEMPTS = (*HOST_FILES, *KERNEL, *PROCESSES, *NETWORK, *RESOURCES, *TIME)
 
 GROUPS = (
@@ -498,6 +546,7 @@ GROUPS = (
     ("Privileges and processes", PROCESSES),
     ("Network", NETWORK),
     ("The allowlist's proxy", ALLOWLIST),
+    ("The model gateway", GATEWAY),
     ("The machine's resources", RESOURCES),
     ("Time-outs", TIME),
     ("The way out", LEAVING),

@@ -1,15 +1,19 @@
 """Session logs of several coding agents become the same events, and the checks work on them, without a ledger of the host."""
 
+import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from evidence_worlds import TODAY, fails
+from evidence_worlds import PROGRAM, TODAY, World, fails
+from evidence_worlds import REPORT as WRITTEN
 
-from pytest_mlrbench.evidence.checks import audit, subject_of_folder
+from pytest_mlrbench.evidence.checks import audit, subject_of_folder, subject_of_trial
 from pytest_mlrbench.evidence.coder_logs import find_log, read_actions
+from pytest_mlrbench.evidence.events import BLACK_BOX
 
 CODE = "print('mae', 0.25)\n"
 RUN = "cd /home/u/task && python code/run.py"
@@ -257,3 +261,37 @@ def test_numbers_missing_from_outputs_that_the_log_does_not_show_whole_are_no_fa
     result = audit(subject_of_folder(root, today=TODAY))
     assert fails(result, "numbers") == fails(result, "provenance") == []
     assert [f.severity for f in result.findings if f.check == "numbers"] == ["warn"]
+
+
+def black_box(root: Path, program: str) -> Path:
+    """A trial of an agent command that ran `program`, of which the host saw one command and the files it left."""
+    world = World(root)
+    (world.output / "agent.py").write_text(program)
+    command = f"{sys.executable} agent.py"
+    asyncio.run(world.ledger.run(world.sandbox, command, tool=BLACK_BOX, timeout=60))
+    (world.output / "agent.py").unlink()
+    return world.trial
+
+
+def test_what_a_black_box_left_is_nobodys_word(tmp_path: Path) -> None:
+    """A program wrote it, the host saw that; but whether that program measured or typed, nobody saw."""
+    made = f"import os\nos.makedirs('code', exist_ok=True)\nopen('code/run.py', 'w').write({PROGRAM!r})\n"
+    trial = black_box(tmp_path, made + PROGRAM + WRITTEN)
+    result = audit(subject_of_trial("experiment", trial / "output", trial, {}, TODAY))
+    assert (result.verdict, fails(result)) == ("unverified", [])
+
+
+def test_the_session_log_of_a_black_box_tells_against_it(tmp_path: Path) -> None:
+    broken = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'torch'"
+    made = folder(tmp_path / "made", REPORT, broken, failed=True)
+    trial = black_box(tmp_path, f"import shutil\nshutil.copytree({str(made)!r}, '.', dirs_exist_ok=True)\n")
+    result = audit(subject_of_trial("experiment", trial / "output", trial, {}, TODAY))
+    assert result.verdict == "hallucinated"
+    assert {found.check for found in fails(result)} >= {"numbers", "after_failure"}
+
+
+def test_the_session_log_of_a_black_box_verifies_nothing(tmp_path: Path) -> None:
+    made = folder(tmp_path / "made", REPORT, PRINTED)
+    trial = black_box(tmp_path, f"import shutil\nshutil.copytree({str(made)!r}, '.', dirs_exist_ok=True)\n")
+    result = audit(subject_of_trial("experiment", trial / "output", trial, {}, TODAY))
+    assert (result.verdict, fails(result), result.support) == ("unverified", [], 1.0)

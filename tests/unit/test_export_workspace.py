@@ -32,6 +32,15 @@ def test_regular_files_are_copied_with_their_times(workspace: Path) -> None:
     assert (workspace.parent / "out/a/b/c.txt").stat().st_mtime == 1_000_000
 
 
+def test_a_name_with_a_slash_before_it_is_left_out_at_the_top_only(workspace: Path) -> None:
+    for folder in ("inputs", "code/inputs"):
+        (workspace / folder).mkdir(parents=True)
+        (workspace / folder / "a.txt").write_text("x")
+    out = workspace.parent / "out"
+    assert export_workspace(workspace, out, skip={"/inputs"}) == []
+    assert [path.relative_to(out).as_posix() for path in out.rglob("*.txt")] == ["code/inputs/a.txt"]
+
+
 def test_links_are_left_out_with_a_sentence(workspace: Path) -> None:
     (workspace / "passwd").symlink_to("/etc/passwd")
     (workspace / "etc").symlink_to("/etc")

@@ -5,15 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
 
-from pytest_mlrbench.errors import ConfigError
+from pytest_mlrbench.errors import ConfigError, InfrastructureError
 from pytest_mlrbench.hostlocks import FOLDER
 from pytest_mlrbench.sandboxes.gpu_activity import Activity, watched
-from pytest_mlrbench.sandboxes.gpus import Device, list_devices, lock, usable
+from pytest_mlrbench.sandboxes.gpu_containers import DEVICES_LABEL, devices_of
+from pytest_mlrbench.sandboxes.gpu_visible import check_visible
+from pytest_mlrbench.sandboxes.gpus import MEMORY_FLOOR, Device, list_devices, lock, refused, usable
+from tests.support.fake_nvml import Gpu, Machine, fake_nvml, machine_of
 
 TWO = [Device("0", "GPU-aaa", "H100"), Device("1", "GPU-bbb", "H100")]
 
@@ -53,40 +55,10 @@ def test_without_a_driver_named_ids_are_tokens() -> None:
         choose("x,y", {"CUDA_VISIBLE_DEVICES": "x"}, devices=[])
 
 
-def fake_nvml(instances: dict[int, list[str]]) -> types.ModuleType:
-    """Two GPUs, of which those in `instances` are divided."""
-    api = types.ModuleType("pynvml")
-
-    class NVMLError(Exception):
-        pass
-
-    def mig_handle(handle: int, place: int) -> str:
-        found = instances[handle]
-        if place >= len(found):
-            raise NVMLError("not found")
-        return found[place]
-
-    def mig_mode(handle: int) -> tuple[int, int]:
-        if handle == 1:
-            raise NVMLError("not supported")
-        return (int(handle in instances), 0)
-
-    api.NVMLError = NVMLError  # type: ignore[attr-defined]
-    api.nvmlInit = api.nvmlShutdown = lambda: None  # type: ignore[attr-defined]
-    api.nvmlDeviceGetCount = lambda: 2  # type: ignore[attr-defined]
-    api.nvmlDeviceGetHandleByIndex = lambda index: index  # type: ignore[attr-defined]
-    api.nvmlDeviceGetUUID = lambda handle: handle if isinstance(handle, str) else f"GPU-{handle}".encode()  # type: ignore[attr-defined]
-    api.nvmlDeviceGetName = lambda handle: "H100"  # type: ignore[attr-defined]
-    api.nvmlDeviceGetMigMode = mig_mode  # type: ignore[attr-defined]
-    api.nvmlDeviceGetMaxMigDeviceCount = lambda handle: 7  # type: ignore[attr-defined]
-    api.nvmlDeviceGetMigDeviceHandleByIndex = mig_handle  # type: ignore[attr-defined]
-    return api
-
-
 def test_nvml_lists_gpus_and_in_their_place_mig_instances(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml({}))
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(machine_of()))
     assert [device.uuid for device in list_devices()] == ["GPU-0", "GPU-1"]
-    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml({0: ["MIG-x", "MIG-y"]}))
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(machine_of({0: ["MIG-x", "MIG-y"]})))
     assert [(device.index, device.uuid) for device in list_devices()] == [("0:0", "MIG-x"), ("0:1", "MIG-y"), ("1", "GPU-1")]
 
 
@@ -132,20 +104,17 @@ def test_a_folder_where_no_lock_can_be_made_is_named(tmp_path: Path, monkeypatch
 
 
 def test_what_leased_gpus_did_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    api = fake_nvml({})
-    busy = {"GPU-a": iter([0, 80, 40]), "GPU-b": iter([0, 0, 0])}
-    joules = {"GPU-a": iter([1000, 4000, 9000]), "GPU-b": iter([5, 5, 5])}
-    api.nvmlDeviceGetHandleByUUID = lambda device: device  # type: ignore[attr-defined]
-    api.nvmlDeviceGetUtilizationRates = lambda device: types.SimpleNamespace(gpu=next(busy[device]))  # type: ignore[attr-defined]
-    api.nvmlDeviceGetMemoryInfo = lambda device: types.SimpleNamespace(used=7)  # type: ignore[attr-defined]
-    api.nvmlDeviceGetTotalEnergyConsumption = lambda device: next(joules[device])  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pynvml", api)
-    activity = Activity(("GPU-a", "GPU-b"))
+    working = Gpu("GPU-a", memory=7, busy=iter([0, 80, 40]), millijoules=iter([1000, 4000, 9000]))
+    idle = Gpu("GPU-b", memory=7, busy=iter([0, 0, 0]), millijoules=iter([5, 5, 5]))
+    divided = Gpu("GPU-c", instances=["MIG-x"], memory=9)
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(Machine([working, idle, divided])))
+    activity = Activity(("GPU-a", "GPU-b", "MIG-x"))
     for _ in range(3):
         activity.sample()
     assert activity.told() == {
         "GPU-a": {"utilisation_mean": 40.0, "utilisation_most": 80.0, "memory_most": 7, "energy": 8.0},
         "GPU-b": {"utilisation_mean": 0.0, "utilisation_most": 0.0, "memory_most": 7, "energy": 0.0},
+        "MIG-x": {"memory_most": 9},
     }
 
 
@@ -155,11 +124,79 @@ def test_without_devices_or_driver_nothing_is_sampled(monkeypatch: pytest.Monkey
             return found
 
     assert asyncio.run(activity(())) is None
-    api = fake_nvml({})
-
-    def no_driver() -> None:
-        raise api.NVMLError("driver not loaded")  # type: ignore[attr-defined]
-
-    api.nvmlInit = no_driver  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pynvml", api)
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(Machine(driver=False)))
     assert asyncio.run(activity(("GPU-a",))) is None
+
+
+def test_a_device_whose_memory_others_use_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver's own reserve and a display do not count; without a driver, or for a token, nothing is known."""
+    used = Gpu("GPU-used", memory=3 * 2**30)
+    display = Gpu("GPU-display", memory=MEMORY_FLOOR // 2, reserve=600 * 2**20)
+    divided = Gpu("GPU-parent", instances=["MIG-used"], memory=2 * MEMORY_FLOOR)
+    machine = Machine([used, display, divided])
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(machine))
+    asked = ("GPU-used", "GPU-display", "MIG-used", "token")
+    assert refused(asked, dict) == {"GPU-used": "3.0 GiB in use by others", "MIG-used": "1.0 GiB in use by others"}
+    machine.second_version = False
+    assert "GPU-display" in refused(asked, dict), "an old driver counts its reserve as used"
+    machine.driver = False
+    assert refused(asked, dict) == {}
+
+
+def test_a_device_of_a_container_is_refused_and_the_container_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(machine_of()))
+    held = {"GPU-0": "trainer", "GPU-9": "another host's"}
+    assert refused(("GPU-0", "GPU-1"), lambda: held) == {"GPU-0": "in container trainer"}
+
+
+HOST = [Device("0", "GPU-a"), Device("1:0", "MIG-x"), Device("1:1", "MIG-y")]
+
+
+@pytest.mark.parametrize(
+    ("inspected", "held"),
+    [
+        ({}, ()),
+        ({"HostConfig": {"DeviceRequests": [{"DeviceIDs": ["GPU-a"], "Capabilities": [["gpu"]]}]}}, ("GPU-a",)),
+        ({"HostConfig": {"DeviceRequests": [{"DeviceIDs": ["1:1"], "Capabilities": [["gpu", "utility"]]}]}}, ("MIG-y",)),
+        ({"HostConfig": {"DeviceRequests": [{"Count": -1, "Capabilities": [["gpu"]]}]}}, ("GPU-a", "MIG-x", "MIG-y")),
+        ({"HostConfig": {"DeviceRequests": [{"Count": 1, "DeviceIDs": None, "Capabilities": [["gpu"]]}]}}, ("GPU-a",)),
+        ({"HostConfig": {"DeviceRequests": [{"Count": 2, "Capabilities": [["tpu"]]}]}}, ()),
+        ({"HostConfig": {"DeviceRequests": [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=1"]}]}}, ("MIG-x", "MIG-y")),
+        ({"HostConfig": {"DeviceRequests": [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}]}}, ("GPU-a", "MIG-x", "MIG-y")),
+        ({"HostConfig": {"Runtime": "nvidia"}, "Config": {"Env": ["NVIDIA_VISIBLE_DEVICES=0,MIG-y"]}}, ("GPU-a", "MIG-y")),
+        ({"HostConfig": {"Runtime": "nvidia"}, "Config": {"Env": ["NVIDIA_VISIBLE_DEVICES=void"]}}, ()),
+        ({"HostConfig": {"Runtime": "runc"}, "Config": {"Env": ["NVIDIA_VISIBLE_DEVICES=all"]}}, ()),
+        ({"HostConfig": {"Devices": [{"PathOnHost": "/dev/nvidia0"}, {"PathOnHost": "/dev/nvidiactl"}]}}, ("GPU-a",)),
+        ({"Config": {"Labels": {DEVICES_LABEL: "x,MIG-x"}}}, ("x", "MIG-x")),
+    ],
+)
+def test_the_devices_of_a_container_as_docker_inspect_tells_them(inspected: dict[str, object], held: tuple[str, ...]) -> None:
+    assert devices_of(inspected, HOST) == held
+
+
+WHOLE = "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-a)\nGPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-b)\n"
+DIVIDED = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-a)\n  MIG 3g.20gb     Device  0: (UUID: MIG-x)\n"
+
+
+@pytest.mark.parametrize(
+    ("leased", "listing"),
+    [(("GPU-b", "GPU-a"), WHOLE), (("MIG-x",), DIVIDED), ((), ""), ((), "bash: nvidia-smi: command not found\n")],
+)
+def test_a_container_that_sees_what_was_leased_goes_on(leased: tuple[str, ...], listing: str) -> None:
+    check_visible(leased, listing, "t/experiment")
+
+
+@pytest.mark.parametrize(
+    ("leased", "listing", "seen"),
+    [
+        (("GPU-a",), WHOLE, "GPU-a, GPU-b"),
+        (("GPU-a", "GPU-c"), WHOLE, "GPU-a, GPU-b"),
+        (("GPU-a",), DIVIDED, "MIG-x"),
+        (("GPU-a",), "bash: nvidia-smi: command not found\n", "none"),
+        ((), "bash: nvidia-smi: command not found\n/dev/nvidia0\n", "/dev/nvidia0"),
+        ((), WHOLE, "GPU-a, GPU-b"),
+    ],
+)
+def test_a_container_that_sees_other_devices_is_not_used(leased: tuple[str, ...], listing: str, seen: str) -> None:
+    with pytest.raises(InfrastructureError, match=f"sees the GPUs {seen}, and leased"):
+        check_visible(leased, listing, "t/experiment")

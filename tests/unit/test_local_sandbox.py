@@ -84,6 +84,23 @@ def test_no_variable_of_the_caller_reaches_a_command(tmp_path: Path, monkeypatch
     assert f"HOME={tmp_path}" in result.output.replace(str(tmp_path.resolve()), str(tmp_path))
 
 
+@pytest.mark.parametrize(("devices", "shown"), [((), ""), (("GPU-a", "MIG-b"), "GPU-a,MIG-b")])
+def test_a_command_is_shown_the_leased_devices_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: tuple[str, ...], shown: str
+) -> None:
+    """CUDA takes an unset variable as all devices of the machine, an empty one as none."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    said: list[ExecResult] = []
+
+    async def main() -> None:
+        spec = SandboxSpec(workspace=tmp_path / "ws", run_id="run", trial="t/experiment", devices=devices)
+        async with open_sandbox("local", spec) as sandbox:
+            said.append(await sandbox.exec('echo "<${CUDA_VISIBLE_DEVICES-unset}>"', timeout=30, output=tmp_path / "out.log"))
+
+    asyncio.run(main())
+    assert said[0].output == f"<{shown}>\n"
+
+
 def test_python_is_the_running_interpreter(tmp_path: Path) -> None:
     result = outcome(tmp_path, "python -c 'import sys, sklearn; print(sys.prefix)'", timeout=120)
     assert result.output.strip() == sys.prefix

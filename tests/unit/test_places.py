@@ -3,12 +3,14 @@
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 
 import pytest
 
 from pytest_mlrbench.engine.estimates import Estimates
 from pytest_mlrbench.engine.places import Places, Token
 from pytest_mlrbench.engine.progress import Pace
+from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.settings import Settings
 from tests.support.virtual_clock import run_virtually
@@ -98,12 +100,97 @@ def test_a_device_that_another_run_holds_is_waited_for() -> None:
 
         task = asyncio.create_task(one())
         await asyncio.sleep(10.0)
-        assert "1 held by other runs of this host" in places.why()
+        assert "held by another run of this host: a" in places.why()
         elsewhere.clear()
         return await task
 
     began, _ = run_virtually(run())
     assert 10.0 <= began <= 12.0
+
+
+def test_a_device_that_must_not_be_taken_is_waited_for_with_its_reason() -> None:
+    reasons = {"a": "3.0 GiB in use by others", "b": "in container stranger"}
+    asked: list[tuple[str, ...]] = []
+
+    def refused(devices: Sequence[str]) -> dict[str, str]:
+        asked.append(tuple(devices))
+        return dict(reasons)
+
+    async def run() -> None:
+        places = Places(9, ("a", "b", "c"), per_trial=2, lock=lambda device: Token(), refused=refused)
+        places_of: list[tuple[str, ...]] = []
+
+        async def one() -> None:
+            async with places.place("t", 1.0) as place:
+                places_of.append(place.devices)
+
+        task = asyncio.create_task(one())
+        while not places.why():
+            await asyncio.sleep(0.01)
+        assert "wait for 2 of 3 GPUs (0 in use here" in places.why()
+        while "stranger" not in places.why():
+            await asyncio.sleep(0.01)
+        assert "3.0 GiB in use by others: a; in container stranger: b" in places.why()
+        assert places.busy == {}, "one free device is no lease for a trial that needs two"
+        del reasons["b"]
+        await task
+        assert places_of == [("b", "c")]
+        assert places.why() == ""
+
+    asyncio.run(run())
+    assert asked[0] == ("a", "b", "c")
+
+
+def test_what_is_leased_here_is_not_asked_about() -> None:
+    """Its own experiment fills its memory: that says nothing about others."""
+    asked: list[tuple[str, ...]] = []
+
+    def refused(devices: Sequence[str]) -> dict[str, str]:
+        asked.append(tuple(devices))
+        return {}
+
+    async def run() -> None:
+        places = Places(9, ("a", "b"), lock=lambda device: Token(), refused=refused)
+        async with places.place("first", 2.0) as first, places.place("second", 1.0) as second:
+            assert (first.devices, second.devices) == (("a",), ("b",))
+
+    asyncio.run(run())
+    assert asked == [("a", "b"), ("b",)]
+
+
+def test_when_nobody_can_say_what_is_free_the_waiting_trial_is_told() -> None:
+    def refused(devices: Sequence[str]) -> dict[str, str]:
+        raise InfrastructureError("Docker does not answer")
+
+    async def run() -> None:
+        places = Places(9, ("a",), refused=refused)
+        with pytest.raises(InfrastructureError, match="does not answer"):
+            async with places.place("t", 1.0):
+                pass
+        assert (places.running, places.busy, places.why()) == (0, {}, "")
+        async with places.place("without", 1.0, gpus=False) as place:
+            assert place.devices == ()
+
+    asyncio.run(run())
+
+
+def test_who_needs_no_device_is_not_held_up_by_who_waits_for_one() -> None:
+    order: list[str] = []
+
+    async def run() -> None:
+        places = Places(9, ("a",), lock=lambda device: None)
+
+        async def one(name: str, expected: float, *, gpus: bool) -> None:
+            async with places.place(name, expected, gpus=gpus):
+                order.append(name)
+
+        stuck = asyncio.create_task(one("experiment", 9.0, gpus=True))
+        await one("paper", 1.0, gpus=False)
+        stuck.cancel()
+        await asyncio.gather(stuck, return_exceptions=True)
+
+    asyncio.run(run())
+    assert order == ["paper"]
 
 
 def write_history(run, task: str, seconds: float, model: str, stage: str = "experiment") -> None:  # type: ignore[no-untyped-def]

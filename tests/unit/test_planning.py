@@ -7,6 +7,7 @@ import pytest
 
 from pytest_mlrbench.engine.core import rerun_chosen
 from pytest_mlrbench.engine.planning import expected, make_plan, provenance
+from pytest_mlrbench.engine.preflight import preflight
 from pytest_mlrbench.engine.sources import Sources
 from pytest_mlrbench.errors import ConfigError, NotDone
 from pytest_mlrbench.keys import TrialKey
@@ -185,3 +186,29 @@ def test_a_sample_is_one_in_ten_the_same_every_time_and_another_for_another_seed
 
     assert drawn(0) == drawn(0) != drawn(1)
     assert 150 < len(drawn(0)) < 250  # binomial(2000, 0.1): 200, SD 13.4
+
+
+def test_of_an_agent_command_only_the_judges_calls_are_foreseen(tmp_path):
+    own = plan_of(settings(tmp_path, agent="mine", agent_command="run me"), TrialKey(TASK, "idea"))
+    built_in = plan_of(settings(tmp_path), TrialKey(TASK, "idea"))
+    assert expected(settings(tmp_path, agent_command="run me"), own).calls[0] == 1
+    assert expected(settings(tmp_path), built_in).calls[0] == 2
+    text = "\n".join(own.lines)
+    assert "agent mine, a command of its own, sandbox local" in text
+    assert "what the agent command will ask of its model nobody knows" in text
+    assert "coder" not in text
+
+
+def test_an_agent_command_that_cannot_reach_its_model_is_told_before_the_run(tmp_path, monkeypatch):
+    for name in ("OPENAI_API_KEY", "DEEPSEEK_API_KEY"):
+        monkeypatch.setenv(name, "sk-test")
+
+    def warnings(model: str, command: str | None = "run me") -> str:
+        chosen = settings(tmp_path, model=model, agent_command=command)
+        return "\n".join(preflight(chosen, plan_of(chosen, TrialKey(TASK, "idea"))))
+
+    assert "the command cannot reach deepseek/deepseek-chat by it" in warnings("deepseek/deepseek-chat")
+    assert "cannot reach" not in warnings("openai/o4-mini")
+    assert "cannot reach" not in warnings("deepseek/deepseek-chat", None)
+    assert "runs on this machine as you, without a container" in warnings("openai/o4-mini"), "a text stage of a command too"
+    assert "without a container" not in warnings("openai/o4-mini", None)

@@ -49,6 +49,9 @@ def fits(stated: Stated, a: Number, b: Number) -> bool:
     value = abs(stated.number.value)
     slack = stated.number.ulp * (1 + 1e-9) + (0.1 * value if stated.rough else 0.0) + stated.slack * value
     below, above = _allowed(stated)
+    if value <= stated.number.ulp * 1.001:
+        # A last digit of 1 may have been rounded up from its half, or cut; a whole unit below it everything is 0.
+        below -= stated.number.ulp / 2
     return any(low <= value + slack + above and value - slack - below <= high for low, high in meanings(stated, a, b))
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from ..coder_logs import find_log
-from ..events import EVIDENCE, VERSIONS, Event, read_events
+from ..events import BLACK_BOX, EVIDENCE, VERSIONS, Event, read_events
 from ..files import TEXT_LIMIT, files_below, read_bytes, read_text
 from .layout import find_parts
 
@@ -115,6 +115,11 @@ def subject_of_trial(
     home = trial_dir if stage == "experiment" else experiment.parent if experiment is not None else None
     events, problem = read_events(home / EVIDENCE) if home is not None and ledger else ([], "")
     results = experiment / "results" if experiment is not None else None
+    # One opaque command wrote everything: that it ran says nothing of how. What is left is the word of the agent's own session log.
+    opaque = any(event.tool == BLACK_BOX for event in events)
+    session = find_log(experiment, results) if opaque and experiment is not None else None
+    if opaque:
+        events = session.events if session is not None else []
     return Subject(
         stage,
         output,
@@ -127,6 +132,10 @@ def subject_of_trial(
         events=events,
         host_ledger=any(event.source == "host" for event in events),
         ledger_problem=problem,
+        log_name=session.name if session is not None else "",
+        texts=session.texts if session is not None else {},
+        logs=session.names if session is not None else frozenset(),
+        unread=session.unread if session is not None else (),
         trial_dir=home,
         today=today,
         **shared,  # type: ignore[arg-type]

@@ -66,7 +66,8 @@ def findings(
         for change in changes:
             stated = change.stated
             others = inside if complete else [number for number in reading.numbers if number is not stated.number]
-            if stated.factor or stated.bound or stated.rough or (stated.number.value < 1 and not complete):
+            open_ended = stated.rough or stated.bound in ("least", "most", "under")
+            if stated.factor or open_ended or (stated.number.value < 1 and not complete):
                 continue
             if not REST.search(sentence.text):
                 stated = replace(stated, rest=False)
