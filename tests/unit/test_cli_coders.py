@@ -108,8 +108,17 @@ def test_a_provider_that_refuses_is_the_worlds_fault(name: str, played: Any) -> 
 
 @pytest.mark.parametrize("name", CODERS)
 def test_a_refusal_for_the_budget_is_told_as_such(name: str, played: Any) -> None:
-    with pytest.raises(BudgetSpent, match=r"^the budget of 0.001 USD is used up: .* --mlr-budget"):
-        played(name, "budget", "exit 1")
+    spent = GatewayAccess(ACCESS.base_url, ACCESS.token, lambda: BudgetSpent("the budget of 0.001 USD is used up"))
+    with pytest.raises(BudgetSpent, match=r"^the budget of 0.001 USD is used up"):
+        played(name, "budget", "exit 1", gateway=spent)
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_what_the_stream_alone_says_of_the_budget_excuses_nobody(name: str, played: Any) -> None:
+    """Any program in the sandbox can write into the stream of its coder."""
+    outcome, _ = played(name, "budget", "exit 1")
+    assert outcome.reason == "silent"
+    assert "ended by exit status 1" in outcome.not_shown[0]
 
 
 def test_a_refusal_for_the_time_is_a_time_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

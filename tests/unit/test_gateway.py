@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from pytest_mlrbench.engine.doors import until_spent
+from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.models.gateway.answers import read
 from pytest_mlrbench.models.gateway.server import Gateway
 from pytest_mlrbench.results.calls import CallLog
@@ -388,5 +389,24 @@ def test_a_whole_answer_is_passed_on_and_counted(case: str, tmp_path: Path, monk
             assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (100, 40, 90)
             assert gateway.spent.cost > 0
             assert [json.loads(one["arguments"]).popitem()[1] for one in gateway.told()["tool_calls"]] == ["python run.py"]
+
+    asyncio.run(go())
+
+
+def test_what_ended_a_program_is_the_hosts_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            path, body, _ = CASES["anthropic"]
+            ended_by = gateway.access.ended_by
+            provider.status = 400
+            await post(gateway, session, path, body)
+            assert ended_by() is None  # about what was asked: a program inside can bring that about
+            provider.status = 529
+            await post(gateway, session, path, body)
+            assert isinstance(ended_by(), InfrastructureError)
+            assert "529" in str(ended_by())
+            provider.status, provider.body = 200, stream(ANTHROPIC)
+            await post(gateway, session, path, body)
+            assert ended_by() is None
 
     asyncio.run(go())

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import BudgetSpent, InfrastructureError
+from ...errors import BudgetSpent, InfrastructureError, MLRBenchError
 from ...records import Spent, Usage
 from ...results.calls import CallLog, StoredRequest, StoredResponse, store_request
 from ...settings import Settings
@@ -41,6 +41,8 @@ SENT = frozenset({"content-type", "accept", "anthropic-version", "anthropic-beta
 """Headers of the client that reach the provider; its own credentials and cookies never do."""
 QUERY = frozenset({"alt", "beta"})
 """Query parameters of the client that reach the provider: Google takes keys, projects and methods among the others."""
+WORLD = frozenset({401, 402, 403, 408, 429})
+"""A provider's refusals that are not about what was asked, beside 5xx."""
 RETURNED = ("content-type", "retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
 """Headers of the provider that reach the client, beside its rate limits."""
 
@@ -72,6 +74,8 @@ class Gateway:
         """Set with it: no further call of this trial is made."""
         self.asked: list[Json] = []
         """Every tool call that the model asked for: `{"time", "model", "name", "arguments"}`, in the order of the answers."""
+        self._trouble = ""
+        """What the provider's last word was, where it was no answer and no program inside can help it."""
         self.refused: Counter[str] = Counter()
         """Why requests were refused here, or the provider's status -> how often."""
         self.removed: Counter[str] = Counter()
@@ -84,7 +88,13 @@ class Gateway:
     @property
     def access(self) -> GatewayAccess:
         """What to tell the sandbox; with a socket, the port of the container's loopback that leads to it."""
-        return GatewayAccess(f"http://127.0.0.1:{self._port}", self._token)
+        return GatewayAccess(f"http://127.0.0.1:{self._port}", self._token, self.ended_by)
+
+    def ended_by(self) -> MLRBenchError | None:
+        """See GatewayAccess.ended_by."""
+        if self.budget_spent is not None:
+            return self.budget_spent
+        return InfrastructureError(self._trouble) if self._trouble else None
 
     async def open_socket(self, path: Path) -> None:
         """Listen on a unix socket that any user may write to: the sandbox's is another, and the token decides who is served."""
@@ -278,6 +288,8 @@ class Gateway:
             async with self._session.post(url, params=query, data=content, headers=headers, allow_redirects=False) as reply:
                 if reply.status != 200 or recorded is None:
                     self.refused.update([f"provider {reply.status}"] if reply.status != 200 else [])
+                    if recorded is not None and (reply.status in WORLD or reply.status >= 500):
+                        self._trouble = f"{recorded[0]}: the last call through the model gateway was answered {reply.status}"
                     # A provider may repeat the key that it does not like.
                     said = (await _start_of(reply)).replace((dialect.key() or REPEATED).encode(), REPEATED.encode())
                     return web.Response(status=reply.status, body=said, headers=_returned(reply))
@@ -326,6 +338,7 @@ class Gateway:
         from aiohttp import web
 
         self.refused["unreachable"] += 1
+        self._trouble = message
         return web.Response(status=502, body=dialect.error(502, f"mlrbench: {message}"), content_type="application/json")
 
     async def _record(
@@ -352,6 +365,7 @@ class Gateway:
         )
 
     def _count(self, usage: Usage, cost: float | None, model: str, calls: list[Json]) -> None:
+        self._trouble = ""
         self.spent += Spent(usage=usage, cost=cost or 0.0, unpriced_calls=int(cost is None))
         self.models[model] += 1
         now = time.time()
