@@ -13,7 +13,7 @@ from pytest_mlrbench.evidence.checks.subject import Subject
 from pytest_mlrbench.evidence.checks.writers import Writers, read_writers
 from pytest_mlrbench.evidence.events import EVIDENCE, Event, read_events
 from pytest_mlrbench.evidence.following import STREAMS, Followed, Follower
-from pytest_mlrbench.evidence.ledger import BETWEEN_CALLS, CODER_SESSION, Ledger
+from pytest_mlrbench.evidence.ledger import BETWEEN_CALLS, CODER_SESSION, MODEL_CALLS, Ledger
 from pytest_mlrbench.sandboxes import Limits, SandboxSpec, open_sandbox
 
 LIMITS = Limits(memory=2**30, cpus=1, pids=64)
@@ -45,8 +45,23 @@ def follow(folder: Path, script: str, *, seconds: float = 60, look: float = 0.05
     return told, events
 
 
-def writers(folder: Path, events: list[Event]) -> Writers:
-    return read_writers(Subject("experiment", folder / "ws", folder / "ws", events=events, host_ledger=True, trial_dir=folder))
+def writers(folder: Path, events: list[Event], *, unasked: str = "") -> Writers:
+    """Attributed with the gateway's record that the model asked for each command but `unasked`."""
+    told = [event.command for event in events if event.kind == "command" and event.command != unasked]
+    calls = [{"name": "Bash", "arguments": json.dumps({"command": command})} for command in told]
+    last = events[-1]
+    note = Event(seq=last.seq + 1, time=last.time, source="gateway", kind="note", tool=MODEL_CALLS, data={"tool_calls": calls})
+    whole = [*events, note]
+    return read_writers(Subject("experiment", folder / "ws", folder / "ws", events=whole, host_ledger=True, trial_dir=folder))
+
+
+def test_a_command_that_the_model_never_asked_for_is_no_known_writer(tmp_path: Path) -> None:
+    script = call(1, command="python run.py") + "mkdir results; echo '{\"a\": 0.731}' > results/a.json\n" + answer(1, "done")
+    _, events = follow(tmp_path, script)
+    asked = writers(tmp_path, events).last["results/a.json"]
+    forged = writers(tmp_path, events, unasked="python run.py").last["results/a.json"]
+    assert (asked.how, forged.how) == ("program", "unknown")
+    assert "gateway" in forged.means
 
 
 def changed(event: Event) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 from ..events import Event
 from ..ledger import UNATTENDED
 from .quantities import Number, numbers_in
+from .requested import unconfirmed
 from .shell import Reading, read_command, same_file
 from .subject import Subject
 
@@ -15,6 +16,8 @@ SOURCE_SUFFIXES = frozenset(
 )
 WITHOUT_PROGRAM = "shell command without a program"
 """`Writing.means` of what changed while only commands like `head a > b` or `sleep 60` ran."""
+UNASKED = "told by the coder's stream, and in no answer of its model that the gateway saw"
+"""`Writing.means` of what a coder's CLI tells without its model having asked for it: a program inside may write into the stream."""
 CLAIM_SECONDS = 5.0
 """A look of the host at the workspace comes this much after a call of a coder's CLI has ended, at most."""
 How = Literal["typed", "program", "copied", "unknown"]
@@ -89,6 +92,7 @@ def read_writers(subject: Subject) -> Writers:
     """Attribute every change of the ledger. Only events that the host itself saw can name a program as writer."""
     writers = Writers()
     by_digest: dict[str, Writing] = {}
+    unproven = unconfirmed(subject.events)
     for event in subject.events:
         reading = read_command(event.command) if event.kind == "command" else Reading()
         writers.readings[event.seq] = reading
@@ -106,7 +110,10 @@ def read_writers(subject: Subject) -> Writers:
                 if plain(text):
                     writers.contents[plain(text)] = typed
         for change in event.changes:
-            writing = _attribute(event, reading, change.path, change.after, by_digest)
+            if event.seq in unproven:
+                writing = Writing(change.path, "unknown", event, UNASKED, change.after)
+            else:
+                writing = _attribute(event, reading, change.path, change.after, by_digest)
             writers.all.append(writing)
             writers.last[change.path] = writing
             if change.after and writing.how != "copied":
