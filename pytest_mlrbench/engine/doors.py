@@ -3,9 +3,10 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from ..coders import load_coder
 from ..models.budget import Budget
@@ -17,6 +18,9 @@ from ..settings import Settings
 
 SCOPE = "#gateway"
 """After the trial's key: the scope of the calls that programs in its sandbox make."""
+
+GRACE = 60.0
+"""Seconds in which a program may end by itself after its first call was refused for the budget."""
 
 
 def wanted(settings: Settings) -> bool:
@@ -55,7 +59,25 @@ async def gateway(
 
 
 def _readable(folder: Path) -> None:
-    """The sandbox's user is another than ours."""
+    """The sandbox's user is another than ours. The folder above stays shut: other users of this host get no further than that."""
     folder.mkdir()
     folder.chmod(0o755)
-    folder.parent.chmod(0o711)
+
+
+async def until_spent(gateway: Gateway | None, work: Coroutine[Any, Any, str], grace: float = GRACE) -> str:
+    """What `work` says of the agent; it is cut `grace` seconds after the budget was spent (`gateway.budget_spent` then says so):
+    a program that asks again and again would hold its sandbox until the deadline.
+    """
+    if gateway is None:
+        return await work
+    working = asyncio.ensure_future(work)
+    spent = asyncio.ensure_future(gateway.ended.wait())
+    try:
+        await asyncio.wait({working, spent}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await asyncio.wait({working}, timeout=grace)
+        return working.result() if working.done() else "cut: the budget is spent"
+    finally:
+        working.cancel()
+        spent.cancel()
+        await asyncio.gather(working, spent, return_exceptions=True)
