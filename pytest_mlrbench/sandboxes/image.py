@@ -54,8 +54,11 @@ def sandbox_digest(folder: Path | None = None) -> str:
     return digest.hexdigest()
 
 
-def image_is_current(tag: str = DEFAULT_TAG) -> bool:
-    """Whether `tag` exists and was built from the folder as it is now. Raises InfrastructureError when Docker does not answer."""
+def image_is_current(tag: str = DEFAULT_TAG, *, coders: bool = True) -> bool:
+    """Whether `tag` exists and was built from the folder as it is now, with the coders' CLIs if `coders`.
+
+    Raises InfrastructureError when Docker does not answer.
+    """
     import docker.errors
 
     client = _client()
@@ -65,7 +68,7 @@ def image_is_current(tag: str = DEFAULT_TAG) -> bool:
         return False
     finally:
         client.close()
-    return bool(labels.get(DIGEST_LABEL) == sandbox_digest())
+    return bool(labels.get(DIGEST_LABEL) == sandbox_digest()) and (CODERS_LABEL in labels or not coders)
 
 
 def pinned_coders() -> dict[str, str]:
@@ -288,7 +291,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--if-changed", action="store_true", help="do nothing when the image is up to date")
     options = parser.parse_args(arguments)
     try:
-        if options.if_changed and image_is_current(options.tag):
+        if options.if_changed and image_is_current(options.tag, coders=not options.no_coders):
             print(f"{options.tag} is up to date")
             return 0
         image_id = build_image(

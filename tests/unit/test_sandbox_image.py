@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -139,3 +140,13 @@ def test_an_owner_that_cannot_be_seen_counts_as_alive() -> None:
     assert owners.is_alive({**elsewhere, owners.NAMESPACE_LABEL: "another-boot/pid:[1]"}, "running")
     assert not owners.is_alive({**elsewhere, owners.NAMESPACE_LABEL: "another-boot/pid:[1]"}, "exited")
     assert owners.is_alive({})
+
+
+def test_an_image_without_the_coders_is_not_current_for_one_who_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = {image.DIGEST_LABEL: image.sandbox_digest()}
+    client = SimpleNamespace(images=SimpleNamespace(get=lambda tag: SimpleNamespace(labels=labels)), close=lambda: None)
+    monkeypatch.setattr(image, "_client", lambda: client)
+    assert image.image_is_current("any", coders=False)
+    assert not image.image_is_current("any")
+    labels[image.CODERS_LABEL] = json.dumps(image.pinned_coders())
+    assert image.image_is_current("any")
