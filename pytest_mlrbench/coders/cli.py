@@ -113,7 +113,8 @@ class CliCoder(ABC):
         # By the host's word: any program inside can write into the stream that the budget or the provider ended the work.
         if failed and (why := ctx.gateway.ended_by() if ctx.gateway is not None else None) is not None:
             raise why
-        if failed and not followed.calls and result.kind == "exited":
+        # What ended it after work was done is the doing of what ran in there; before its first tool call nothing had.
+        if failed and not followed.calls:
             raise InfrastructureError(self._failure(told, followed))
         finished = told.ended and await asyncio.to_thread(has_report, ctx.sandbox)
         said = f": {told.error[:TAIL]}" if told.error else ""
