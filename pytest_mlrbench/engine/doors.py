@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ..coders import load_coder
+from ..errors import InfrastructureError
 from ..models.budget import Budget
 from ..models.gateway.access import PORT
 from ..models.gateway.server import Gateway
@@ -17,6 +18,10 @@ from ..settings import Settings
 
 SCOPE = "#gateway"
 """After the trial's key: the scope of the calls that programs in its sandbox make."""
+
+
+WORLD = frozenset({"no key", "unreachable", *(f"provider {status}" for status in (401, 402, 403, 408, 429))})
+"""Refusals of the gateway that nobody inside can help, beside a provider's own errors (5xx)."""
 
 
 def wanted(settings: Settings) -> bool:
@@ -52,6 +57,20 @@ async def gateway(
     finally:
         await made.close()
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def blame(gateway: Gateway, reason: str) -> None:
+    """Raise where the agent failed for `reason`, but its programs had been refused the calls that they needed.
+
+    BudgetSpent when money was why; InfrastructureError when the world gave not a single answer: after one, who failed cannot be
+    told, and it stays with the agent.
+    """
+    if gateway.budget_spent is not None:
+        raise gateway.budget_spent
+    world = {why: times for why, times in gateway.refused.items() if why in WORLD or why.startswith("provider 5")}
+    if world and not gateway.spent.usage.calls:
+        told = ", ".join(f"{why} ({times}x)" for why, times in sorted(world.items()))
+        raise InfrastructureError(f"the model gateway got no answer for any call of the agent: {told}. What came of it: {reason}")
 
 
 def _readable(folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ..errors import ConfigError, InfrastructureError
 from ..models.catalog import check_model, provider_of
 from ..settings import DEFAULT_JUDGES, Settings
+from .command_check import command_problems
 from .planning import Plan
 from .resources import leasable
 
@@ -41,6 +42,8 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
                 warnings.append(f"removed what dead runs left: {', '.join(removed)}")
         except InfrastructureError as error:
             fatal.append(str(error))
+    if sandboxed and settings.agent_command is not None and not fatal:
+        fatal += command_problems(settings)
     if plan.make["experiment"]:
         try:
             leasable(settings)

@@ -41,6 +41,7 @@ from ..settings import Settings
 from ..stages.stage import TEXT_STAGE_FILE, missing_outputs
 from ..tasks.catalogue import load_tasks
 from .detached import TAKEN, clear_attempt, read_owner
+from .doors import blame
 from .doors import gateway as opened_gateway
 from .lock import alive, identity
 from .pdf_paper import read_paper
@@ -133,8 +134,8 @@ class Runner:
         context.not_shown += (from_pdf := await asyncio.to_thread(read_paper, stage, staging))
         if not reason and (missing := missing_outputs(stage, staging)):
             reason = "; ".join([*missing, *from_pdf, *left_out])
-        if reason and gateway is not None and gateway.budget_spent is not None:
-            raise gateway.budget_spent  # not the agent's fault: its program was refused the calls it needed
+        if reason and gateway is not None:
+            blame(gateway, reason)
         self.store.commit_output(self.key, staging)
         result = StageResult.model_validate(
             {
