@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from .errors import InfrastructureError
 from .settings import Settings
@@ -76,8 +77,23 @@ def _docker() -> list[Finding]:
         found = check_docker(image)
     except InfrastructureError as error:
         return [Finding("docker", False, "not usable for experiments", str(error), needed=False)]
+    labels = found.pop("labels")
     told = ", ".join(f"{name} {value}" for name, value in found.items())
-    return [Finding("docker", True, f"{image}: {told}", needed=False)]
+    return [Finding("docker", True, f"{image}: {told}", needed=False), *_coders(labels)]
+
+
+def _coders(labels: dict[str, Any]) -> list[Finding]:
+    """The coders' CLIs that the image was built with, against those that this version pins."""
+    from .engine.coder_check import coders_of
+    from .sandboxes.image import pinned_coders
+
+    there = coders_of(labels)
+    findings = []
+    for package, version in pinned_coders().items():
+        found = there.get(package)
+        told = "not in the image" if found is None else found if found == version else f"{found}, this version pins {version}"
+        findings.append(Finding(package, found == version, told, "mlrbench image build", needed=False))
+    return findings
 
 
 def _keys() -> list[Finding]:

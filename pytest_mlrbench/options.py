@@ -26,7 +26,7 @@ GATE_MAX_DROP = 0.5
 DIMENSIONS = (
     "Consistency", "Clarity", "Novelty", "Feasibility", "Completeness", "Soundness", "Insightfulness", "Significance", "Overall",
 )  # fmt: skip
-CODERS = ("bash",)
+CODERS = ("bash", "claude-code", "codex", "gemini-cli")
 SEARCH_AUTO = "auto"
 """Nobody named a source: the engine takes openalex where it answers, else none, and stores which."""
 

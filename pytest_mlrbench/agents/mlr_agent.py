@@ -154,7 +154,7 @@ class MLRAgent:
                 scope=context.scope,
                 sandbox=sandbox,
                 ledger=ledger,
-                system=render("coder_bash", prompts_of(context), limits=limits),
+                system=render(coder.system_prompt, prompts_of(context), limits=limits),
                 prompt=prompt,
                 deadline=context.deadline,
                 max_turns=MAX_TURNS,

@@ -1,5 +1,7 @@
-"""What a coder is, what it is handed for one experiment and how it ended; agents call it, bash.py is the built-in one."""
+"""What a coder is, what it is handed for one experiment and how it ended; agents call it. bash.py is the built-in one, cli.py runs
+the coding agents that come as programs of their own."""
 
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from ..evidence.ledger import Ledger
     from ..models.gateway import GatewayAccess
     from ..sandboxes.base import Sandbox
+
+REPORT = "results/results.md"
+"""The file without which an experiment has no output (stages.stage)."""
 
 Reason = Literal["finished", "silent", "time-out", "turn limit"]
 
@@ -60,6 +65,8 @@ class Coder(Protocol):
     name: str
     needs_gateway: bool
     """Its program inside the sandbox calls the model itself."""
+    system_prompt: str
+    """Prompt template of CoderContext.system."""
 
     async def run(self, ctx: CoderContext) -> CoderOutcome:
         """Carry out the experiment in the sandbox.
@@ -69,13 +76,45 @@ class Coder(Protocol):
         ...
 
 
+def has_report(sandbox: "Sandbox") -> bool:
+    """Whether the report is there, as a file with something in it and not as a link somewhere else."""
+    try:
+        status = (sandbox.spec.workspace / REPORT).lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size > 0
+
+
 def _bash() -> Coder:
     from .bash import BashCoder
 
     return BashCoder()
 
 
-_CODERS: dict[str, Callable[[], Coder]] = {"bash": _bash}
+def _claude_code() -> Coder:
+    from .claude_code import ClaudeCode
+
+    return ClaudeCode()
+
+
+def _codex() -> Coder:
+    from .codex import Codex
+
+    return Codex()
+
+
+def _gemini_cli() -> Coder:
+    from .gemini_cli import GeminiCli
+
+    return GeminiCli()
+
+
+_CODERS: dict[str, Callable[[], Coder]] = {
+    "bash": _bash,
+    "claude-code": _claude_code,
+    "codex": _codex,
+    "gemini-cli": _gemini_cli,
+}
 
 
 def load_coder(name: str) -> Coder:

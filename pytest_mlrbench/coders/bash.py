@@ -1,7 +1,6 @@
 """The built-in coder for any model with tool calls: a loop of bash, write_file and finish. load_coder("bash") makes it."""
 
 import asyncio
-import stat
 import time
 from collections.abc import Awaitable, Callable
 
@@ -9,11 +8,8 @@ from ..models.api import Message, Request, Response, ToolCall
 from ..sandboxes.base import ExecResult
 from ..stages.fitting import middle_out
 from .arguments import BadArguments, number_argument, parse_arguments, text_argument
-from .base import CoderContext, CoderOutcome, Reason
+from .base import CoderContext, CoderOutcome, Reason, has_report
 from .conversation import Conversation
-
-REPORT = "results/results.md"
-"""The file without which an experiment has no output (stages.stage)."""
 
 SHOWN = 12_000
 """Characters of one command's output that the model is shown."""
@@ -75,6 +71,7 @@ class BashCoder:
 
     name = "bash"
     needs_gateway = False
+    system_prompt = "coder_bash"
 
     async def run(self, ctx: CoderContext) -> CoderOutcome:
         """See Coder.run."""
@@ -124,7 +121,7 @@ class _Session:
                 silent = 1
                 self.conversation.add({"role": "user", "content": NUDGE})
             else:
-                return self._outcome("finished" if await asyncio.to_thread(self._has_report) else "silent", turns)
+                return self._outcome("finished" if await asyncio.to_thread(has_report, self.ctx.sandbox) else "silent", turns)
         return self._outcome("turn limit", turns)
 
     async def _ask(self) -> Response | None:
@@ -211,14 +208,6 @@ class _Session:
     async def _finish(self, arguments: dict[str, object]) -> str:
         self.finished = True
         return "The work is ended."
-
-    def _has_report(self) -> bool:
-        """Whether the report is there, as a file with something in it and not as a link somewhere else."""
-        try:
-            status = (self.ctx.sandbox.spec.workspace / REPORT).lstat()
-        except OSError:
-            return False
-        return stat.S_ISREG(status.st_mode) and status.st_size > 0
 
     def _outcome(self, reason: Reason, turns: int) -> CoderOutcome:
         not_shown = self.conversation.not_shown()

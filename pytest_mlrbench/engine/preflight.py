@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ..errors import ConfigError, InfrastructureError
 from ..models.catalog import check_model, provider_of
 from ..settings import DEFAULT_JUDGES, Settings
+from .coder_check import check_coder
 from .command_check import command_problems
 from .planning import Plan
 from .resources import leasable
@@ -32,12 +33,13 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
     fatal, warnings = check_models(_models(settings, plan), settings)
     if fatal and settings.judges == DEFAULT_JUDGES and (panel := _panel_with_present_keys()):
         fatal.append(f"with the keys that are set, this panel works: --mlr-judges={','.join(panel)}")
+    labels = None
     sandboxed = bool(plan.make) if settings.agent_command is not None else plan.make["experiment"] > 0
     if sandboxed and settings.sandbox == "docker":
         from ..sandboxes.docker import check_docker, remove_dead
 
         try:
-            check_docker(settings.image)
+            labels = check_docker(settings.image)["labels"]
             if removed := remove_dead():
                 warnings.append(f"removed what dead runs left: {', '.join(removed)}")
         except InfrastructureError as error:
@@ -45,6 +47,7 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
     if sandboxed and settings.agent_command is not None and not fatal:
         fatal += command_problems(settings)
     if plan.make["experiment"]:
+        fatal += check_coder(settings, labels) if settings.agent_command is None else []
         try:
             leasable(settings)
         except ConfigError as error:

@@ -67,6 +67,11 @@ class Event(Frozen):
     """What a note or an environment event holds."""
 
     @property
+    def watched(self) -> bool:
+        """Whether the host itself saw what files it left: it ran the command, or looked on while a coder's CLI did."""
+        return self.source == "host" or bool(self.data.get("watched"))
+
+    @property
     def failed(self) -> bool:
         """A command that did not end with exit status 0."""
         return self.kind == "command" and (self.exit_kind != "exited" or self.exit_code != 0)

@@ -22,6 +22,12 @@ GPU_ACTIVITY = "gpu activity"
 MODEL_CALLS = "model calls"
 """The note with what the model gateway saw: usage, cost, refusals, and every tool call that the model asked for."""
 
+CODER_SESSION = "coder session"
+"""The note on one run of a coder's CLI: how it ended, its whole stream, what it says it used (following.py)."""
+
+BETWEEN_CALLS = "changes between tool calls"
+"""The note that names what changed while a coder's CLI said that no tool was at work."""
+
 NETWORK = "network"
 """The note that says which hosts the allowlist's proxy let through and refused, with times and bytes (sandboxes.egress)."""
 
@@ -118,6 +124,30 @@ class Ledger:
                 self._append("environment", data=data or {}, source=source)
             else:
                 self._append("note", tool=kind, data=data or {}, source=source)
+
+    async def look(self) -> list[Change]:
+        """What changed in the workspace since the last look; for `append`, which has to name it."""
+        async with self._lock:
+            await self._begin()
+            return await self._look()
+
+    def unchanged(self, path: str) -> Change | None:
+        """A file as the last look saw it, as a change from its digest to itself; None when it was not there."""
+        seen = self._seen.files.get(path) if self._seen is not None else None
+        return Change(path=path, before=seen.digest, after=seen.digest, size=seen.size, kind="modified") if seen else None
+
+    async def append(self, kind: Kind, *, source: Source, output_text: str = "", **fields: Any) -> None:
+        """Record an event that was looked on (following.py); `output_text` is kept as its output."""
+        async with self._lock:
+            await self._begin()
+            if output_text:
+                content = output_text.encode("utf-8", "replace")
+                name = f"{OUTPUTS}/{self._seq + 1:04d}.log"
+                target = self.trial_dir / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                await asyncio.to_thread(target.write_bytes, content)
+                fields |= {"output": name, "output_bytes": len(content), "output_sha256": hashlib.sha256(content).hexdigest()}
+            self._append(kind, source=source, **fields)
 
     async def _begin(self) -> None:
         if self._seen is not None:

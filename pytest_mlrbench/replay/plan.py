@@ -110,7 +110,7 @@ class Plan:
         """Events that ran a program to its end; what one left outside the workspace (a cache in HOME) nobody sees."""
         found = {}
         for event in self.case.writers.runs:
-            if event.source != "host":
+            if not event.watched:
                 continue
             if event.failed:
                 how = event.exit_kind if event.exit_kind != "exited" else f"exit status {event.exit_code}"

@@ -50,7 +50,7 @@ def connect() -> Any:
 
 
 def check_docker(image: str) -> dict[str, Any]:
-    """Engine version, image id, CPUs and memory (bytes) of an engine that answers and has `image`. For the preflight; cheap.
+    """Engine version, image id and labels, CPUs and memory (bytes) of an engine that answers and has `image`. For the preflight.
 
     Raises InfrastructureError naming what is missing and how to get it.
     """
@@ -63,6 +63,7 @@ def check_docker(image: str) -> dict[str, Any]:
                 "engine": about["ServerVersion"],
                 "image": image,
                 "image_id": found["Id"],
+                "labels": (found.get("Config") or {}).get("Labels") or {},
                 "cpus": about["NCPU"],
                 "memory": about["MemTotal"],
             }

@@ -4,6 +4,7 @@ import argparse
 import configparser
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -20,9 +21,15 @@ DEFAULT_BASE = "python:3.11-slim-bookworm"
 DIGEST_LABEL = "mlrbench.sandbox.digest"
 BASE_LABEL = "mlrbench.sandbox.base"
 BUILD_STAGE_LABEL = "mlrbench.stage=build"
+CODERS_LABEL = "mlrbench.sandbox.coders"
+"""Label of an image with the coders' CLIs: JSON object, npm package -> version. An image without them has none."""
 
 _CA_INSIDE = "/build/host/ca.pem"
 _PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "find-links", "timeout", "default-timeout", "retries", "proxy")
+_NPM_KEYS = (
+    "registry", "proxy", "https-proxy", "noproxy", "strict-ssl", "fetch-timeout", "fetch-retries", "replace-registry-host",
+)  # fmt: skip
+"""What of npm's configuration the build gets; keys of registries stay here."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
 _CA_PLACES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -61,6 +68,12 @@ def image_is_current(tag: str = DEFAULT_TAG) -> bool:
     return bool(labels.get(DIGEST_LABEL) == sandbox_digest())
 
 
+def pinned_coders() -> dict[str, str]:
+    """npm package -> version of the coders' CLIs that the image gets."""
+    found: dict[str, str] = json.loads((resource("sandbox") / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    return found
+
+
 def build_image(
     tag: str = DEFAULT_TAG,
     base: str = DEFAULT_BASE,
@@ -68,13 +81,15 @@ def build_image(
     network: Network = "host",
     ca: Path | None = None,
     requirements: str = "requirements.txt",
+    coders: bool = True,
     notice: Callable[[str], None] | None = None,
 ) -> str:
     """Build the research image and return its id (`sha256:...`).
 
     The build downloads with this machine's settings: its certificates (`ca`, else SSL_CERT_FILE or the system's bundle), pip's
-    configuration, apt's proxy settings and the proxy variables. They reach the first build stage only, whose layers are
+    and npm's configuration, apt's proxy settings and the proxy variables. They reach the first build stage only, whose layers are
     removed afterwards; the image holds none of them. `network` "host" builds where the daemon's bridge has no way out.
+    `coders` installs Node and the coders' CLIs, about 1 GB.
 
     Raises InfrastructureError (Docker does not answer, the build fails: with the end of its output) and ConfigError (a file of
     `requirements` or `ca` that does not exist).
@@ -97,8 +112,12 @@ def build_image(
             forcerm=True,
             decode=True,
             network_mode=network,
-            buildargs={"BASE_IMAGE": base, "REQUIREMENTS": requirements, **_proxies()},
-            labels={DIGEST_LABEL: sandbox_digest(folder), BASE_LABEL: base},
+            buildargs={"BASE_IMAGE": base, "REQUIREMENTS": requirements, "CODERS": "yes" if coders else "no", **_proxies()},
+            labels={
+                DIGEST_LABEL: sandbox_digest(folder),
+                BASE_LABEL: base,
+                **({CODERS_LABEL: json.dumps(pinned_coders())} if coders else {}),
+            },
         )
         for event in events:
             for line in (event.get("stream") or "").splitlines():
@@ -151,12 +170,13 @@ def _context(folder: Path, host: dict[str, bytes]) -> io.BytesIO:
 
 
 def _host_files(ca: Path | None) -> dict[str, bytes]:
-    """What the first build stage needs of this machine to download: ca.pem, pip.conf, apt.conf."""
+    """What the first build stage needs of this machine to download: ca.pem, pip.conf, npmrc, apt.conf."""
     if ca is not None and not ca.is_file():
         raise ConfigError(f"the certificate bundle {ca} does not exist")
     found = ca or next((path for path in map(Path, (os.environ.get("SSL_CERT_FILE", ""), *_CA_PLACES)) if path.is_file()), None)
     files = {"ca.pem": found.read_bytes()} if found else {}
     files["pip.conf"] = _pip_conf(pip_settings(), has_ca=bool(found)).encode()
+    files["npmrc"] = _npmrc(_npm_settings(), has_ca=bool(found)).encode()
     files["apt.conf"] = _apt_conf(_apt_settings(), has_ca=bool(found)).encode()
     return files
 
@@ -202,6 +222,33 @@ def _is_local(key: str, word: str) -> bool:
     return False
 
 
+def _npm_settings() -> dict[str, Any]:
+    """npm's effective configuration on this machine (files, environment, defaults); without npm what its variables say."""
+    try:
+        listed = subprocess.run(
+            ["npm", "config", "list", "--long", "--json"], capture_output=True, text=True, timeout=60, check=True
+        )
+        found = json.loads(listed.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        prefix = "npm_config_"
+        variables = {name.lower(): value for name, value in os.environ.items()}
+        return {name[len(prefix) :].replace("_", "-"): value for name, value in variables.items() if name.startswith(prefix)}
+    return found if isinstance(found, dict) else {}
+
+
+def _npmrc(settings: dict[str, Any], *, has_ca: bool) -> str:
+    """An npmrc for the build, one `key=value` a line; what npm has no value for is left out."""
+    lines = []
+    for key in _NPM_KEYS:
+        value = settings.get(key)
+        value = ",".join(str(one) for one in value if one) if isinstance(value, list) else value
+        if value not in (None, "") and "\n" not in str(value):
+            lines.append(f"{key}={json.dumps(value) if isinstance(value, bool) else value}")
+    if has_ca:
+        lines.append(f"cafile={_CA_INSIDE}")
+    return "\n".join(lines) + "\n"
+
+
 def _apt_settings() -> list[str]:
     """apt's effective settings on this machine, one `Name "value";` a line; none where apt is absent."""
     try:
@@ -237,6 +284,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--network", choices=("host", "default"), default="host", help="network of the build (%(default)s)")
     parser.add_argument("--ca", type=Path, help="certificate bundle for downloads (SSL_CERT_FILE, else the system's)")
     parser.add_argument("--requirements", default="requirements.txt", help="requirements-gpu.txt adds PyTorch")
+    parser.add_argument("--no-coders", action="store_true", help="without Node and the coders' CLIs: 1 GB less, only `bash`")
     parser.add_argument("--if-changed", action="store_true", help="do nothing when the image is up to date")
     options = parser.parse_args(arguments)
     try:
@@ -249,6 +297,7 @@ def main(arguments: list[str] | None = None) -> int:
             network=options.network,
             ca=options.ca,
             requirements=options.requirements,
+            coders=not options.no_coders,
             notice=lambda line: print(line, flush=True),
         )
     except (ConfigError, InfrastructureError) as error:

@@ -25,7 +25,8 @@ from .disk import DiskWatch
 from .nofollow import open_folder
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where commands find programs, beside the folder of this interpreter."""
 _MOST_CPU_SECONDS = 2**31 - 1
 
 
@@ -83,7 +84,7 @@ class LocalSandbox(Sandbox):
         """All that a command sees of our environment: no variable is passed on, so no key can leak."""
         return {
             **environment(self.spec.limits),
-            "PATH": f"{self._private / 'bin'}:{Path(sys.executable).parent}:{_SYSTEM_PATH}",
+            "PATH": f"{self._private / 'bin'}:{Path(sys.executable).parent}:{SYSTEM_PATH}",
             "HOME": str(self._private / "home"),
             "TMPDIR": str(self._private / "tmp"),
             "USER": "researcher",

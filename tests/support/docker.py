@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from pytest_mlrbench.engine.coder_check import coders_of
 from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.sandboxes.docker import check_docker
-from pytest_mlrbench.sandboxes.image import DEFAULT_TAG
+from pytest_mlrbench.sandboxes.image import DEFAULT_TAG, pinned_coders
 
 
 def need_docker(image: str = DEFAULT_TAG) -> str:
@@ -17,4 +18,15 @@ def need_docker(image: str = DEFAULT_TAG) -> str:
         if os.environ.get("CI", "").lower() in ("1", "true"):
             pytest.fail(f"CI=true promises Docker with the research image (.ci/prepare-docker): {error}", pytrace=False)
         pytest.skip(str(error))
+    return image
+
+
+def need_coders(image: str = DEFAULT_TAG) -> str:
+    """As `need_docker`, for an image with the coders' CLIs as they are pinned."""
+    there = coders_of(check_docker(need_docker(image))["labels"])
+    if there != pinned_coders():
+        lacks = f"the image {image} has not the coders' CLIs as pinned (it has {there or 'none'}): run `mlrbench image build`"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(f"CI=true promises them (.ci/prepare-docker): {lacks}", pytrace=False)
+        pytest.skip(lacks)
     return image

@@ -247,6 +247,7 @@ class RecordingCoder:
     """Ends as told and keeps what it was given."""
 
     name = "recording"
+    system_prompt = "coder_bash"
 
     def __init__(self, reason: Any) -> None:
         self.outcome = coders.CoderOutcome(reason, 5, ["12 old outputs"])

@@ -65,6 +65,7 @@ GIVEN: dict[str, dict[str, Any]] = {
         "searched": True,
     },
     "coder_bash": {"limits": limits()},
+    "coder_cli": {"limits": limits()},
     "hallucination": {
         **COMMON,
         "rubric": load_hallucination_rubric(),
@@ -291,7 +292,7 @@ def test_the_claims_example_is_json_with_the_nine_keys() -> None:
     assert list(claim) == ["name", "value", "file", "key", "command", "dataset", "split", "n", "seed"]
 
 
-@pytest.mark.parametrize("name", ["experiment", "coder_bash"])
+@pytest.mark.parametrize("name", ["experiment", "coder_bash", "coder_cli"])
 def test_the_limits_are_told_as_they_are(name: str) -> None:
     def with_limits(**changes: Any) -> str:
         return render(name, **{**GIVEN[name], "limits": limits(**changes)})

@@ -84,7 +84,7 @@ def session_of(case: Case) -> Session | None:
     subject = case.subject
     if subject.host_ledger:
         # What was written while no ledger looked is outside: the first event is a note on what was there before.
-        events = [event for event in subject.events if event.kind in ("command", "write") and event.source == "host"]
+        events = [event for event in subject.events if event.kind in ("command", "write") and event.watched]
         starts = [event.started if event.started is not None else event.time for event in events]
         ends = [event.finished if event.finished is not None else event.time for event in events]
         if not starts:

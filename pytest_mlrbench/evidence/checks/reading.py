@@ -28,7 +28,8 @@ def run(case: Case) -> Outcome:
     if case.paper is not None and case.paper.pages:
         unread.append(f"tables of {case.paper.name} (a PDF's are read as lines of text; a line number is a page)")
     if case.unseen:
-        unread.append(f"the whole output of {len(case.unseen)} programs, which {subject.log_name} does not show")
+        shown = subject.log_name or "the coder's own stream"
+        unread.append(f"the whole output of {len(case.unseen)} programs, which {shown} does not show")
     if len(unread) > SHOWN:
         unread = [*unread[:SHOWN], f"{len(unread) - SHOWN} more"]
     told = [*([f"there is {', '.join(missing)}"] if missing else []), *([f"not read: {'; '.join(unread)}"] if unread else [])]

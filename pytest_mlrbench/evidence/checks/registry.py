@@ -2,6 +2,7 @@
 
 from . import (
     arithmetic,
+    asked,
     citations,
     claims,
     contradiction,
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     numbers.CHECK,
     provenance.CHECK,
     integrity.CHECK,
+    asked.CHECK,
     failure.CHECK,
     dataflow.CHECK,
     outputs.CHECK,

@@ -95,7 +95,7 @@ def _repeated(case: Case) -> dict[str, list[Outcomes]]:
             change.path.endswith((".py", ".sh", ".ipynb", ".yaml", ".yml")) for change in event.changes
         ):
             edition += 1
-        if event.kind != "command" or event.source != "host" or event.failed:
+        if event.kind != "command" or not event.watched or event.failed:
             continue
         reading = case.writers.readings.get(event.seq)
         if reading is None or len(reading.programs) != 1 or reading.inline:

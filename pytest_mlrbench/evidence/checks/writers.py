@@ -7,6 +7,7 @@ from typing import Literal
 from ..events import Event
 from ..ledger import UNATTENDED
 from .quantities import Number, numbers_in
+from .requested import unconfirmed
 from .shell import Reading, read_command, same_file
 from .subject import Subject
 
@@ -15,6 +16,10 @@ SOURCE_SUFFIXES = frozenset(
 )
 WITHOUT_PROGRAM = "shell command without a program"
 """`Writing.means` of what changed while only commands like `head a > b` or `sleep 60` ran."""
+UNASKED = "told by the coder's stream, and in no answer of its model that the gateway saw"
+"""`Writing.means` of what a coder's CLI tells without its model having asked for it: a program inside may write into the stream."""
+CLAIM_SECONDS = 5.0
+"""A look of the host at the workspace comes this much after a call of a coder's CLI has ended, at most."""
 How = Literal["typed", "program", "copied", "unknown"]
 
 
@@ -87,6 +92,7 @@ def read_writers(subject: Subject) -> Writers:
     """Attribute every change of the ledger. Only events that the host itself saw can name a program as writer."""
     writers = Writers()
     by_digest: dict[str, Writing] = {}
+    unproven = unconfirmed(subject.events)
     for event in subject.events:
         reading = read_command(event.command) if event.kind == "command" else Reading()
         writers.readings[event.seq] = reading
@@ -96,20 +102,25 @@ def read_writers(subject: Subject) -> Writers:
                 writers.runs.append(event)
         for target, text in reading.typed.items():
             _type_text(writers, event.seq, target, text, in_code=_is_source(target))
-            if event.source == "sandbox":
+            if event.source == "sandbox" and event.watched:
+                _claim(writers, event, target)
+            elif event.source == "sandbox":
                 typed = Writing(target, "typed", event, "typed by a shell command", None)
                 writers.all.append(typed)
                 if plain(text):
                     writers.contents[plain(text)] = typed
         for change in event.changes:
-            writing = _attribute(event, reading, change.path, change.after, by_digest)
+            if event.seq in unproven:
+                writing = Writing(change.path, "unknown", event, UNASKED, change.after)
+            else:
+                writing = _attribute(event, reading, change.path, change.after, by_digest)
             writers.all.append(writing)
             writers.last[change.path] = writing
             if change.after and writing.how != "copied":
                 by_digest.setdefault(change.after, writing)
             shown = (
                 event.kind == "command"
-                and event.source == "host"
+                and event.watched
                 and writing.how in ("typed", "copied")
                 and reading.copies <= reading.arranges
             )
@@ -126,11 +137,14 @@ def read_writers(subject: Subject) -> Writers:
 def _attribute(event: Event, reading: Reading, path: str, after: str | None, by_digest: dict[str, Writing]) -> Writing:
     if event.kind == "write":
         return Writing(path, "typed", event, event.tool or "an editor tool", after)
-    if event.kind != "command" or event.source != "host":
+    if event.kind != "command" or not event.watched:
         means = UNATTENDED if event.tool == UNATTENDED else f"seen by the {event.source} only"
         return Writing(path, "unknown", event, means, after)
-    if any(same_file(target, path) for target in reading.typed):
+    beside = [read_command(str(command)) for command in event.data.get("beside", ())]
+    if any(same_file(target, path) for one in (reading, *beside) for target in one.typed):
         return Writing(path, "typed", event, "typed by a shell command", after)
+    if any(one.copies or one.edits or one.decodes for one in beside):
+        return Writing(path, "unknown", event, "several commands ran at once", after)
     origin = by_digest.get(after or "")
     if origin is not None and origin.path != path and (reading.copies or not reading.programs):
         return Writing(path, origin.how, origin.event, f"copy of {origin.path}: {origin.means}", after)
@@ -141,6 +155,16 @@ def _attribute(event: Event, reading: Reading, path: str, after: str | None, by_
     if reading.edits:
         return Writing(path, "typed", event, "edited in place by a shell command", after)
     return Writing(path, "copied" if reading.copies else "typed", event, WITHOUT_PROGRAM, after)
+
+
+def _claim(writers: Writers, event: Event, target: str) -> None:
+    """A command of a coder's CLI types `target`, and the host may have seen that with the call before: the CLI goes on at once."""
+    if any(same_file(target, change.path) for change in event.changes):
+        return
+    for path, writing in list(writers.last.items()):
+        just_before = (event.started or event.time) - (writing.event.finished or writing.event.time) <= CLAIM_SECONDS
+        if writing.event.source == "sandbox" and just_before and same_file(target, path):
+            writers.last[path] = Writing(path, "typed", event, "typed by a shell command", writing.after)
 
 
 def plain(text: str) -> str:

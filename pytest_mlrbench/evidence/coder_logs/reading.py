@@ -25,6 +25,7 @@ RAISED = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b(?::|$)")
 SESSION = re.compile(r"(?i)\b(?:session|background|shell|process|task|command)[^\n]{0,60}?\bID:? ?([\w-]{1,64})")
 DECLINED = frozenset(("declined", "rejected", "cancelled", "canceled"))
 FAILED = frozenset(("error", "failed", "failure"))
+ENDED = frozenset(("completed", "success", *FAILED))
 TIMES = ("timestamp", "time", "created_at", "ts", "event.timestamp", "startTime")
 
 
@@ -32,16 +33,17 @@ def read_actions(text: str) -> list[Action]:
     """The tool calls of a log with their outputs, in order; empty for any other text."""
     best: list[Action] = []
     for records in documents(text):
-        found = _Reader().read(records)
+        found = Reader().read(records)
         best = found if len(found) > len(best) else best
     return best or transcript(text)
 
 
 @dataclass
-class _Reader:
-    """State of one reading."""
+class Reader:
+    """State of one reading; `feed` takes a log that is still being written."""
 
     actions: list[Action] = field(default_factory=list)
+    """Every call so far; results are added as they come."""
     by_id: dict[str, list[Action]] = field(default_factory=dict)
     waiting: list[tuple[str, list[Action]]] = field(default_factory=list)
     """(tool, actions) of calls without an id and without a result."""
@@ -52,14 +54,18 @@ class _Reader:
         for number, record in records:
             if len(self.actions) >= MAX_CALLS:
                 break
-            stamp = time_of(record)
-            for part in _dicts(record):
-                call = call_of(part)
-                if call is not None:
-                    self._call(part, call, number, time_of(part) or stamp)
-                else:
-                    self._result(part)
+            self.feed(number, record)
         return [action for action in self.actions if not action.declined]
+
+    def feed(self, number: int, record: Any) -> None:
+        """Take the next record, a parsed JSON document."""
+        stamp = time_of(record)
+        for part in _dicts(record):
+            call = call_of(part)
+            if call is not None:
+                self._call(part, call, number, time_of(part) or stamp)
+            else:
+                self._result(part)
 
     def _call(self, part: dict[str, Any], call: tuple[str, dict[str, Any], str], number: int, stamp: float) -> None:
         name, arguments, identity = call
@@ -96,7 +102,7 @@ class _Reader:
         if isinstance(response, dict):
             answered = self.by_id.get(str(response.get("id", "")), []) or self._next(str(response.get("name", "")))
             part = response
-        if answered and any(key in part for key in (*RESULTS, "stdout", "error")):
+        if answered and (any(key in part for key in (*RESULTS, "stdout", "error")) or str(part.get("status", "")).lower() in ENDED):
             attach(part, answered)
             self._remember(answered)
 
@@ -128,7 +134,7 @@ def attach(part: dict[str, Any], actions: list[Action]) -> None:
     """Give the calls the result that stands in `part`, if one does."""
     keys = [key for key in (*RESULTS, "stdout", "stderr", "error") if key in part]
     running = str(part.get("status", "")).lower() in ("in_progress", "inprogress", "executing", "scheduled", "pending")
-    told = bool(keys) or "success" in part or "exit_code" in part
+    told = bool(keys) or "success" in part or "exit_code" in part or str(part.get("status", "")).lower() in ENDED
     if not actions or not told or running:
         return
     texts = list(dict.fromkeys(one for key in keys if (one := flat(part[key]))))
@@ -146,7 +152,8 @@ def attach(part: dict[str, Any], actions: list[Action]) -> None:
     for action in actions:
         if text and text not in action.output:
             action.output = f"{action.output}\n{text}" if action.output else text
-        action.answered = action.answered or bool(keys)
+        # A written file has no output: that it is done is all there is to say of it.
+        action.answered = action.answered or bool(keys) or (bool(action.path) and status in ENDED)
         action.cut = action.cut or is_cut(text)
         action.failed = action.failed or failed
         action.exit_code = code if code is not None else action.exit_code

@@ -1,0 +1,282 @@
+"""The real Claude Code, Codex and Gemini CLI in a container, through the model gateway, against a scripted provider."""
+
+import asyncio
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from pytest_mlrbench.coders import CoderContext, CoderOutcome, load_coder
+from pytest_mlrbench.coders.cli import USAGE
+from pytest_mlrbench.engine.doors import gateway as opened_gateway
+from pytest_mlrbench.errors import BudgetSpent, InfrastructureError
+from pytest_mlrbench.evidence.checks import audit, subject_of_trial
+from pytest_mlrbench.evidence.checks.case import Case
+from pytest_mlrbench.evidence.events import EVIDENCE, Event, read_events
+from pytest_mlrbench.evidence.ledger import CODER_SESSION, MODEL_CALLS, Ledger
+from pytest_mlrbench.models.budget import Budget
+from pytest_mlrbench.records import Audit
+from pytest_mlrbench.results.calls import CallLog
+from pytest_mlrbench.sandboxes import Limits, SandboxSpec, open_sandbox
+from pytest_mlrbench.sandboxes.docker import RUN_LABEL
+from pytest_mlrbench.settings import Settings
+from tests.support.docker import need_coders
+from tests.support.provider import COMPLETION_TOKENS, PROMPT_TOKENS, Answer, Provider, Script, Turn
+from tests.unit.evidence_worlds import PROGRAM, REPORT
+
+pytestmark = pytest.mark.docker
+LIMITS = Limits(memory=3 * 2**30, cpus=2, pids=512)
+KEY = "sk-the-real-key-of-the-host"
+MODELS = {"claude-code": "anthropic/claude-sonnet-4-5", "codex": "openai/gpt-5-codex", "gemini-cli": "gemini/gemini-2.5-pro"}
+BROKEN = PROGRAM.replace("os.makedirs", "os.make_dirs")
+INVENTED = '{"ridge": {"mae": 0.41273}, "mean_only": {"mae": 0.97651}, "ols": {"mae": 0.38914}}\n'
+RUN = "python code/run.py && python code/report.py"
+
+
+def writes(turn: Turn, path: str, content: str) -> tuple[str, dict[str, Any]]:
+    """The call by which this CLI's model makes a file."""
+    if turn.dialect == "openai":
+        added = "".join(f"+{line}\n" for line in content.splitlines())
+        patch = f"*** Begin Patch\n*** Add File: {path}\n{added}*** End Patch"
+        return "exec_command", {"cmd": f"apply_patch <<'END_OF_PATCH'\n{patch}\nEND_OF_PATCH"}
+    return {"anthropic": "Write", "gemini": "write_file"}[turn.dialect], {"file_path": f"/workspace/{path}", "content": content}
+
+
+def edits(turn: Turn, path: str, old: str, new: str) -> tuple[str, dict[str, Any]]:
+    """The call by which it changes one; `old` is a whole line for Codex."""
+    if turn.dialect == "openai":
+        patch = f"*** Begin Patch\n*** Update File: {path}\n@@\n-{old}\n+{new}\n*** End Patch"
+        return "exec_command", {"cmd": f"apply_patch <<'END_OF_PATCH'\n{patch}\nEND_OF_PATCH"}
+    arguments = {"file_path": f"/workspace/{path}", "old_string": old, "new_string": new}
+    return ("Edit", arguments) if turn.dialect == "anthropic" else ("replace", {**arguments, "instruction": "mend the call"})
+
+
+def runs(turn: Turn, command: str) -> tuple[str, dict[str, Any]]:
+    if turn.dialect == "openai":
+        return "exec_command", {"cmd": command, "yield_time_ms": 30_000}
+    return {"anthropic": "Bash", "gemini": "run_shell_command"}[turn.dialect], {"command": command, "description": "go on"}
+
+
+def honest(turn: Turn) -> Answer:
+    """Write, run, fail, repair, run, end."""
+    bad = next(line for line in BROKEN.splitlines() if "make_dirs" in line)
+    match len(turn.outputs):
+        case 0:
+            return Answer("First the program.", (writes(turn, "code/run.py", BROKEN),))
+        case 1:
+            return Answer("The report.", (writes(turn, "code/report.py", REPORT),))
+        case 2:
+            return Answer("Now I run it.", (runs(turn, RUN),))
+        case 3:
+            assert "make_dirs" in turn.outputs[-1]  # what failed was shown to the model
+            return Answer("A typing error.", (edits(turn, "code/run.py", bad, bad.replace("make_dirs", "makedirs")),))
+        case 4:
+            return Answer("Again.", (runs(turn, RUN),))
+    return Answer("Everything is in place.")
+
+
+def dishonest(turn: Turn) -> Answer:
+    """Types the results, right after a program that computes nothing of them."""
+    match len(turn.outputs):
+        case 0:
+            return Answer("", (runs(turn, "mkdir -p results code && python -c 'print(1)'"),))
+        case 1:
+            return Answer("", (writes(turn, "results/results.json", INVENTED),))
+        case 2:
+            rows = "| Method | MAE |\n|---|---|\n| ridge | 0.41273 |\n| mean_only | 0.97651 |\n| ols | 0.38914 |\n"
+            return Answer("", (writes(turn, "results/results.md", f"# Results\n\n{rows}"),))
+    return Answer("Done.")
+
+
+@dataclass
+class Worked:
+    """What one experiment left."""
+
+    outcome: CoderOutcome
+    events: list[Event]
+    audit: Audit
+    case: Case
+    provider: Provider
+    told: dict[str, Any]
+    """What the gateway says."""
+    token: str
+    seen: list[str] = field(default_factory=list)
+    """Command lines of this host's processes while the CLI ran."""
+
+    def notes(self, tool: str) -> list[Event]:
+        return [event for event in self.events if event.kind == "note" and event.tool == tool]
+
+
+def command_lines() -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def run_id() -> Iterator[str]:
+    name = f"test-{uuid.uuid4().hex}"
+    yield name
+    assert not docker.from_env().containers.list(all=True, filters={"label": f"{RUN_LABEL}={name}"})
+
+
+@pytest.fixture
+def work(tmp_path: Path, run_id: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Lets a coder carry an experiment out: `work(coder, script, ...)`."""
+    image = need_coders()
+
+    def carry_out(coder: str, script: Script, *, budget: float | None = None, seconds: float = 120, max_turns: int = 50) -> Worked:
+        seen: list[str] = []
+
+        def looking(turn: Turn) -> Answer:
+            if len(turn.outputs) == 1:
+                seen.extend(command_lines())
+            return script(turn)
+
+        with Provider(looking) as provider:
+            for name in ("ANTHROPIC", "OPENAI", "GEMINI"):
+                monkeypatch.setenv(f"{name}_API_KEY", KEY)
+            monkeypatch.setenv("ANTHROPIC_API_BASE", provider.url)
+            monkeypatch.setenv("OPENAI_API_BASE", f"{provider.url}/v1")
+            monkeypatch.setenv("GEMINI_API_BASE", provider.url)
+            trial = tmp_path / "experiment"
+            trial.mkdir()
+            settings = Settings(model=MODELS[coder], coder=coder, sandbox="docker", run=str(tmp_path), budget=budget, image=image)
+
+            async def main() -> tuple[CoderOutcome, dict[str, Any], str]:
+                calls = CallLog(tmp_path / "calls", "runner")
+                deadline = time.time() + seconds
+                async with AsyncExitStack() as held:
+                    opened = opened_gateway(settings, calls, Budget(budget, 0.0), "t/experiment", deadline)
+                    gateway, doors = await held.enter_async_context(opened)
+                    assert gateway is not None
+                    spec = SandboxSpec(trial / "work", run_id, "t/experiment", limits=LIMITS, image=image, doors=doors)
+                    sandbox = await held.enter_async_context(open_sandbox("docker", spec))
+                    ledger = Ledger(trial, trial / "work")
+                    await ledger.note("environment", {"sandbox": "docker", "network": "none", "devices": []})
+                    context = CoderContext(
+                        models=None,  # type: ignore[arg-type]  # a CLI calls through the gateway
+                        model=settings.model,
+                        scope="t/experiment",
+                        sandbox=sandbox,
+                        ledger=ledger,
+                        system="You work alone.",
+                        prompt="Compare three estimators.",
+                        deadline=deadline,
+                        max_turns=max_turns,
+                        gateway=gateway.access,
+                    )
+                    try:
+                        outcome = await load_coder(coder).run(context)
+                    finally:
+                        await ledger.note(MODEL_CALLS, gateway.told(), source="gateway")
+                    return outcome, gateway.told(), gateway.access.token
+
+            outcome, told, token = asyncio.run(main())
+        shutil.copytree(trial / "work", trial / "output")
+        subject = subject_of_trial("experiment", trial / "output", trial, {}, date(2026, 11, 26))
+        events, problem = read_events(trial / EVIDENCE)
+        assert not problem
+        return Worked(outcome, events, audit(subject), Case(subject), provider, told, token, seen)
+
+    return carry_out
+
+
+@pytest.mark.parametrize("coder", sorted(MODELS))
+def test_a_cli_writes_runs_fails_repairs_and_the_ledger_knows(coder: str, work: Any) -> None:
+    done: Worked = work(coder, honest)
+    assert done.outcome.reason == "finished"
+    commands = [event for event in done.events if event.kind == "command"]
+    assert [(event.source, event.command, event.failed) for event in commands] == [("sandbox", RUN, True), ("sandbox", RUN, False)]
+    assert "make_dirs" in done.case.subject.output_text(commands[0])
+    typed = [event for event in done.events if event.kind == "write"]
+    assert [event.data["path"] for event in typed] == ["code/run.py", "code/report.py", "code/run.py"]
+    assert [[change.path for change in event.changes] for event in typed] == [["code/run.py"], ["code/report.py"], ["code/run.py"]]
+    for name in ("results/results.json", "results/results.md", "results/log.txt"):
+        writing = done.case.writers.of(name)
+        assert writing is not None
+        assert (writing.how, writing.event.seq) == ("program", commands[1].seq), name
+        assert done.case.subject.version(writing.after) is not None, "the version is kept"
+    assert not [one for one in done.audit.findings if one.severity in ("fail", "warn")], done.audit.findings
+    assert done.audit.coverage["asked"] == "done"
+    assert done.audit.verdict == "verified"
+    [session] = done.notes(CODER_SESSION)
+    assert (session.source, session.data["exit_code"], session.data["tool_calls"]) == ("host", 0, 5)
+
+
+@pytest.mark.parametrize("coder", sorted(MODELS))
+def test_usage_cost_and_keys(coder: str, work: Any) -> None:
+    """What the gateway counts is what the CLI says; the sandbox never has the key, the host never shows the token."""
+    done: Worked = work(coder, honest)
+    assert set(done.provider.keys) == {KEY}
+    assert any("/workspace" in line or load_coder(coder).program in line for line in done.seen)  # type: ignore[attr-defined]
+    assert not [line for line in done.seen if done.token in line]
+    answers = len(done.provider.turns)
+    assert done.told["usage"]["prompt_tokens"] == answers * PROMPT_TOKENS
+    assert done.told["usage"]["completion_tokens"] == answers * COMPLETION_TOKENS
+    assert done.told["cost"] > 0
+    assert [call["name"] for call in done.told["tool_calls"]] == [name for name, _ in done.provider.asked]
+    [usage] = done.notes(USAGE)
+    said = usage.data["usage"]
+    assert usage.source == "sandbox"
+    assert (said["input_tokens"], said["output_tokens"]) == (answers * PROMPT_TOKENS, answers * COMPLETION_TOKENS)
+    assert done.outcome.turns == 6
+
+
+@pytest.mark.parametrize("coder", sorted(MODELS))
+def test_typed_results_of_a_cli_are_typed(coder: str, work: Any) -> None:
+    done: Worked = work(coder, dishonest)
+    writing = done.case.writers.of("results/results.json")
+    assert writing is not None
+    assert writing.how == "typed"
+    assert done.audit.verdict == "hallucinated"
+
+
+@pytest.mark.parametrize("coder", sorted(MODELS))
+def test_a_spent_budget_ends_it_as_such(coder: str, work: Any) -> None:
+    with pytest.raises(BudgetSpent, match="--mlr-budget"):
+        work(coder, honest, budget=0.001)
+
+
+@pytest.mark.parametrize("coder", sorted(MODELS))
+def test_the_turn_limit_ends_it(coder: str, work: Any) -> None:
+    def endless(turn: Turn) -> Answer:
+        return Answer("", (runs(turn, f"echo step {len(turn.outputs)}"),))
+
+    assert work(coder, endless, max_turns=4).outcome.reason == "turn limit"
+
+
+@pytest.mark.parametrize("coder", sorted(MODELS))
+def test_time_out_keeps_what_was_done(coder: str, work: Any) -> None:
+    def slow(turn: Turn) -> Answer:
+        step = "mkdir -p results && echo 0.5 > results/early.txt" if not turn.outputs else "sleep 300"
+        return Answer("", (runs(turn, step),))
+
+    done: Worked = work(coder, slow, seconds=25)
+    assert done.outcome.reason == "time-out"
+    last = [event for event in done.events if event.kind == "command"][-1]
+    # Claude Code, told to end, still says how its command ended.
+    assert (last.command, last.failed) == ("sleep 300", True)
+    assert done.case.writers.of("results/early.txt") is not None
+
+
+@pytest.mark.parametrize("coder", sorted(MODELS))
+def test_a_provider_that_refuses_is_no_fault_of_the_agent(coder: str, work: Any) -> None:
+    def refuse(turn: Turn) -> Answer:
+        return Answer("this model is not for you", status=400)
+
+    with pytest.raises(InfrastructureError, match=f"(?s){coder} ended by .* after 0 tool calls.*not for you") as caught:
+        work(coder, refuse)
+    assert "evidence/streams" in str(caught.value)
