@@ -69,7 +69,7 @@ OPTIONS = (
         "CMD",
     ),
     Option("agent-files", "folder that the agent command finds in its workspace as agent/", "DIR"),
-    Option("coder", f"coding agent of the experiment stage: {', '.join(CODERS)}", "NAME"),
+    Option("coder", f"coding agent of the experiment stage: {', '.join(CODERS)} (docs/coders.md says what each needs)", "NAME"),
     Option(
         "search",
         "literature source: openalex (default; none for the offline models, and with a warning where it does not answer), arxiv, "

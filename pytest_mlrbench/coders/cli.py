@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BudgetSpent, ConfigError, InfrastructureError
+from ..errors import ConfigError, InfrastructureError
 from ..evidence.following import STDERR, Followed, Follower
 from .base import CoderContext, CoderOutcome, has_report
 
@@ -19,9 +19,9 @@ USAGE = "coder usage"
 TURNS = "turn limit"
 """Why a CLI was ended that does not count turns itself."""
 
-BUDGET_REFUSED = "mlrbench: the budget"
 TIME_REFUSED = "mlrbench: the experiment's time is up"
-"""How the gateway's refusals begin (models.budget, models.gateway.server), as a CLI repeats them."""
+"""How the gateway's refusal begins (models.gateway.server), as a CLI repeats it. Forged, it is a failure all the same."""
+ENDINGS = {"timeout": "its time-out", "oom": "the memory limit", "killed": "a signal"}
 TAIL = 1500
 """Characters of standard error that an error quotes."""
 
@@ -104,23 +104,23 @@ class CliCoder(ABC):
     async def _outcome(self, ctx: CoderContext, told: Told, followed: Followed) -> CoderOutcome:
         result = followed.result
         turns = min(told.turns, ctx.max_turns)
-        said = f"{told.error}\n{followed.stderr}"
-        if (result is not None and result.kind == "timeout") or TIME_REFUSED in said:
+        if (result is not None and result.kind == "timeout") or TIME_REFUSED in told.error:
             return CoderOutcome("time-out", turns)
         if followed.stopped or told.limit:
             return CoderOutcome("turn limit", turns)
         assert result is not None
         failed = result.kind != "exited" or result.exit_code != 0 or bool(told.error)
-        if failed and BUDGET_REFUSED in said:
-            raise BudgetSpent(said[said.index(BUDGET_REFUSED) :].splitlines()[0].removeprefix("mlrbench: "))
-        # What it was killed by inside, and an end that it does not explain after work was done, is the doing of what ran in there.
-        if failed and (told.error or (result.kind == "exited" and not followed.calls)):
+        # By the host's word: any program inside can write into the stream that the budget or the provider ended the work.
+        if failed and (why := ctx.gateway.ended_by() if ctx.gateway is not None else None) is not None:
+            raise why
+        if failed and not followed.calls and result.kind == "exited":
             raise InfrastructureError(self._failure(told, followed))
-        reason = "finished" if told.ended and await asyncio.to_thread(has_report, ctx.sandbox) else "silent"
-        notes = [] if not failed else [f"{self.name} ended by {_ending(followed)} after {followed.calls} tool calls"]
+        finished = told.ended and await asyncio.to_thread(has_report, ctx.sandbox)
+        said = f": {told.error[:TAIL]}" if told.error else ""
+        notes = [] if not failed else [f"{self.name} ended by {_ending(followed)} after {followed.calls} tool calls{said}"]
         if followed.unread:
             notes.append(f"{followed.unread} lines of the event stream of {self.name} could not be read")
-        return CoderOutcome("finished" if reason == "finished" else "silent", turns, notes)
+        return CoderOutcome("finished" if finished else "silent", turns, notes)
 
     def _failure(self, told: Told, followed: Followed) -> str:
         shown = followed.stderr.strip()[-TAIL:]
@@ -140,7 +140,7 @@ def _ending(followed: Followed) -> str:
     result = followed.result
     if result is None:
         return followed.stopped
-    return f"exit status {result.exit_code}" if result.kind == "exited" else f"{result.kind}"
+    return f"exit status {result.exit_code}" if result.kind == "exited" else ENDINGS[result.kind]
 
 
 def _wrapped(script: str) -> str:

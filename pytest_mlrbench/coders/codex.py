@@ -6,7 +6,7 @@ from typing import Any
 
 from .cli import Call, CliCoder, Told
 
-OFF = ("apps", "multi_agent", "plugins", "remote_plugin", "goals", "browser_use", "computer_use", "skill_search")
+OFF = ("apps", "plugins", "remote_plugin", "goals", "browser_use", "computer_use", "skill_search")
 """Features that reach for services of OpenAI's, or start agents of its own."""
 WORK = ("command_execution", "file_change", "mcp_tool_call", "web_search")
 
@@ -36,6 +36,9 @@ wire_api = "responses"
 enabled = false
 
 [feedback]
+enabled = false
+
+[agents]
 enabled = false
 
 [features]

@@ -3,12 +3,12 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from ..coders import load_coder
-from ..errors import InfrastructureError
 from ..models.budget import Budget
 from ..models.gateway.access import PORT
 from ..models.gateway.server import Gateway
@@ -19,9 +19,8 @@ from ..settings import Settings
 SCOPE = "#gateway"
 """After the trial's key: the scope of the calls that programs in its sandbox make."""
 
-
-WORLD = frozenset({"no key", "unreachable", *(f"provider {status}" for status in (401, 402, 403, 408, 429))})
-"""Refusals of the gateway that nobody inside can help, beside a provider's own errors (5xx)."""
+GRACE = 60.0
+"""Seconds in which a program may end by itself after its first call was refused for the budget."""
 
 
 def wanted(settings: Settings) -> bool:
@@ -59,22 +58,26 @@ async def gateway(
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def blame(gateway: Gateway, reason: str) -> None:
-    """Raise where the agent failed for `reason`, but its programs had been refused the calls that they needed.
-
-    BudgetSpent when money was why; InfrastructureError when the world gave not a single answer: after one, who failed cannot be
-    told, and it stays with the agent.
-    """
-    if gateway.budget_spent is not None:
-        raise gateway.budget_spent
-    world = {why: times for why, times in gateway.refused.items() if why in WORLD or why.startswith("provider 5")}
-    if world and not gateway.spent.usage.calls:
-        told = ", ".join(f"{why} ({times}x)" for why, times in sorted(world.items()))
-        raise InfrastructureError(f"the model gateway got no answer for any call of the agent: {told}. What came of it: {reason}")
-
-
 def _readable(folder: Path) -> None:
-    """The sandbox's user is another than ours."""
+    """The sandbox's user is another than ours. The folder above stays shut: other users of this host get no further than that."""
     folder.mkdir()
     folder.chmod(0o755)
-    folder.parent.chmod(0o711)
+
+
+async def until_spent(gateway: Gateway | None, work: Coroutine[Any, Any, str], grace: float = GRACE) -> str:
+    """What `work` says of the agent; it is cut `grace` seconds after the budget was spent (`gateway.budget_spent` then says so):
+    a program that asks again and again would hold its sandbox until the deadline.
+    """
+    if gateway is None:
+        return await work
+    working = asyncio.ensure_future(work)
+    spent = asyncio.ensure_future(gateway.ended.wait())
+    try:
+        await asyncio.wait({working, spent}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await asyncio.wait({working}, timeout=grace)
+        return working.result() if working.done() else "cut: the budget is spent"
+    finally:
+        working.cancel()
+        spent.cancel()
+        await asyncio.gather(working, spent, return_exceptions=True)

@@ -41,8 +41,8 @@ from ..settings import Settings
 from ..stages.stage import TEXT_STAGE_FILE, missing_outputs
 from ..tasks.catalogue import load_tasks
 from .detached import TAKEN, clear_attempt, read_owner
-from .doors import blame
 from .doors import gateway as opened_gateway
+from .doors import until_spent
 from .lock import alive, identity
 from .pdf_paper import read_paper
 
@@ -115,7 +115,8 @@ class Runner:
             assert context.ledger is not None
             await context.ledger.note("environment", {**environment, "machine": machine()})
             async with watched(sandbox.spec.devices) as activity:
-                reason = await carry_out(load_agent(settings.agent, settings.agent_command), stage, workspace, context)
+                agent = load_agent(settings.agent, settings.agent_command)
+                reason = await until_spent(gateway, carry_out(agent, stage, workspace, context))
             if activity is not None:
                 await context.ledger.note(GPU_ACTIVITY, activity.told())
             if gateway is not None:
@@ -134,8 +135,10 @@ class Runner:
         context.not_shown += (from_pdf := await asyncio.to_thread(read_paper, stage, staging))
         if not reason and (missing := missing_outputs(stage, staging)):
             reason = "; ".join([*missing, *from_pdf, *left_out])
-        if reason and gateway is not None:
-            blame(gateway, reason)
+        if gateway is not None and gateway.budget_spent is not None:
+            raise gateway.budget_spent  # not the agent's fault: its program was refused calls that it wanted
+        if reason and gateway is not None and (ended := gateway.ended_by()) is not None:
+            raise ended  # nor is this: a provider whose last word was no answer
         self.store.commit_output(self.key, staging)
         result = StageResult.model_validate(
             {

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..records import Usage
 from ..settings import Settings
-from .catalog import has_price, load_litellm, provider_of
+from .catalog import has_price, load_litellm, map_entry, provider_of
 
 
 def cost_of(model: str, usage: Usage | None, settings: Settings, cache_written: int = 0) -> float | None:
@@ -26,3 +26,20 @@ def cost_of(model: str, usage: Usage | None, settings: Settings, cache_written: 
     if settings.price is None:
         return None
     return (usage.prompt_tokens * settings.price[0] + usage.completion_tokens * settings.price[1]) / 1e6
+
+
+def dearer(model: str, than: str, settings: Settings) -> bool:
+    """Whether a token of `model`, read or written, costs more than one of `than`; False where a price is not known.
+
+    Imports litellm: never in the event loop.
+    """
+    one, other = _per_token(model, settings), _per_token(than, settings)
+    return one is not None and other is not None and (one[0] > other[0] or one[1] > other[1])
+
+
+def _per_token(model: str, settings: Settings) -> tuple[float, float] | None:
+    """USD per input and output token."""
+    entry = map_entry(model)
+    if entry is not None and has_price(model):
+        return float(entry["input_cost_per_token"]), float(entry["output_cost_per_token"])
+    return (settings.price[0] / 1e6, settings.price[1] / 1e6) if settings.price is not None else None

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,14 +21,17 @@ from pytest_mlrbench.evidence.checks import audit, subject_of_trial
 from pytest_mlrbench.evidence.checks.case import Case
 from pytest_mlrbench.evidence.events import EVIDENCE, Event, read_events
 from pytest_mlrbench.evidence.ledger import CODER_SESSION, MODEL_CALLS, Ledger
+from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.models.budget import Budget
 from pytest_mlrbench.records import Audit
 from pytest_mlrbench.results.calls import CallLog
+from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.sandboxes import Limits, SandboxSpec, open_sandbox
 from pytest_mlrbench.sandboxes.docker import RUN_LABEL
 from pytest_mlrbench.settings import Settings
 from tests.support.docker import need_coders
 from tests.support.provider import COMPLETION_TOKENS, PROMPT_TOKENS, Answer, Provider, Script, Turn
+from tests.support.sessions import run
 from tests.unit.evidence_worlds import PROGRAM, REPORT
 
 pytestmark = pytest.mark.docker
@@ -125,119 +127,115 @@ def command_lines() -> list[str]:
     return found
 
 
-@pytest.fixture
-def run_id() -> Iterator[str]:
-    name = f"test-{uuid.uuid4().hex}"
-    yield name
-    assert not docker.from_env().containers.list(all=True, filters={"label": f"{RUN_LABEL}={name}"})
+def carry_out(
+    folder: Path, coder: str, script: Script, *, budget: float | None = None, seconds: float = 120, max_turns: int = 50
+) -> Worked:
+    """Let `coder` carry one experiment out in `folder`, as the runner does."""
+    image, run_id, trial = need_coders(), f"test-{uuid.uuid4().hex}", folder / "experiment"
+    trial.mkdir()
+    seen: list[str] = []
+
+    def looking(turn: Turn) -> Answer:
+        if len(turn.outputs) == 1:
+            seen.extend(command_lines())
+        return script(turn)
+
+    settings = Settings(model=MODELS[coder], coder=coder, sandbox="docker", run=str(folder), budget=budget, image=image)
+
+    async def main() -> tuple[CoderOutcome, dict[str, Any], str]:
+        calls = CallLog(folder / "calls", "runner")
+        deadline = time.time() + seconds
+        async with AsyncExitStack() as held:
+            opened = opened_gateway(settings, calls, Budget(budget, 0.0), "t/experiment", deadline)
+            gateway, doors = await held.enter_async_context(opened)
+            assert gateway is not None
+            spec = SandboxSpec(trial / "work", run_id, "t/experiment", limits=LIMITS, image=image, doors=doors)
+            sandbox = await held.enter_async_context(open_sandbox("docker", spec))
+            ledger = Ledger(trial, trial / "work")
+            await ledger.note("environment", {"sandbox": "docker", "network": "none", "devices": []})
+            context = CoderContext(
+                models=None,  # type: ignore[arg-type]  # a CLI calls through the gateway
+                model=settings.model,
+                scope="t/experiment",
+                sandbox=sandbox,
+                ledger=ledger,
+                system="You work alone.",
+                prompt="Compare three estimators.",
+                deadline=deadline,
+                max_turns=max_turns,
+                gateway=gateway.access,
+            )
+            try:
+                outcome = await load_coder(coder).run(context)
+            finally:
+                await ledger.note(MODEL_CALLS, gateway.told(), source="gateway")
+            return outcome, gateway.told(), gateway.access.token
+
+    with Provider(looking) as provider, pytest.MonkeyPatch.context() as patch:
+        for name, value in provider_environment(provider).items():
+            patch.setenv(name, value)
+        outcome, told, token = asyncio.run(main())
+    assert not docker.from_env().containers.list(all=True, filters={"label": f"{RUN_LABEL}={run_id}"})
+    shutil.copytree(trial / "work", trial / "output")
+    subject = subject_of_trial("experiment", trial / "output", trial, {}, date(2026, 11, 26))
+    events, problem = read_events(trial / EVIDENCE)
+    assert not problem
+    return Worked(outcome, events, audit(subject), Case(subject), provider, told, token, seen)
 
 
-@pytest.fixture
-def work(tmp_path: Path, run_id: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Lets a coder carry an experiment out: `work(coder, script, ...)`."""
-    image = need_coders()
-
-    def carry_out(coder: str, script: Script, *, budget: float | None = None, seconds: float = 120, max_turns: int = 50) -> Worked:
-        seen: list[str] = []
-
-        def looking(turn: Turn) -> Answer:
-            if len(turn.outputs) == 1:
-                seen.extend(command_lines())
-            return script(turn)
-
-        with Provider(looking) as provider:
-            for name in ("ANTHROPIC", "OPENAI", "GEMINI"):
-                monkeypatch.setenv(f"{name}_API_KEY", KEY)
-            monkeypatch.setenv("ANTHROPIC_API_BASE", provider.url)
-            monkeypatch.setenv("OPENAI_API_BASE", f"{provider.url}/v1")
-            monkeypatch.setenv("GEMINI_API_BASE", provider.url)
-            trial = tmp_path / "experiment"
-            trial.mkdir()
-            settings = Settings(model=MODELS[coder], coder=coder, sandbox="docker", run=str(tmp_path), budget=budget, image=image)
-
-            async def main() -> tuple[CoderOutcome, dict[str, Any], str]:
-                calls = CallLog(tmp_path / "calls", "runner")
-                deadline = time.time() + seconds
-                async with AsyncExitStack() as held:
-                    opened = opened_gateway(settings, calls, Budget(budget, 0.0), "t/experiment", deadline)
-                    gateway, doors = await held.enter_async_context(opened)
-                    assert gateway is not None
-                    spec = SandboxSpec(trial / "work", run_id, "t/experiment", limits=LIMITS, image=image, doors=doors)
-                    sandbox = await held.enter_async_context(open_sandbox("docker", spec))
-                    ledger = Ledger(trial, trial / "work")
-                    await ledger.note("environment", {"sandbox": "docker", "network": "none", "devices": []})
-                    context = CoderContext(
-                        models=None,  # type: ignore[arg-type]  # a CLI calls through the gateway
-                        model=settings.model,
-                        scope="t/experiment",
-                        sandbox=sandbox,
-                        ledger=ledger,
-                        system="You work alone.",
-                        prompt="Compare three estimators.",
-                        deadline=deadline,
-                        max_turns=max_turns,
-                        gateway=gateway.access,
-                    )
-                    try:
-                        outcome = await load_coder(coder).run(context)
-                    finally:
-                        await ledger.note(MODEL_CALLS, gateway.told(), source="gateway")
-                    return outcome, gateway.told(), gateway.access.token
-
-            outcome, told, token = asyncio.run(main())
-        shutil.copytree(trial / "work", trial / "output")
-        subject = subject_of_trial("experiment", trial / "output", trial, {}, date(2026, 11, 26))
-        events, problem = read_events(trial / EVIDENCE)
-        assert not problem
-        return Worked(outcome, events, audit(subject), Case(subject), provider, told, token, seen)
-
-    return carry_out
+def provider_environment(provider: Provider) -> dict[str, str]:
+    bases = {"ANTHROPIC": provider.url, "OPENAI": f"{provider.url}/v1", "GEMINI": provider.url}
+    return {f"{name}_API_BASE": url for name, url in bases.items()} | {f"{name}_API_KEY": KEY for name in bases}
 
 
-@pytest.mark.parametrize("coder", sorted(MODELS))
-def test_a_cli_writes_runs_fails_repairs_and_the_ledger_knows(coder: str, work: Any) -> None:
-    done: Worked = work(coder, honest)
-    assert done.outcome.reason == "finished"
-    commands = [event for event in done.events if event.kind == "command"]
+@pytest.fixture(scope="module", params=sorted(MODELS))
+def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Worked]:
+    """The honest experiment by each coder."""
+    return request.param, carry_out(tmp_path_factory.mktemp("honest"), request.param, honest)
+
+
+def test_a_cli_writes_runs_fails_repairs_and_the_ledger_knows(done: tuple[str, Worked]) -> None:
+    _, work = done
+    assert work.outcome.reason == "finished"
+    commands = [event for event in work.events if event.kind == "command"]
     assert [(event.source, event.command, event.failed) for event in commands] == [("sandbox", RUN, True), ("sandbox", RUN, False)]
-    assert "make_dirs" in done.case.subject.output_text(commands[0])
-    typed = [event for event in done.events if event.kind == "write"]
+    assert "make_dirs" in work.case.subject.output_text(commands[0])
+    typed = [event for event in work.events if event.kind == "write"]
     assert [event.data["path"] for event in typed] == ["code/run.py", "code/report.py", "code/run.py"]
     assert [[change.path for change in event.changes] for event in typed] == [["code/run.py"], ["code/report.py"], ["code/run.py"]]
     for name in ("results/results.json", "results/results.md", "results/log.txt"):
-        writing = done.case.writers.of(name)
+        writing = work.case.writers.of(name)
         assert writing is not None
         assert (writing.how, writing.event.seq) == ("program", commands[1].seq), name
-        assert done.case.subject.version(writing.after) is not None, "the version is kept"
-    assert not [one for one in done.audit.findings if one.severity in ("fail", "warn")], done.audit.findings
-    assert done.audit.coverage["asked"] == "done"
-    assert done.audit.verdict == "verified"
-    [session] = done.notes(CODER_SESSION)
+        assert work.case.subject.version(writing.after) is not None, "the version is kept"
+    assert not [one for one in work.audit.findings if one.severity in ("fail", "warn")], work.audit.findings
+    assert work.audit.coverage["asked"] == "done"
+    assert work.audit.verdict == "verified"
+    [session] = work.notes(CODER_SESSION)
     assert (session.source, session.data["exit_code"], session.data["tool_calls"]) == ("host", 0, 5)
 
 
-@pytest.mark.parametrize("coder", sorted(MODELS))
-def test_usage_cost_and_keys(coder: str, work: Any) -> None:
+def test_usage_cost_and_keys(done: tuple[str, Worked]) -> None:
     """What the gateway counts is what the CLI says; the sandbox never has the key, the host never shows the token."""
-    done: Worked = work(coder, honest)
-    assert set(done.provider.keys) == {KEY}
-    assert any("/workspace" in line or load_coder(coder).program in line for line in done.seen)  # type: ignore[attr-defined]
-    assert not [line for line in done.seen if done.token in line]
-    answers = len(done.provider.turns)
-    assert done.told["usage"]["prompt_tokens"] == answers * PROMPT_TOKENS
-    assert done.told["usage"]["completion_tokens"] == answers * COMPLETION_TOKENS
-    assert done.told["cost"] > 0
-    assert [call["name"] for call in done.told["tool_calls"]] == [name for name, _ in done.provider.asked]
-    [usage] = done.notes(USAGE)
+    coder, work = done
+    assert set(work.provider.keys) == {KEY}
+    assert any("/workspace" in line or load_coder(coder).program in line for line in work.seen)  # type: ignore[attr-defined]
+    assert not [line for line in work.seen if work.token in line]
+    answers = len(work.provider.turns)
+    assert work.told["usage"]["prompt_tokens"] == answers * PROMPT_TOKENS
+    assert work.told["usage"]["completion_tokens"] == answers * COMPLETION_TOKENS
+    assert work.told["cost"] > 0
+    assert [call["name"] for call in work.told["tool_calls"]] == [name for name, _ in work.provider.asked]
+    [usage] = work.notes(USAGE)
     said = usage.data["usage"]
     assert usage.source == "sandbox"
     assert (said["input_tokens"], said["output_tokens"]) == (answers * PROMPT_TOKENS, answers * COMPLETION_TOKENS)
-    assert done.outcome.turns == 6
+    assert work.outcome.turns == 6
 
 
 @pytest.mark.parametrize("coder", sorted(MODELS))
-def test_typed_results_of_a_cli_are_typed(coder: str, work: Any) -> None:
-    done: Worked = work(coder, dishonest)
+def test_typed_results_of_a_cli_are_typed(coder: str, tmp_path: Path) -> None:
+    done = carry_out(tmp_path, coder, dishonest)
     writing = done.case.writers.of("results/results.json")
     assert writing is not None
     assert writing.how == "typed"
@@ -245,26 +243,26 @@ def test_typed_results_of_a_cli_are_typed(coder: str, work: Any) -> None:
 
 
 @pytest.mark.parametrize("coder", sorted(MODELS))
-def test_a_spent_budget_ends_it_as_such(coder: str, work: Any) -> None:
+def test_a_spent_budget_ends_it_as_such(coder: str, tmp_path: Path) -> None:
     with pytest.raises(BudgetSpent, match="--mlr-budget"):
-        work(coder, honest, budget=0.001)
+        carry_out(tmp_path, coder, honest, budget=0.001)
 
 
 @pytest.mark.parametrize("coder", sorted(MODELS))
-def test_the_turn_limit_ends_it(coder: str, work: Any) -> None:
+def test_the_turn_limit_ends_it(coder: str, tmp_path: Path) -> None:
     def endless(turn: Turn) -> Answer:
         return Answer("", (runs(turn, f"echo step {len(turn.outputs)}"),))
 
-    assert work(coder, endless, max_turns=4).outcome.reason == "turn limit"
+    assert carry_out(tmp_path, coder, endless, max_turns=4).outcome.reason == "turn limit"
 
 
 @pytest.mark.parametrize("coder", sorted(MODELS))
-def test_time_out_keeps_what_was_done(coder: str, work: Any) -> None:
+def test_time_out_keeps_what_was_done(coder: str, tmp_path: Path) -> None:
     def slow(turn: Turn) -> Answer:
         step = "mkdir -p results && echo 0.5 > results/early.txt" if not turn.outputs else "sleep 300"
         return Answer("", (runs(turn, step),))
 
-    done: Worked = work(coder, slow, seconds=25)
+    done = carry_out(tmp_path, coder, slow, seconds=15)
     assert done.outcome.reason == "time-out"
     last = [event for event in done.events if event.kind == "command"][-1]
     # Claude Code, told to end, still says how its command ended.
@@ -273,10 +271,41 @@ def test_time_out_keeps_what_was_done(coder: str, work: Any) -> None:
 
 
 @pytest.mark.parametrize("coder", sorted(MODELS))
-def test_a_provider_that_refuses_is_no_fault_of_the_agent(coder: str, work: Any) -> None:
+def test_a_provider_that_refuses_is_no_fault_of_the_agent(coder: str, tmp_path: Path) -> None:
     def refuse(turn: Turn) -> Answer:
         return Answer("this model is not for you", status=400)
 
     with pytest.raises(InfrastructureError, match=f"(?s){coder} ended by .* after 0 tool calls.*not for you") as caught:
-        work(coder, refuse)
+        carry_out(tmp_path, coder, refuse)
     assert "evidence/streams" in str(caught.value)
+
+
+def test_a_whole_run_with_a_cli_coder(tmp_path: Path) -> None:
+    """pytest, engine, runner, gateway, container, Claude Code: the item passes and the record has what the gateway counted."""
+    need_coders()
+    task = "iclr2025_wsl"
+    with Provider(honest) as provider:
+        code, output = run(
+            tmp_path,
+            f"--mlr-model={MODELS['claude-code']}",
+            "--mlr-judges=offline",
+            f"--mlr-task={task}",
+            "--mlr-stage=experiment",
+            "--mlr-coder=claude-code",
+            "--mlr-sandbox=docker",
+            "--mlr-budget=5",
+            "--mlr-search=none",
+            "--mlr-memory=3G",
+            "--mlr-run=run",
+            "-n",
+            "0",
+            env=provider_environment(provider),
+        )
+    assert code == 0, output
+    store, key = RunStore(tmp_path / "run"), TrialKey(task, "experiment")
+    record, stage = store.record(key), store.stage_result(key)
+    assert record is not None
+    assert stage is not None
+    assert (record.coder, record.verdict) == ("claude-code", "verified")
+    assert (stage.spent.usage.calls, stage.spent.usage.prompt_tokens) == (6, 6 * PROMPT_TOKENS)
+    assert stage.spent.cost > 0

@@ -3,164 +3,31 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
-from pytest_mlrbench.models.budget import Budget
+from pytest_mlrbench.engine.doors import until_spent
+from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.models.gateway.answers import read
 from pytest_mlrbench.models.gateway.server import Gateway
 from pytest_mlrbench.results.calls import CallLog
-from pytest_mlrbench.settings import Settings
-
-REAL_KEY = "sk-the-real-key-of-the-host"
-SCOPE = "t/experiment#gateway"
-
-ANTHROPIC = [
-    {"type": "message_start", "message": {"usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 1}}},
-    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "I run it."}},
-    {"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}},
-    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"command": "pyth'}},
-    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": 'on run.py"}'}},
-    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 40}},
-    {"type": "message_stop"},
-]
-RESPONSES = [
-    {"type": "response.output_text.delta", "delta": "I run it."},
-    {
-        "type": "response.completed",
-        "response": {
-            "output": [
-                {"type": "message", "content": [{"type": "output_text", "text": "I run it."}]},
-                {"type": "function_call", "call_id": "c1", "name": "exec_command", "arguments": '{"cmd": "python run.py"}'},
-            ],
-            "usage": {"input_tokens": 100, "output_tokens": 40, "input_tokens_details": {"cached_tokens": 90}},
-        },
-    },
-]
-CHAT = [
-    {"choices": [{"index": 0, "delta": {"content": "I run "}}]},
-    {
-        "choices": [
-            {"index": 0, "delta": {"content": "it.", "tool_calls": [{"index": 0, "id": "c1", "function": {"name": "bash"}}]}}
-        ]
-    },
-    {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": '{"command": "python run.py"}'}}]}}]},
-    {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
-    {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 40, "prompt_tokens_details": {"cached_tokens": 90}}},
-]
-GEMINI = [
-    {"candidates": [{"content": {"parts": [{"text": "I run it."}]}}]},
-    {
-        "candidates": [
-            {
-                "content": {"parts": [{"functionCall": {"name": "run_shell_command", "args": {"command": "python run.py"}}}]},
-                "finishReason": "STOP",
-            }
-        ],
-        "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 40, "cachedContentTokenCount": 90},
-    },
-]
-HELLO = {"role": "user", "content": "hi"}
-CASES = {
-    "anthropic": (
-        "/anthropic/v1/messages",
-        {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "hi"}]},
-        ANTHROPIC,
-    ),
-    "responses": ("/openai/v1/responses", {"model": "gpt-5", "input": [{"role": "user", "content": "hi"}]}, RESPONSES),
-    "chat": ("/openai/v1/chat/completions", {"model": "gpt-5", "messages": [{"role": "user", "content": "hi"}]}, CHAT),
-    "gemini": (
-        "/gemini/v1beta/models/gemini-2.5-pro:streamGenerateContent",
-        {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
-        GEMINI,
-    ),
-}
-
-
-def stream(parts: list[dict[str, Any]]) -> bytes:
-    return b"".join(b"data: " + json.dumps(part).encode() + b"\n\n" for part in parts)
-
-
-class Provider:
-    """Answers every path with what the test put there and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self.status = 200
-        self.body = b"{}"
-        self.kind = "text/event-stream"
-        self.url = ""
-        self.cut = False
-        """End the connection after all events but the end of the answer."""
-        self.hang = False
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append((request.path_qs, dict(request.headers), await request.read()))
-        if self.status != 200:
-            return web.Response(status=self.status, body=b'{"error": "busy"}', headers={"retry-after": "7"})
-        out = web.StreamResponse(headers={"content-type": self.kind})
-        await out.prepare(request)
-        for start in range(0, len(self.body), 50):  # in pieces that cut lines and characters anywhere
-            await out.write(self.body[start : start + 50])
-            await asyncio.sleep(0)
-        if self.cut:
-            await asyncio.sleep(0.05)
-            assert request.transport is not None
-            request.transport.abort()
-            return out
-        if self.hang:
-            await asyncio.sleep(60)
-        await out.write_eof()
-        return out
-
-
-@asynccontextmanager
-async def opened(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    model: str = "anthropic/claude-sonnet-4-5",
-    budget: float | None = 5.0,
-    left: float = 60.0,
-) -> AsyncIterator[tuple[Gateway, Provider, aiohttp.ClientSession]]:
-    provider = Provider()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", provider.answer)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    provider.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    for name in ("ANTHROPIC", "OPENAI", "GEMINI"):
-        monkeypatch.setenv(f"{name}_API_KEY", REAL_KEY)
-        monkeypatch.setenv(f"{name}_API_BASE", provider.url + ("/v1" if name == "OPENAI" else ""))
-    for name in ("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    calls = CallLog(tmp_path / "calls", "gateway")
-    settings = Settings(model=model, run=str(tmp_path), budget=budget)
-    gateway = Gateway(settings, calls, Budget(budget), scope=SCOPE, deadline=time.time() + left)
-    await gateway.open_port()
-    async with aiohttp.ClientSession() as session:
-        try:
-            yield gateway, provider, session
-        finally:
-            await gateway.close()
-            await runner.cleanup()
-            calls.close()
-
-
-async def post(
-    gateway: Gateway, session: aiohttp.ClientSession, path: str, body: object, **headers: str
-) -> tuple[int, bytes, dict[str, str]]:
-    sent = {"x-api-key": gateway.access.token, **headers}
-    async with session.post(gateway.access.base_url + path, json=body, headers=sent) as reply:
-        return reply.status, await reply.read(), dict(reply.headers)
+from tests.support.gateway import (
+    ANTHROPIC,
+    CASES,
+    CHAT,
+    GEMINI,
+    HELLO,
+    REAL_KEY,
+    RESPONSES,
+    SCOPE,
+    TESTED,
+    asked_of,
+    opened,
+    post,
+    stream,
+)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -170,7 +37,7 @@ def test_a_stream_reaches_the_client_byte_for_byte_and_is_counted(
     path, body, parts = CASES[case]
 
     async def go() -> None:
-        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+        async with opened(tmp_path, monkeypatch, model=TESTED[case]) as (gateway, provider, session):
             provider.body = stream(parts)
             status, said, _ = await post(gateway, session, path, {**body, "stream": True})
             assert (status, said) == (200, provider.body)
@@ -388,5 +255,158 @@ def test_a_socket_serves_a_client_of_another_user(tmp_path: Path, monkeypatch: p
             finally:
                 await other.close()
             assert not socket.exists()
+
+    asyncio.run(go())
+
+
+def test_no_key_is_left_in_what_a_provider_says_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.status, provider.error = 401, f'{{"error": "no such key: {REAL_KEY}"}}'.encode()
+            path, body, _ = CASES["anthropic"]
+            assert (await post(gateway, session, path, body))[:2] == (401, b'{"error": "no such key: <key>"}')
+
+    asyncio.run(go())
+
+
+def test_tokens_are_counted_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"model": "claude-sonnet-4-5", "messages": [HELLO]}
+    status, _, sent, told = asked_of(tmp_path, monkeypatch, "/anthropic/v1/messages/count_tokens", body)
+    assert (status, sent, told["usage"]["calls"]) == (200, body, 0)
+
+
+def test_a_piece_of_an_answer_is_passed_on_before_the_rest_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.body, provider.gate = stream(ANTHROPIC), asyncio.Event()
+            path, body, _ = CASES["anthropic"]
+            headers = {"x-api-key": gateway.access.token}
+            async with session.post(gateway.access.base_url + path, json=body, headers=headers) as reply:
+                first = await asyncio.wait_for(reply.content.readany(), 20)
+                assert provider.body.startswith(first)
+                provider.gate.set()
+                assert first + await reply.read() == provider.body
+
+    asyncio.run(go())
+
+
+def test_an_answer_is_on_disk_before_its_end_reaches_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.body = stream(ANTHROPIC)
+            path, body, _ = CASES["anthropic"]
+            await post(gateway, session, path, body)
+            (call,) = CallLog(tmp_path / "calls", "reader").read(SCOPE)
+            assert call.response.message["body"] == provider.body.decode()
+
+    asyncio.run(go())
+
+
+def test_a_request_beyond_the_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_mlrbench.models.gateway.server.MAX_REQUEST", 1000)
+    body = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "x" * 2000}]}
+    status, said, sent, _ = asked_of(tmp_path, monkeypatch, "/anthropic/v1/messages", body)
+    assert (status, sent, json.loads(said)["error"]["type"]) == (413, None, "request_too_large")
+
+
+def test_work_that_goes_on_after_the_budget_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[bool] = []
+
+    async def endless() -> str:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            cut.append(True)
+            raise
+        return ""
+
+    async def ends() -> str:
+        return "no results"
+
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch, budget=0.0000001) as (gateway, provider, session):
+            provider.body = stream(ANTHROPIC)
+            working = asyncio.create_task(until_spent(gateway, endless(), grace=0.01))
+            path, body, _ = CASES["anthropic"]
+            await post(gateway, session, path, body)
+            assert not working.done()
+            await post(gateway, session, path, body)
+            assert "budget" in await asyncio.wait_for(working, 20)
+            assert cut == [True]
+            assert await until_spent(gateway, ends()) == "no results"
+        assert await until_spent(None, ends()) == "no results"
+
+    asyncio.run(go())
+
+
+def test_an_answer_whose_client_has_gone_is_read_to_its_end_and_booked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            provider.body, provider.gate = stream(ANTHROPIC), asyncio.Event()
+            path, body, _ = CASES["anthropic"]
+            headers = {"x-api-key": gateway.access.token}
+            async with session.post(gateway.access.base_url + path, json=body, headers=headers) as reply:
+                await asyncio.wait_for(reply.content.readany(), 20)
+                reply.close()
+            await asyncio.sleep(0.1)
+            provider.gate.set()
+            async with asyncio.timeout(20):
+                while not gateway.spent.usage.calls:
+                    await asyncio.sleep(0.01)
+            assert gateway.spent.usage.completion_tokens == 40
+
+    asyncio.run(go())
+
+
+WHOLE = {
+    "anthropic": {
+        "type": "message",
+        "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "python run.py"}}],
+        "usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 40},
+    },
+    "responses": RESPONSES[1]["response"],
+    "chat": {
+        "choices": [
+            {"message": {"tool_calls": [{"id": "c1", "function": {"name": "bash", "arguments": '{"command": "python run.py"}'}}]}}
+        ],
+        "usage": CHAT[-1]["usage"],
+    },
+    "gemini": GEMINI[1],
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_whole_answer_is_passed_on_and_counted(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, body, _ = CASES[case]
+
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch, model=TESTED[case]) as (gateway, provider, session):
+            provider.body, provider.kind = json.dumps(WHOLE[case]).encode(), "application/json"
+            at = path.replace("streamGenerateContent", "generateContent")
+            status, said, headers = await post(gateway, session, at, body)
+            assert (status, said, headers["Content-Type"]) == (200, provider.body, "application/json")
+            usage = gateway.spent.usage
+            assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (100, 40, 90)
+            assert gateway.spent.cost > 0
+            assert [json.loads(one["arguments"]).popitem()[1] for one in gateway.told()["tool_calls"]] == ["python run.py"]
+
+    asyncio.run(go())
+
+
+def test_what_ended_a_program_is_the_hosts_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+            path, body, _ = CASES["anthropic"]
+            ended_by = gateway.access.ended_by
+            provider.status = 400
+            await post(gateway, session, path, body)
+            assert ended_by() is None  # about what was asked: a program inside can bring that about
+            provider.status = 529
+            await post(gateway, session, path, body)
+            assert isinstance(ended_by(), InfrastructureError)
+            assert "529" in str(ended_by())
+            provider.status, provider.body = 200, stream(ANTHROPIC)
+            await post(gateway, session, path, body)
+            assert ended_by() is None
 
     asyncio.run(go())

@@ -1,6 +1,7 @@
 """What the build of the research image takes of this machine, and which container owners count as alive."""
 
 import configparser
+import json
 import os
 import subprocess
 import sys
@@ -50,6 +51,43 @@ def test_proxies_of_apt_reach_the_build_and_scripts_do_not() -> None:
     assert image._apt_conf(lines, has_ca=False).strip().splitlines() == lines[:1]
 
 
+def test_registry_and_proxies_of_npm_reach_the_build_and_keys_do_not() -> None:
+    settings = {
+        "registry": "https://mirror.invalid/npm/",
+        "https-proxy": "http://proxy.invalid:3128",
+        "noproxy": ["a.invalid", "b.invalid"],
+        "strict-ssl": True,
+        "proxy": None,
+        "//mirror.invalid/npm/:_authToken": "secret",
+        "cafile": "/etc/ssl/own.pem",
+    }
+    assert image._npmrc(settings, has_ca=True).splitlines() == [
+        "registry=https://mirror.invalid/npm/",
+        "https-proxy=http://proxy.invalid:3128",
+        "noproxy=a.invalid,b.invalid",
+        "strict-ssl=true",
+        "cafile=/build/host/ca.pem",
+    ]
+
+
+def test_without_npm_its_variables_are_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://mirror.invalid/npm/")
+    assert image._npm_settings()["registry"] == "https://mirror.invalid/npm/"
+
+
+def test_the_coders_are_pinned_and_their_lockfile_names_no_registry() -> None:
+    folder = image.resource("sandbox")
+    lock = json.loads((folder / "package-lock.json").read_text())
+    pinned = image.pinned_coders()
+    assert sorted(pinned) == ["@anthropic-ai/claude-code", "@google/gemini-cli", "@openai/codex"]
+    for package, version in pinned.items():
+        assert lock["packages"][f"node_modules/{package}"]["version"] == version
+        assert all(part.isdigit() for part in version.split("."))
+    packages = [told for name, told in lock["packages"].items() if name]
+    assert all("integrity" in told and "resolved" not in told for told in packages)
+
+
 def test_the_context_holds_the_folder_and_what_the_host_gives(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM x")
     with tarfile.open(fileobj=image._context(tmp_path, {"pip.conf": b"[global]"})) as archive:
@@ -83,8 +121,6 @@ def test_without_an_engine_the_error_says_what_to_do(tmp_path: Path, monkeypatch
 def test_this_process_is_alive_and_a_dead_one_is_not() -> None:
     program = "from pytest_mlrbench.sandboxes.owners import owner_labels; import json; print(json.dumps(owner_labels()))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    import json
-
     assert owners.is_alive(owners.owner_labels())
     assert not owners.is_alive(json.loads(done.stdout))
 

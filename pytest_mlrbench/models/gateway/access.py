@@ -1,6 +1,9 @@
 """What a coder is told of the gateway: where it listens inside the sandbox, and a token that dies with the trial."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ...errors import MLRBenchError
 
 PORT = 8377
 """On the loopback of a container; in the local sandbox the gateway takes a free port of the host."""
@@ -14,6 +17,9 @@ class GatewayAccess:
     """`http://127.0.0.1:PORT`, without a slash at its end."""
     token: str
     """In the place of the provider's key; it opens this trial's gateway and nothing else."""
+    ended_by: Callable[[], MLRBenchError | None] = field(default=lambda: None, repr=False, compare=False)
+    """What the host knows to have kept the program from its model: BudgetSpent, InfrastructureError when the last call came to
+    nothing at the provider, None when it was served. What a program inside says of that may be forged."""
 
     @property
     def anthropic(self) -> str:

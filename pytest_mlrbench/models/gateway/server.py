@@ -9,29 +9,40 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import BudgetSpent, InfrastructureError
+from ...errors import BudgetSpent, InfrastructureError, MLRBenchError
 from ...records import Spent, Usage
 from ...results.calls import CallLog, StoredRequest, StoredResponse, store_request
 from ...settings import Settings
 from ..budget import Budget
 from ..catalog import has_price, load_litellm, provider_of
 from ..client import EXPECTED_COMPLETION
-from ..pricing import cost_of
+from ..pricing import cost_of, dearer
 from .access import PORT, GatewayAccess
 from .answers import Read, read
 from .dialects import DIALECTS, ROOTS, Dialect, token_of
+from .screening import Refused, choices, screen
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, web
 
 Json = dict[str, Any]
 
-MAX_REQUEST = 64 * 2**20
-"""Bytes of one request."""
+MAX_REQUEST = 32 * 2**20
+"""Bytes of one request: the most that any of the providers takes (Anthropic)."""
+MAX_ERROR = 2**20
+"""Bytes of a provider's error."""
+REPEATED = "<key>"
+"""In a provider's error, where the key was."""
+AT_ONCE = 8
+"""Requests that are served at the same time, so that a program cannot fill the runner's memory; others wait."""
 MAX_ANSWER = 64 * 2**20
 """Bytes of one answer that are kept and counted; no provider sends so much."""
 SENT = frozenset({"content-type", "accept", "anthropic-version", "anthropic-beta", "openai-beta", "user-agent"})
 """Headers of the client that reach the provider; its own credentials and cookies never do."""
+QUERY = frozenset({"alt", "beta"})
+"""Query parameters of the client that reach the provider: Google takes keys, projects and methods among the others."""
+WORLD = frozenset({401, 402, 403, 408, 429})
+"""A provider's refusals that are not about what was asked, beside 5xx."""
 RETURNED = ("content-type", "retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
 """Headers of the provider that reach the client, beside its rate limits."""
 
@@ -54,21 +65,36 @@ class Gateway:
         self._loading: asyncio.Future[Any] | None = None
         self._socket: Path | None = None
         self._port = PORT
+        self._places = asyncio.Semaphore(AT_ONCE)
         self.spent = Spent()
         """Of this attempt, replayed answers included."""
         self.budget_spent: BudgetSpent | None = None
         """Set when a call was refused for it."""
+        self.ended = asyncio.Event()
+        """Set with it: no further call of this trial is made."""
         self.asked: list[Json] = []
         """Every tool call that the model asked for: `{"time", "model", "name", "arguments"}`, in the order of the answers."""
+        self._trouble = ""
+        """What the provider's last word was, where it was no answer and no program inside can help it."""
         self.refused: Counter[str] = Counter()
         """Why requests were refused here, or the provider's status -> how often."""
+        self.removed: Counter[str] = Counter()
+        """What was taken out of requests (screening) -> how often."""
+        self.models: Counter[str] = Counter()
+        """litellm id -> how many answers it gave."""
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     @property
     def access(self) -> GatewayAccess:
         """What to tell the sandbox; with a socket, the port of the container's loopback that leads to it."""
-        return GatewayAccess(f"http://127.0.0.1:{self._port}", self._token)
+        return GatewayAccess(f"http://127.0.0.1:{self._port}", self._token, self.ended_by)
+
+    def ended_by(self) -> MLRBenchError | None:
+        """See GatewayAccess.ended_by."""
+        if self.budget_spent is not None:
+            return self.budget_spent
+        return InfrastructureError(self._trouble) if self._trouble else None
 
     async def open_socket(self, path: Path) -> None:
         """Listen on a unix socket that any user may write to: the sandbox's is another, and the token decides who is served."""
@@ -120,11 +146,17 @@ class Gateway:
             "unpriced_calls": self.spent.unpriced_calls,
             "tool_calls": self.asked,
             "refused": dict(self.refused),
+            "removed": dict(self.removed),
+            "models": dict(self.models),
         }
 
     # -- a request ----------------------------------------------------------------------------------------------------
 
     async def _handle(self, request: "web.Request") -> "web.StreamResponse":
+        async with self._places:
+            return await self._serve(request)
+
+    async def _serve(self, request: "web.Request") -> "web.StreamResponse":
         name = next((name for name, root in ROOTS.items() if request.path.startswith(root + "/")), None)
         dialect = DIALECTS[name or "anthropic"]
         path = request.path.removeprefix(ROOTS[name]) if name else ""
@@ -139,17 +171,21 @@ class Gateway:
         if key is None:
             why = f"the host has no key for {dialect.name}: set {' or '.join(dialect.keys)} where pytest runs"
             return self._refuse(dialect, 403, "no key", why)
-        content = await request.read()
+        from aiohttp import web
+
         try:
+            content = await request.read()
             body = json.loads(content)
-        except ValueError:
+        except web.HTTPRequestEntityTooLarge:
+            return self._refuse(dialect, 413, "size", f"the request has more than {MAX_REQUEST // 2**20} MiB")
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             return self._refuse(dialect, 400, "no JSON", "the request's body is no JSON object")
         headers = {name: value for name, value in request.headers.items() if name.lower() in SENT}
         headers[dialect.header] = dialect.prefix + key
         headers["accept-encoding"] = "identity"
-        query = {name: value for name, value in request.query.items() if name != "key"}
+        query = {name: value for name, value in request.query.items() if name in QUERY}
         try:
             async with asyncio.timeout(left):
                 if dialect.counts.fullmatch(path):
@@ -177,6 +213,10 @@ class Gateway:
         if bare == tested.rpartition("/")[2] and provider_of(tested) == dialect.name:
             return tested, ""
         model = f"{dialect.name}/{bare}"
+        # A coder asks small models for titles and the like. A larger one would do the work of the model under test. An agent
+        # command is judged as a whole, with whatever models it is made of.
+        if self._settings.agent_command is None and (provider_of(tested) != dialect.name or dearer(model, tested, self._settings)):
+            return model, f"{model} is not the model under test, {tested}, nor a cheaper one of its provider"
         if self._settings.budget is not None and not has_price(model):
             return model, f"the price of {model} is not known and the run has a budget; the model under test is {tested}"
         return model, ""
@@ -188,6 +228,12 @@ class Gateway:
         model, why = await asyncio.to_thread(self._model, dialect, path, body)
         if why:
             return self._refuse(dialect, 403, "model", why)
+        try:
+            screened = screen(dialect, body, addresses=self._settings.network == "full")
+        except Refused as error:
+            return self._refuse(dialect, 403, "content", str(error))
+        body = screened.body
+        self.removed.update(screened.removed)
         if path == "/chat/completions" and body.get("stream"):
             # Without it a streamed answer says nothing of its tokens.
             body = {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
@@ -199,18 +245,20 @@ class Gateway:
             return self._again(found, model)
         content = json.dumps(body).encode()
         try:
-            async with self._budget.admit(self._estimate(model, len(content))):
+            async with self._budget.admit(self._estimate(model, len(content), body)):
                 answer = await self._pass_on(request, dialect, path, query, headers, content, (model, stored, ordinal))
         except BudgetSpent as error:
             self._served[stored.digest] -= 1
             self.budget_spent = error
+            self.ended.set()
             return self._refuse(dialect, 403, "budget", str(error))
         if answer.status >= 400:
             self._served[stored.digest] -= 1
         return answer
 
-    def _estimate(self, model: str, size: int) -> float:
-        return cost_of(model, Usage(prompt_tokens=size // 4, completion_tokens=EXPECTED_COMPLETION), self._settings) or 0.0
+    def _estimate(self, model: str, size: int, body: Json) -> float:
+        usage = Usage(prompt_tokens=size // 4, completion_tokens=EXPECTED_COMPLETION * choices(body))
+        return cost_of(model, usage, self._settings) or 0.0
 
     def _again(self, found: StoredResponse, model: str) -> "web.Response":
         """A stored answer, byte for byte."""
@@ -240,7 +288,11 @@ class Gateway:
             async with self._session.post(url, params=query, data=content, headers=headers, allow_redirects=False) as reply:
                 if reply.status != 200 or recorded is None:
                     self.refused.update([f"provider {reply.status}"] if reply.status != 200 else [])
-                    return web.Response(status=reply.status, body=await reply.read(), headers=_returned(reply))
+                    if recorded is not None and (reply.status in WORLD or reply.status >= 500):
+                        self._trouble = f"{recorded[0]}: the last call through the model gateway was answered {reply.status}"
+                    # A provider may repeat the key that it does not like.
+                    said = (await _start_of(reply)).replace((dialect.key() or REPEATED).encode(), REPEATED.encode())
+                    return web.Response(status=reply.status, body=said, headers=_returned(reply))
                 return await self._streamed(request, reply, dialect, recorded, started)
         except aiohttp.ClientError as error:
             return self._refuse_gateway(dialect, f"{dialect.name} cannot be reached: {type(error).__name__}: {error}")
@@ -286,6 +338,7 @@ class Gateway:
         from aiohttp import web
 
         self.refused["unreachable"] += 1
+        self._trouble = message
         return web.Response(status=502, body=dialect.error(502, f"mlrbench: {message}"), content_type="application/json")
 
     async def _record(
@@ -312,7 +365,9 @@ class Gateway:
         )
 
     def _count(self, usage: Usage, cost: float | None, model: str, calls: list[Json]) -> None:
+        self._trouble = ""
         self.spent += Spent(usage=usage, cost=cost or 0.0, unpriced_calls=int(cost is None))
+        self.models[model] += 1
         now = time.time()
         self.asked += [{"time": now, "model": model, "name": call["name"], "arguments": call["arguments"]} for call in calls]
 
@@ -325,6 +380,16 @@ def _stored(dialect: Dialect, model: str, path: str, body: Json) -> StoredReques
     messages = [one if isinstance(one, dict) else {"content": one} for one in (history if isinstance(history, list) else [history])]
     # What stands beside the conversation (system text, limits) is kept with it, once.
     return store_request(model, ({"path": path, "request": kept}, *messages), tuple(tools), None, {})
+
+
+async def _start_of(reply: "ClientResponse") -> bytes:
+    """Its body, cut to MAX_ERROR bytes."""
+    kept = b""
+    async for piece in reply.content.iter_any():
+        kept += piece
+        if len(kept) >= MAX_ERROR:
+            break
+    return kept[:MAX_ERROR]
 
 
 def _returned(reply: "ClientResponse") -> dict[str, str]:
