@@ -8,6 +8,7 @@ from ..errors import ConfigError, InfrastructureError
 from ..models.catalog import check_model, provider_of
 from ..settings import DEFAULT_JUDGES, Settings
 from .coder_check import check_coder
+from .command_check import command_problems
 from .planning import Plan
 from .resources import leasable
 
@@ -43,6 +44,8 @@ def preflight(settings: Settings, plan: Plan) -> list[str]:
                 warnings.append(f"removed what dead runs left: {', '.join(removed)}")
         except InfrastructureError as error:
             fatal.append(str(error))
+    if sandboxed and settings.agent_command is not None and not fatal:
+        fatal += command_problems(settings)
     if plan.make["experiment"]:
         fatal += check_coder(settings, labels) if settings.agent_command is None else []
         try:

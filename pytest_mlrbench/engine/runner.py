@@ -137,6 +137,8 @@ class Runner:
             reason = "; ".join([*missing, *from_pdf, *left_out])
         if gateway is not None and gateway.budget_spent is not None:
             raise gateway.budget_spent  # not the agent's fault: its program was refused calls that it wanted
+        if reason and gateway is not None and (ended := gateway.ended_by()) is not None:
+            raise ended  # nor is this: a provider whose last word was no answer
         self.store.commit_output(self.key, staging)
         result = StageResult.model_validate(
             {

@@ -118,13 +118,29 @@ def test_the_documented_command_works_in_a_container_and_reaches_its_model_by_th
     assert [event.source for event in events if event.kind == "note" and event.tool == MODEL_CALLS] == ["gateway"]
 
 
+def test_without_an_answer_from_the_provider_it_is_the_worlds_fault(tmp_path: Path) -> None:
+    documented(tmp_path)
+    chosen = (*MODEL, f"--mlr-task={TASK}", "--mlr-run=run", "--mlr-stage=idea", "--mlr-sandbox=local")
+    command = ("--mlr-agent-command=python agent/run.py", "--mlr-agent-files=my_agent")
+    with ScriptedServer() as server:
+        server.fault("500", n=1, model="m")
+        code, output = run(tmp_path, *chosen, *command, server=server)
+        assert code == 7, output
+        record = record_of(tmp_path, "idea")
+        assert record.status == "error"
+        assert "500" in record.reason
+        code, output = run(tmp_path, *chosen, *command, server=server)
+    assert code == 0, output
+    assert record_of(tmp_path, "idea").agent_spent.usage.calls == 1
+
+
 @pytest.mark.parametrize(
     ("command", "options", "status", "reason"),
     [
         ("echo half done; exit 3", (), "failed", "ended with exit status 3: half done"),
         ("sleep 60", ("--mlr-timeout=idea:1s",), "failed", "time-out: the agent command did not end within 1 s"),
         ("true", (), "failed", "idea.md is missing"),
-        ("no-such-agent --go", (), "error", "cannot be started in the sandbox (exit status 127)"),
+        ("true; no-such-agent --go", (), "error", "cannot be started in the sandbox (exit status 127)"),
     ],
 )
 def test_how_a_command_can_fail(tmp_path: Path, command: str, options: tuple[str, ...], status: str, reason: str) -> None:
@@ -133,6 +149,32 @@ def test_how_a_command_can_fail(tmp_path: Path, command: str, options: tuple[str
     record = record_of(tmp_path, "idea")
     assert record.status == status
     assert reason in record.reason
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("if true", "bash cannot read it: bash: -c: line"),
+        ("A=1 no-such-agent --go", "there is no program no-such-agent in the local sandbox"),
+        ("agent/start.sh", "there is no program agent/start.sh in the local sandbox: bring it with --mlr-agent-files=DIR"),
+        ("python3 agent/start.py", "there is no file agent/start.py in the local sandbox"),
+    ],
+)
+def test_a_command_that_cannot_start_ends_the_run_before_the_first_trial(tmp_path: Path, command: str, said: str) -> None:
+    code, output = run(tmp_path, *LOCAL, "--mlr-stage=idea", f"--mlr-agent-command={command}")
+    assert code == 4, output
+    assert f"--mlr-agent-command: {said}" in output
+    assert RunStore(tmp_path / "run").keys() == []
+    assert [*(tmp_path / "run").glob(".preflight-*")] == []
+
+
+@pytest.mark.docker
+def test_a_file_of_this_machine_is_not_in_the_image(tmp_path: Path) -> None:
+    need_docker()
+    (tmp_path / "agent.py").write_text("print(1)\n")
+    code, output = run(tmp_path, *OFFLINE, "--mlr-stage=idea", f"--mlr-agent-command=python3 {tmp_path}/agent.py")
+    assert code == 4, output
+    assert f"there is no file {tmp_path}/agent.py in the image" in output
 
 
 def test_another_command_or_other_files_are_another_agent(tmp_path: Path) -> None:

@@ -277,8 +277,10 @@ def test_what_a_black_box_left_is_nobodys_word(tmp_path: Path) -> None:
     """A program wrote it, the host saw that; but whether that program measured or typed, nobody saw."""
     made = f"import os\nos.makedirs('code', exist_ok=True)\nopen('code/run.py', 'w').write({PROGRAM!r})\n"
     trial = black_box(tmp_path, made + PROGRAM + WRITTEN)
-    result = audit(subject_of_trial("experiment", trial / "output", trial, {}, TODAY))
-    assert (result.verdict, fails(result)) == ("unverified", [])
+    subject = subject_of_trial("experiment", trial / "output", trial, {}, TODAY)
+    for same in (subject, subject_of_folder(trial, today=TODAY), subject_of_folder(trial / "output", today=TODAY)):
+        result = audit(same)
+        assert (result.verdict, fails(result)) == ("unverified", [])
 
 
 def test_the_session_log_of_a_black_box_tells_against_it(tmp_path: Path) -> None:
@@ -286,6 +288,7 @@ def test_the_session_log_of_a_black_box_tells_against_it(tmp_path: Path) -> None
     made = folder(tmp_path / "made", REPORT, broken, failed=True)
     trial = black_box(tmp_path, f"import shutil\nshutil.copytree({str(made)!r}, '.', dirs_exist_ok=True)\n")
     result = audit(subject_of_trial("experiment", trial / "output", trial, {}, TODAY))
+    assert fails(audit(subject_of_folder(trial, today=TODAY))) == fails(result), "`mlrbench check` sees what the run saw"
     assert result.verdict == "hallucinated"
     assert {found.check for found in fails(result)} >= {"numbers", "after_failure"}
 

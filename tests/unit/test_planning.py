@@ -203,7 +203,7 @@ def test_an_agent_command_that_cannot_reach_its_model_is_told_before_the_run(tmp
     for name in ("OPENAI_API_KEY", "DEEPSEEK_API_KEY"):
         monkeypatch.setenv(name, "sk-test")
 
-    def warnings(model: str, command: str | None = "run me") -> str:
+    def warnings(model: str, command: str | None = "true") -> str:
         chosen = settings(tmp_path, model=model, agent_command=command)
         return "\n".join(preflight(chosen, plan_of(chosen, TrialKey(TASK, "idea"))))
 

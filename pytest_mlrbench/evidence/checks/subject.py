@@ -115,8 +115,7 @@ def subject_of_trial(
     home = trial_dir if stage == "experiment" else experiment.parent if experiment is not None else None
     events, problem = read_events(home / EVIDENCE) if home is not None and ledger else ([], "")
     results = experiment / "results" if experiment is not None else None
-    # One opaque command wrote everything: that it ran says nothing of how. What is left is the word of the agent's own session log.
-    opaque = any(event.tool == BLACK_BOX for event in events)
+    opaque = _opaque(events)
     session = find_log(experiment, results) if opaque and experiment is not None else None
     if opaque:
         events = session.events if session is not None else []
@@ -161,6 +160,8 @@ def subject_of_folder(
     if home is not None and path.name not in ("output", home.name):
         home = None
     events, problem = read_events(home / EVIDENCE) if home is not None else ([], "")
+    if _opaque(events):
+        events = []
     found = find_parts(root, paper, code, results, log)
     related = root / "related_work.md"
     session = find_log(root, found.results) if not events else None
@@ -187,3 +188,9 @@ def subject_of_folder(
         literature=root if related.is_file() else None,
         today=today,
     )
+
+
+def _opaque(events: list[Event]) -> bool:
+    """Whether one opaque command wrote everything: that it ran says nothing of how, and what is left is the word of the agent's own
+    session log. Only the host says so: a coder's tool of that name must not blind the checks."""
+    return any(event.tool == BLACK_BOX and event.source == "host" for event in events)
