@@ -14,7 +14,8 @@ from .engine.client import EngineClient, EngineProcess
 from .engine.progress import progress_line
 from .errors import ConfigError, InfrastructureError, MLRBenchError
 from .keys import TrialKey
-from .options import LAST_RUN, OFFLINE_MODELS, Values, check_judges, model_of, settings_of
+from .option_table import OFFLINE_MODELS
+from .options import LAST_RUN, Values, check_judges, model_of, settings_of
 from .resources import resource
 from .worker import FILES, Items
 

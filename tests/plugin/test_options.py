@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_mlrbench import options, settings
+from pytest_mlrbench import option_table, settings
 from pytest_mlrbench.settings import Settings
 
 
@@ -76,16 +76,16 @@ def test_ini_twin_gives_the_value_and_the_option_wins(run_pytest, tmp_path: Path
 
 def test_every_option_has_help_and_an_ini_twin(run_pytest):
     text = run_pytest("--help").stdout
-    for option in options.OPTIONS:
+    for option in option_table.OPTIONS:
         assert f"{option.flag}={option.metavar}" in text
         assert f"{option.dest} (" in text
 
 
 def test_values_known_without_pydantic_agree_with_the_settings():
-    assert options.OFFLINE_MODELS == settings.OFFLINE_MODELS
-    assert options.DEFAULT_JUDGES == settings.DEFAULT_JUDGES
+    assert option_table.OFFLINE_MODELS == settings.OFFLINE_MODELS
+    assert option_table.DEFAULT_JUDGES == settings.DEFAULT_JUDGES
 
 
 def test_every_option_that_makes_a_run_is_a_settings_field(request):
-    fields = {option.name.replace("-", "_") for option in options.OPTIONS} - {"report", "model_setting"}
+    fields = {option.name.replace("-", "_") for option in option_table.OPTIONS} - {"report", "model_setting"}
     assert fields <= set(Settings.model_fields)

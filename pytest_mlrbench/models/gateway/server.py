@@ -170,6 +170,7 @@ class Gateway:
         key = dialect.key()
         if key is None:
             why = f"the host has no key for {dialect.name}: set {' or '.join(dialect.keys)} where pytest runs"
+            self._trouble = why
             return self._refuse(dialect, 403, "no key", why)
         from aiohttp import web
 
