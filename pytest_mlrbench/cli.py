@@ -308,9 +308,11 @@ def _watch(options: argparse.Namespace) -> int:
 
 def _stop(options: argparse.Namespace) -> int:
     from .engine.detached import stop_runners
+    from .results.gate.repeats import repeats_of
     from .results.store import RunStore
 
-    number = stop_runners(RunStore.open(options.run))
+    store = RunStore.open(options.run)
+    number = stop_runners(store) + stop_runners(repeats_of(store))  # what a gate does again lies in a folder of its own
     print(f"stopped {number} experiment{'s' if number != 1 else ''} of {options.run}")
     return 0
 

@@ -15,6 +15,7 @@ from pytest_mlrbench.cli import build_parser, main
 from pytest_mlrbench.engine.lock import identity
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.records import Audit
+from pytest_mlrbench.results.gate.repeats import repeats_of
 from tests.support.runs import add, finding, make_run, review
 
 COMMANDS = ("tables", "agreement", "export", "report", "tasks", "check", "watch", "stop", "clean", "doctor", "image", "init")
@@ -146,11 +147,13 @@ def test_check_of_what_is_not_usable_ends_with_2(tmp_path, arguments, capsys, mo
     assert capsys.readouterr().err.startswith("mlrbench: ")
 
 
-def test_stop_ends_the_experiments_that_are_alive(store, capsys):
+@pytest.mark.parametrize("repeat", [False, True], ids=["the run's", "a gate's repeat"])
+def test_stop_ends_the_experiments_that_are_alive(store, capsys, repeat):
     add(store, "iclr2025_wsl/experiment", status="error", reason="the engine was killed")
     runner = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        trial = store.trial(TrialKey("iclr2025_wsl", "experiment"))
+        trial = (repeats_of(store) if repeat else store).trial(TrialKey("iclr2025_wsl", "experiment"))
+        trial.mkdir(parents=True, exist_ok=True)
         (trial / "runner.json").write_text(json.dumps(identity(runner.pid)))
         assert main(["stop", str(store.root)]) == 0
         assert runner.wait(timeout=30) == -signal.SIGTERM
