@@ -313,7 +313,7 @@ def _stop(options: argparse.Namespace) -> int:
 
     store = RunStore.open(options.run)
     number = stop_runners(store) + stop_runners(repeats_of(store))  # what a gate does again lies in a folder of its own
-    print(f"stopped {number} experiment{'s' if number != 1 else ''} of {options.run}")
+    print(f"stopped {number} runner{'s' if number != 1 else ''} of {options.run}")
     return 0
 
 

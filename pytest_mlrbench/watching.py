@@ -39,11 +39,11 @@ class Watch:
         engine = self._engine_lives()
         state = self._engine_state() if engine else None
         if state is not None:
-            alive_now = f"; {len(runners)} experiment{'s' if len(runners) > 1 else ''} alive" if runners else ""
+            alive_now = f"; {len(runners)} runner{'s' if len(runners) > 1 else ''} alive" if runners else ""
             return plain(f"{time.strftime('%H:%M:%S')} {progress_line(state)}{alive_now}"), False
         parts = [time.strftime("%H:%M:%S"), "; ".join(stages) or "nothing selected yet"]
         if runners:
-            parts.append(f"{len(runners)} experiment{'s' if len(runners) > 1 else ''} alive")
+            parts.append(f"{len(runners)} runner{'s' if len(runners) > 1 else ''} alive")
         parts.append(f"{usd(self._calls.spent().cost)} spent")
         over = not engine and not runners
         if over:

@@ -24,6 +24,8 @@ BUILD_STAGE_LABEL = "mlrbench.stage=build"
 CODERS_LABEL = "mlrbench.sandbox.coders"
 """Label of an image with the coders' CLIs: JSON object, npm package -> version. An image without them has none."""
 
+REQUIREMENTS_LABEL = "mlrbench.sandbox.requirements"
+
 _CA_INSIDE = "/build/host/ca.pem"
 _PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "find-links", "timeout", "default-timeout", "retries", "proxy")
 _NPM_KEYS = (
@@ -54,8 +56,8 @@ def sandbox_digest(folder: Path | None = None) -> str:
     return digest.hexdigest()
 
 
-def image_is_current(tag: str = DEFAULT_TAG, *, coders: bool = True) -> bool:
-    """Whether `tag` exists and was built from the folder as it is now, with the coders' CLIs if `coders`.
+def image_is_current(tag: str = DEFAULT_TAG, *, requirements: str = "requirements.txt", coders: bool = True) -> bool:
+    """Whether `tag` exists and was built from the folder as it is now with these requirements, and the coders' CLIs if `coders`.
 
     Raises InfrastructureError when Docker does not answer.
     """
@@ -68,7 +70,9 @@ def image_is_current(tag: str = DEFAULT_TAG, *, coders: bool = True) -> bool:
         return False
     finally:
         client.close()
-    return bool(labels.get(DIGEST_LABEL) == sandbox_digest()) and (CODERS_LABEL in labels or not coders)
+    # One with the CLIs serves who wants none.
+    same = labels.get(DIGEST_LABEL) == sandbox_digest() and labels.get(REQUIREMENTS_LABEL) == requirements
+    return same and (CODERS_LABEL in labels or not coders)
 
 
 def pinned_coders() -> dict[str, str]:
@@ -119,6 +123,7 @@ def build_image(
             labels={
                 DIGEST_LABEL: sandbox_digest(folder),
                 BASE_LABEL: base,
+                REQUIREMENTS_LABEL: requirements,
                 **({CODERS_LABEL: json.dumps(pinned_coders())} if coders else {}),
             },
         )
@@ -291,7 +296,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--if-changed", action="store_true", help="do nothing when the image is up to date")
     options = parser.parse_args(arguments)
     try:
-        if options.if_changed and image_is_current(options.tag, coders=not options.no_coders):
+        if options.if_changed and image_is_current(options.tag, requirements=options.requirements, coders=not options.no_coders):
             print(f"{options.tag} is up to date")
             return 0
         image_id = build_image(

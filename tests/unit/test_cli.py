@@ -160,7 +160,7 @@ def test_stop_ends_the_experiments_that_are_alive(store, capsys, repeat):
     finally:
         runner.kill()
         runner.wait()
-    assert "stopped 1 experiment of" in capsys.readouterr().out
+    assert "stopped 1 runner of" in capsys.readouterr().out
 
 
 def test_watch_counts_what_is_done_and_ends_when_no_engine_lives(store, capsys):

@@ -143,10 +143,11 @@ def test_an_owner_that_cannot_be_seen_counts_as_alive() -> None:
 
 
 def test_an_image_without_the_coders_is_not_current_for_one_who_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = {image.DIGEST_LABEL: image.sandbox_digest()}
+    labels = {image.DIGEST_LABEL: image.sandbox_digest(), image.REQUIREMENTS_LABEL: "requirements.txt"}
     client = SimpleNamespace(images=SimpleNamespace(get=lambda tag: SimpleNamespace(labels=labels)), close=lambda: None)
     monkeypatch.setattr(image, "_client", lambda: client)
     assert image.image_is_current("any", coders=False)
     assert not image.image_is_current("any")
     labels[image.CODERS_LABEL] = json.dumps(image.pinned_coders())
     assert image.image_is_current("any")
+    assert not image.image_is_current("any", requirements="requirements-gpu.txt")
