@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
+# One more than there are cores: tests also wait, for time-outs and for processes that they start.
+JOBS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); [ $$cores -lt 8 ] && expr $$cores + 1 || echo 8)
 
 .PHONY: help demo test lint perf soak evidence-report clean
 .DELETE_ON_ERROR:
@@ -36,7 +38,7 @@ demo: $(VENV)/.demo
 	$(RUN) pytest --mlr-model=offline --mlr-suite=smoke --mlr-run=mlr-runs/demo-$$(date -u +%Y%m%dT%H%M%SZ) -n 2
 
 test: $(VENV)/.test
-	$(RUN) pytest -n 2 --dist worksteal tests
+	OMP_WAIT_POLICY=PASSIVE OPENBLAS_THREAD_TIMEOUT=4 $(RUN) pytest -n $(JOBS) --dist worksteal tests
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

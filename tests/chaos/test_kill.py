@@ -8,10 +8,13 @@ import psutil
 import pytest
 
 from pytest_mlrbench.results.store import RunStore
+from tests.support.once import once
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import MODEL, Session, outcome, run, until
 
 ARGUMENTS = (*MODEL, "--mlr-task=iclr2025_wsl", "--mlr-sandbox=local", "--mlr-run=run", "-p", "no:cacheprovider")
+TEXTS = ("--mlr-stage=idea,proposal",)
+"""Where what is killed has nothing to do with an experiment, whose runner costs as much as all the rest."""
 
 CRASH = """
 import os, signal, sys
@@ -31,42 +34,54 @@ if "pytest_mlrbench.engine" in sys.orig_argv:
 """
 
 
+Undisturbed = dict[tuple[str, ...], tuple[dict, int]]
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, int]:
-    """What the run comes to in peace, and how many answers the server gave for it."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    with ScriptedServer() as server:
-        code, output = run(folder, *ARGUMENTS, "-n", "2", server=server)
-        assert code == 0, output
-        return outcome(RunStore(folder / "run")), server.stats()["total"]
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """What the run comes to in peace, and how many answers the server gave for it; of all stages, and of TEXTS."""
+
+    def make(folder: Path) -> Undisturbed:
+        found = {}
+        for chosen in ((), TEXTS):
+            place = folder / str(len(chosen))
+            place.mkdir()
+            with ScriptedServer() as server:
+                code, output = run(place, *ARGUMENTS, *chosen, "-n", "2", server=server)
+                assert code == 0, output
+                found[chosen] = outcome(RunStore(place / "run")), server.stats()["total"]
+        return found
+
+    return once(tmp_path_factory, "undisturbed", make)
 
 
-def resume(folder: Path, server: ScriptedServer, undisturbed: tuple[dict, int], lost: int) -> None:
+def resume(folder: Path, server: ScriptedServer, undisturbed: Undisturbed, lost: int, *chosen: str) -> None:
     """Run again and compare; `lost` answers at most may have been given to a process that died before it stored them."""
-    code, output = run(folder, *ARGUMENTS, "-n", "2", server=server)
+    code, output = run(folder, *ARGUMENTS, *chosen, "-n", "2", server=server)
     assert code == 0, output
-    expected, calls = undisturbed
+    expected, calls = undisturbed[chosen]
     assert outcome(RunStore(folder / "run")) == expected
     assert calls <= server.stats()["total"] <= calls + lost
 
 
 @pytest.mark.parametrize("stage", ["idea", "paper"])
 def test_engine_killed_during_a_model_call(tmp_path: Path, undisturbed, stage: str):
+    chosen = TEXTS if stage == "idea" else ()
     with ScriptedServer(latency=0.3) as server:
-        session = Session(tmp_path, *ARGUMENTS, "-n", "2", server=server)
+        session = Session(tmp_path, *ARGUMENTS, *chosen, "-n", "2", server=server)
         until(lambda: server.stats()["calls"].get("m", {}).get(stage), f"answer of stage {stage}")
         session.engine().kill()
         assert session.wait() == 7, session.output
-        resume(tmp_path, server, undisturbed, lost=8)
+        resume(tmp_path, server, undisturbed, 8, *chosen)
 
 
 def test_engine_killed_during_a_review(tmp_path: Path, undisturbed):
     with ScriptedServer(latency=0.3) as server:
-        session = Session(tmp_path, *ARGUMENTS, "-n", "2", server=server)
+        session = Session(tmp_path, *ARGUMENTS, *TEXTS, "-n", "2", server=server)
         until(lambda: server.stats()["calls"].get("j1"), "review")
         session.engine().kill()
         assert session.wait() == 7, session.output
-        resume(tmp_path, server, undisturbed, lost=8)
+        resume(tmp_path, server, undisturbed, 8, *TEXTS)
 
 
 def test_pytest_killed_leaves_its_experiments_to_be_adopted(tmp_path: Path, undisturbed):
@@ -79,7 +94,7 @@ def test_pytest_killed_leaves_its_experiments_to_be_adopted(tmp_path: Path, undi
         until(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE, "end of the engine")
         assert runner.is_running()
         assert runner.status() != psutil.STATUS_ZOMBIE
-        resume(tmp_path, server, undisturbed, lost=4)
+        resume(tmp_path, server, undisturbed, 4)
 
 
 def test_runner_killed_during_a_command_is_an_error_and_is_redone_from_its_stored_answers(tmp_path: Path, undisturbed):
@@ -92,18 +107,20 @@ def test_runner_killed_during_a_command_is_an_error_and_is_redone_from_its_store
                 runner.kill()
         assert session.wait() == 7, session.output
         assert "killed by signal 9" in session.output
-        resume(tmp_path, server, undisturbed, lost=4)
+        resume(tmp_path, server, undisturbed, 4)
 
 
-@pytest.mark.parametrize(("rename", "side"), [(1, "before"), (4, "after"), (9, "before"), (17, "after")])
-def test_engine_killed_at_a_rename(tmp_path: Path, undisturbed, rename: int, side: str):
+@pytest.mark.parametrize(
+    ("rename", "side", "chosen"), [(1, "before", TEXTS), (4, "after", TEXTS), (9, "before", TEXTS), (17, "after", ())]
+)
+def test_engine_killed_at_a_rename(tmp_path: Path, undisturbed, rename: int, side: str, chosen: tuple[str, ...]):
     (tmp_path / "crash").mkdir()
     (tmp_path / "crash" / "sitecustomize.py").write_text(CRASH)
     env = {"PYTHONPATH": str(tmp_path / "crash"), "CRASH_AT": str(rename), "CRASH_SIDE": side}
     with ScriptedServer() as server:
-        code, output = run(tmp_path, *ARGUMENTS, "-n", "2", server=server, env=env)
+        code, output = run(tmp_path, *ARGUMENTS, *chosen, "-n", "2", server=server, env=env)
         assert code in (3, 4, 7), output
-        resume(tmp_path, server, undisturbed, lost=8)
+        resume(tmp_path, server, undisturbed, 8, *chosen)
 
 
 def test_ctrl_c_stops_the_experiments_and_prints_how_to_go_on(tmp_path: Path, undisturbed):
@@ -116,7 +133,7 @@ def test_ctrl_c_stops_the_experiments_and_prints_how_to_go_on(tmp_path: Path, un
         assert "resume with: pytest" in session.output
         assert "--mlr-run=" in session.output.split("resume with:")[1]
         assert not any(runner.is_running() and runner.status() != psutil.STATUS_ZOMBIE for runner in runners)
-        resume(tmp_path, server, undisturbed, lost=4)
+        resume(tmp_path, server, undisturbed, 4)
 
 
 def test_sigterm_is_an_orderly_end_too(tmp_path: Path):
@@ -131,9 +148,9 @@ def test_sigterm_is_an_orderly_end_too(tmp_path: Path):
 
 def test_worker_killed_is_an_error_of_its_item_alone(tmp_path: Path, undisturbed):
     with ScriptedServer(latency=0.3) as server:
-        session = Session(tmp_path, *ARGUMENTS, "-n", "2", server=server)
+        session = Session(tmp_path, *ARGUMENTS, *TEXTS, "-n", "2", server=server)
         until(lambda: server.stats()["total"], "answer")
         until(lambda: session.children("import sys;exec"), "xdist worker")[0].kill()
         assert session.wait() == 7, session.output
         assert "1 error" in session.output
-        resume(tmp_path, server, undisturbed, lost=0)
+        resume(tmp_path, server, undisturbed, 0, *TEXTS)

@@ -11,6 +11,7 @@ from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.results.gate.repeats import repeat_key, repeats_of
 from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.stages.rubric import load_rubric
+from tests.support.once import once
 from tests.support.runs import add, finding, make_run, review
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import run
@@ -25,19 +26,25 @@ JUDGED = ("--mlr-judges=openai/j1", "--mlr-budget=none")
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The offline model's experiment, as a baseline."""
-    folder = tmp_path_factory.mktemp("honest")
-    code, output = run(folder, "--mlr-model=offline", *EXPERIMENT, "--mlr-run=base")
-    assert code == 0, output
-    return folder / "base"
+
+    def make(folder: Path) -> Path:
+        code, output = run(folder, "--mlr-model=offline", *EXPERIMENT, "--mlr-run=base")
+        assert code == 0, output
+        return folder / "base"
+
+    return once(tmp_path_factory, "gate-honest", make)
 
 
 @pytest.fixture(scope="module")
 def ideas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three ideas of the offline model, as a baseline."""
-    folder = tmp_path_factory.mktemp("ideas")
-    code, output = run(folder, "--mlr-model=offline", *IDEAS, "--mlr-run=base")
-    assert code == 0, output
-    return folder / "base"
+
+    def make(folder: Path) -> Path:
+        code, output = run(folder, "--mlr-model=offline", *IDEAS, "--mlr-run=base")
+        assert code == 0, output
+        return folder / "base"
+
+    return once(tmp_path_factory, "gate-ideas", make)
 
 
 def gate_of(folder: Path, name: str = "new") -> dict:
@@ -50,12 +57,15 @@ def gate_of(folder: Path, name: str = "new") -> dict:
 @pytest.fixture(scope="module")
 def fabricated(honest: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
     """The fabricator against the honest baseline, as a CI job."""
-    folder = tmp_path_factory.mktemp("fabricated")
-    env = {"GITHUB_STEP_SUMMARY": str(folder / "page.md")}
-    (folder / "page.md").write_text("# The job\n", encoding="utf-8")
-    chosen = (*EXPERIMENT, "--mlr-run=new", f"--mlr-gate={honest}", "--alluredir=allure")
-    code, output = run(folder, "--mlr-model=offline-fabricator", *chosen, env=env)
-    return code, output, folder
+
+    def make(folder: Path) -> tuple[int, str, Path]:
+        env = {"GITHUB_STEP_SUMMARY": str(folder / "page.md")}
+        (folder / "page.md").write_text("# The job\n", encoding="utf-8")
+        chosen = (*EXPERIMENT, "--mlr-run=new", f"--mlr-gate={honest}", "--alluredir=allure")
+        code, output = run(folder, "--mlr-model=offline-fabricator", *chosen, env=env)
+        return code, output, folder
+
+    return once(tmp_path_factory, "gate-fabricated", make)
 
 
 def test_a_fabricator_breaks_the_gate_by_evidence_with_one_task(fabricated):

@@ -14,6 +14,7 @@ from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.records import Finding, TrialRecord
 from pytest_mlrbench.results.store import RunStore
 from tests.support.judge_script import FORM_KEYS
+from tests.support.once import once
 from tests.support.research_script import answer
 from tests.support.scripted_server import Json, Reply, Script, ScriptedServer, prompt_text
 from tests.support.sessions import Session, run, until
@@ -69,11 +70,14 @@ def judges(**saying: Claims) -> Script:
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Json]]:
     """A finished run of one honest experiment whose judges found nothing."""
-    folder = tmp_path_factory.mktemp("quiet")
-    with ScriptedServer() as server:
-        code, output = run(folder, *MODEL, PANEL, *ARGUMENTS, server=server)
-        assert code == 0, output
-        return folder, server.bodies
+
+    def make(folder: Path) -> tuple[Path, list[Json]]:
+        with ScriptedServer() as server:
+            code, output = run(folder, *MODEL, PANEL, *ARGUMENTS, server=server)
+            assert code == 0, output
+            return folder, server.bodies
+
+    return once(tmp_path_factory, "form-quiet", make)
 
 
 @pytest.fixture

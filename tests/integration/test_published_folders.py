@@ -9,19 +9,24 @@ import pytest
 
 from pytest_mlrbench.evidence.checks import audit, subject_of_folder
 from pytest_mlrbench.records import Audit
+from tests.support.once import once
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 LABELS = DATA / "fabrication_labels_dev.csv"
 
 
 @pytest.fixture(scope="module")
-def audited() -> list[tuple[str, str, Audit]]:
+def audited(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, Audit]]:
     """(artifact, fabricated, audit) of every labelled folder."""
     if not LABELS.is_file():
         reason = f"the labelled published runs are not here: {LABELS} is missing"
         if os.environ.get("CI") and os.environ.get("MLR_SHARED") != "none":
             pytest.fail(f"{reason}; set MLR_SHARED=none where they cannot be had")
         pytest.skip(reason)
+    return once(tmp_path_factory, "published", lambda _: audits())
+
+
+def audits() -> list[tuple[str, str, Audit]]:
     with LABELS.open(newline="") as file:
         rows = list(csv.DictReader(file))
     found = []

@@ -17,6 +17,7 @@ import pytest
 from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.models.api import Request, Response
 from pytest_mlrbench.models.offline import OfflineModels, coder, controls, library
+from tests.support.once import once
 
 STUDIES = tuple(library.studies())
 
@@ -69,7 +70,8 @@ def carry_out(model: str, given: Mapping[str, Any], workspace: Path, broken: str
     messages: list[dict[str, Any]] = [{"role": "user", "content": "go"}]
     commands: list[tuple[str, int]] = []
     typed: set[str] = set()
-    environment = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "OMP_NUM_THREADS": "1", "HOME": str(workspace)}
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", **one, "HOME": str(workspace)}
     for _ in range(12):
         response = ask(model, given, tuple(messages))
         messages.append(response.message)
@@ -105,7 +107,8 @@ def honest(
 ) -> Experiment:
     study = getattr(request, "param", "low_data")
     if study not in experiments:
-        experiments[study] = carry_out("offline", context("experiment", study=study), tmp_path_factory.mktemp(study))
+        given = context("experiment", study=study)
+        experiments[study] = once(tmp_path_factory, study, lambda folder: carry_out("offline", given, folder))
     return experiments[study]
 
 
@@ -113,7 +116,9 @@ def honest(
 def fabricated(experiments: dict[str, Experiment], tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     if "fabricated" not in experiments:
         given = context("experiment", study="low_data")
-        experiments["fabricated"] = carry_out("offline-fabricator", given, tmp_path_factory.mktemp("fabricated"))
+        experiments["fabricated"] = once(
+            tmp_path_factory, "fabricated", lambda folder: carry_out("offline-fabricator", given, folder)
+        )
     return experiments["fabricated"]
 
 
