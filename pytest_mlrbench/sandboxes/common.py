@@ -128,13 +128,19 @@ def components(path: str) -> tuple[str, ...]:
 
 
 def environment(limits: Limits) -> dict[str, str]:
-    """Variables every command gets; threads as the sandbox may use and the machine has (4 on 2 cores ran 16 times slower)."""
+    """Variables every command gets; threads as the sandbox may use and the machine has (4 on 2 cores ran 16 times slower).
+
+    A thread that waits for the others sleeps: experiments share the machine, and waiting in a loop takes from all of them what
+    each then waits for (docs/performance.md).
+    """
     threads = str(max(1, min(int(limits.cpus), os.cpu_count() or 1)))
     return {
         "LANG": "C.UTF-8",
         "MPLBACKEND": "Agg",
         "PYTHONUNBUFFERED": "1",
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"), threads),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OPENBLAS_THREAD_TIMEOUT": "4",  # its least: 2^4 cycles
     }
 
 
