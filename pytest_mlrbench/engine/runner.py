@@ -47,6 +47,8 @@ from .lock import alive, identity
 from .pdf_paper import read_paper
 
 INPUT_FOLDER = "inputs"
+JUDGED = ("results", "code", "figures")
+"""Folders that are kept before all else, should an output pass the limits."""
 """Folder of the workspace with the texts of earlier stages; not part of the experiment's output."""
 
 
@@ -131,7 +133,7 @@ class Runner:
         staging = trial / ".staging"
         given = command.LAID_OUT if black_box else {f"/{INPUT_FOLDER}"}
         most = {} if stage == "experiment" else {"max_file": TEXT_STAGE_FILE}
-        left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip=given, **most)
+        left_out = await asyncio.to_thread(export_workspace, workspace, staging, skip=given, first=JUDGED, **most)
         context.not_shown += (from_pdf := await asyncio.to_thread(read_paper, stage, staging))
         if not reason and (missing := missing_outputs(stage, staging)):
             reason = "; ".join([*missing, *from_pdf, *left_out])

@@ -4,7 +4,7 @@ import os
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,8 @@ MAX_DEPTH = 40
 MAX_ENTRIES = 100_000
 MAX_SENTENCES = 200
 _CHUNK = 2**20
+_TOOLS = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
+"""Folders that tools fill with thousands of files; hidden folders are such too."""
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Unicode categories: control, format (bidirectional marks), surrogate (bytes not UTF-8), private, unassigned, line separators."""
 
@@ -26,18 +28,22 @@ def export_workspace(
     max_files: int = 5000,
     max_bytes: int = 2 * 2**30,
     max_file: int = 256 * 2**20,
+    first: Sequence[str] = (),
 ) -> list[str]:
     """Copy the regular files of `workspace` to `destination` (made if absent; existing files are not overwritten).
 
     Nothing else is copied: no link, device, FIFO or socket, and no file with a hard link outside the workspace. No link is
     followed, even if one is swapped in while this runs. Names that a reader or a shell could trip over (control characters,
     not UTF-8) are percent-encoded. Times of change are kept, as the evidence checks read them.
+    Of each folder files come first, then folders, those of tools (hidden ones, `site-packages`) last: an environment or a cache
+    must not use the limits up before what the agent made.
 
     Args:
         skip: names (at any depth) and paths (`/name` for one at the top) of the workspace that are left out without a word.
         max_files: most files copied.
         max_bytes: most bytes copied in all.
         max_file: most bytes of one file; a sparse file counts as long as it says it is.
+        first: names at the top that are copied before all others, in this order.
 
     Returns:
         One sentence for each thing left out, at most MAX_SENTENCES and one for the rest.
@@ -45,7 +51,7 @@ def export_workspace(
     Raises:
         OSError: the workspace cannot be opened or the destination not be written.
     """
-    job = _Export(destination, frozenset(skip), max_files, max_bytes, max_file)
+    job = _Export(destination, frozenset(skip), max_files, max_bytes, max_file, tuple(first))
     root = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         device = os.fstat(root).st_dev
@@ -82,6 +88,7 @@ class _Export:
     max_files: int
     max_bytes: int
     max_file: int
+    first: tuple[str, ...]
     left_out: list[str] = field(default_factory=list)
     links: Counter[tuple[int, int]] = field(default_factory=Counter)
     """(device, inode) of files with several names -> names seen inside the workspace."""
@@ -93,7 +100,7 @@ class _Export:
         self.left_out.append(f"{'/'.join(map(safe_component, parts))}: {why}")
 
     def _listing(self, folder: int, parts: tuple[str, ...]) -> list[tuple[str, os.stat_result]]:
-        """Names and status of a folder's entries, sorted, without what `skip` names."""
+        """Names and status of a folder's entries, in the order of their importance, without what `skip` names."""
         found = []
         try:
             names = sorted(os.listdir(folder))
@@ -111,7 +118,12 @@ class _Export:
                 found.append((name, os.stat(name, dir_fd=folder, follow_symlinks=False)))
             except OSError as error:
                 self._say((*parts, name), f"left out, it cannot be read ({error.strerror})")
-        return found
+        return sorted(found, key=lambda entry: self._turn(parts, *entry))
+
+    def _turn(self, parts: tuple[str, ...], name: str, status: os.stat_result) -> tuple[int, int, str]:
+        chosen = self.first.index(name) if not parts and name in self.first else len(self.first)
+        folder = stat.S_ISDIR(status.st_mode)
+        return chosen, folder + (folder and (name.startswith(".") or name in _TOOLS)), name
 
     def _enter(self, folder: int, parts: tuple[str, ...], status: os.stat_result, device: int) -> int | None:
         """Descriptor of a folder below, or None with the reason said."""

@@ -159,3 +159,17 @@ def test_a_folder_swapped_for_a_link_meanwhile_is_not_followed(workspace: Path, 
     assert files == {}
     assert (workspace / "folder").is_symlink()
     assert said
+
+
+def test_an_environment_or_a_cache_does_not_use_up_the_limits_first(workspace: Path) -> None:
+    """As `pip install --target` and downloads leave them, with names that sort before what the agent made."""
+    made = ["results/results.md", "code/run.py", "code/src/model.py", "notes.md", "data/a.csv"]
+    crowd = [f"{folder}/{number}.py" for folder in (".cache", "code/site-packages", "data/.cache", "bin") for number in range(20)]
+    for name in (*made, *crowd):
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / name).write_text("x")
+    out = workspace.parent / "out"
+    export_workspace(workspace, out, skip=set(), max_files=30, first=("results", "code"))
+    kept = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert len(kept) == 30
+    assert kept >= {"results/results.md", "code/run.py", "code/src/model.py", "notes.md"}
