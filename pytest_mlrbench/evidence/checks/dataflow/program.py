@@ -1,5 +1,6 @@
 """What was executed: scripts, their text at that time, their arguments and the modules they import; the rules read these."""
 
+import itertools
 import json
 import posixpath
 import re
@@ -7,13 +8,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ...events import Event
+from ...files import SKIPPED_FOLDERS
 from ..case import Case
 from ..shell import INTERPRETERS, SHELLS, read_command
 from ..subject import files_below, read_text
 
 MAX_EXECUTIONS = 24
 """Different executions of one run that are read, the last ones first: they left the results."""
+MAX_SOURCES = 200
+"""Source files in which a search path is looked for."""
 PYTHON = re.compile(r"^(?:.*/)?(?:i?python[\d.]*|uv|accelerate|torchrun)$")
+_PYTHONPATH = re.compile(r"\bPYTHONPATH=[\"']?([^\s\"';&|]+)")
+_SYS_PATH = re.compile(r"\bsys\.path\.(?:insert|append|extend)\(([^\n]*)\)")
+_LITERAL = re.compile(r"[\"']([\w./-]*)[\"']")
+_TOP = re.compile(r"^(?:\$\{?PWD\}?|\$\(pwd\)|`pwd`|/workspace|\.{1,2}|/)(?:/|$)")
+"""The workspace's own name, in front of a folder of it."""
 NOT_SOURCES = frozenset((".png", ".jpg", ".npz", ".pt", ".pth", ".pkl"))
 
 
@@ -153,6 +162,40 @@ class Executed:
                     text = self.text(path, seq)
                     if text is not None:
                         return path, text
+        return None if dots else self._on_path(bare, seq)
+
+    @cached_property
+    def _path_folders(self) -> list[str]:
+        """Folders of the workspace that a command or a program puts on Python's search path."""
+        commands = [event.command for event in self.case.writers.runs]
+        own = (
+            name
+            for name in dict.fromkeys([*self.typed, *self.history, *self.on_disk])
+            if SKIPPED_FOLDERS.isdisjoint(name.split("/"))
+        )
+        texts = [text for name in itertools.islice(own, MAX_SOURCES) if (text := self.text(name, 10**9))]
+        said = [word for text in (*commands, *texts) for found in _PYTHONPATH.findall(text) for word in found.split(":")]
+        said += ["/".join(_LITERAL.findall(call)) for text in texts for call in _SYS_PATH.findall(text)]
+        known = {posixpath.dirname(name) for name in (*self.on_disk, *self.history, *self.typed)} - {""}
+        found: list[str] = []
+        for word in said:
+            while (shorter := _TOP.sub("", word, count=1)) != word:
+                word = shorter
+            word = posixpath.normpath(word)
+            found += [folder for folder in known if folder == word or folder.endswith(f"/{word}")]
+        return list(dict.fromkeys(found))
+
+    def _on_path(self, bare: str, seq: int) -> tuple[str, str] | None:
+        """A module that only the search path leads to; among installed packages, only what the agent typed is its own."""
+        for folder in self._path_folders:
+            for path in (f"{folder}/{bare}.py", f"{folder}/{bare}/__init__.py"):
+                installed = not SKIPPED_FOLDERS.isdisjoint(path.split("/"))
+                if installed and not any(one.path == path and one.how == "typed" for one in self.case.writers.all):
+                    continue
+                if (path in self.on_disk or path in self.history or path in self.typed) and (
+                    text := self.text(path, seq)
+                ) is not None:
+                    return path, text
         return None
 
     def executions(self) -> list[Execution]:
