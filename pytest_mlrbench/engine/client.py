@@ -15,6 +15,8 @@ from typing import Any
 from ..errors import ConfigError, InfrastructureError
 
 CONFIG = "ConfigError"
+MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
+"""glibc's allocator in the engine, unless the user set it otherwise: freed texts go back to the system."""
 
 
 def send(connection: Connection, message: dict[str, Any]) -> None:
@@ -81,7 +83,7 @@ class EngineProcess:
                 stderr=log,
                 # Ctrl-C goes to the terminal's process group; the controller decides what it means for the engine.
                 start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**MALLOC, **os.environ, "PYTHONUNBUFFERED": "1"},
             )
         assert self._process.stdin
         assert self._process.stdout

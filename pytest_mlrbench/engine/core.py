@@ -57,21 +57,30 @@ class Engine:
         self._outputs: dict[TrialKey, asyncio.Task[StageResult]] = {}
         self._reruns: dict[TrialKey, asyncio.Task[None]] = {}
         self._records: dict[TrialKey, asyncio.Task[TrialRecord]] = {}
+        """Records in the making, and those that the disk did not take; all others are in the store."""
+        self._stored: set[TrialKey] = set()
 
     # -- single flight ------------------------------------------------------------------------------------------------
 
     def start(self, keys: Sequence[TrialKey]) -> None:
         """Begin all of `keys`; earlier ones get slots first."""
         for key in keys:
-            self._flight(key)
+            if key not in self._stored:
+                self._flight(key)
 
     async def result(self, key: TrialKey) -> TrialRecord:
         """The finished record of `key`, making it if need be; the world's faults are in its status, not raised."""
+        if key in self._stored:
+            stored = await asyncio.to_thread(self.store.record, key)
+            if stored is None:
+                raise InfrastructureError(f"the record of {key} was removed from {self.store.root} while the run went on")
+            return stored
         return await asyncio.shield(self._flight(key))
 
     def _flight(self, key: TrialKey) -> asyncio.Task[TrialRecord]:
         if key not in self._records:
-            self._records[key] = asyncio.create_task(self._record(key), name=f"record {key}")
+            task = self._records[key] = asyncio.create_task(self._record(key), name=f"record {key}")
+            task.add_done_callback(lambda _: self._records.pop(key) if key in self._stored else None)
             self.counts[key.stage]["waiting"] += 1
         return self._records[key]
 
@@ -98,6 +107,7 @@ class Engine:
         if stored is not None and stored.status in FINISHED:
             self._count(key, "waiting", stored.status)
             self.pace.found()
+            self._stored.add(key)
             return stored
         started = time.time()
         base = TrialRecord(
@@ -145,6 +155,7 @@ class Engine:
         self._count(key, "running" if result is not None else "waiting", record.status)
         try:
             await asyncio.to_thread(self.store.write_record, record)
+            self._stored.add(key)
         except OSError as error:
             record = record.model_copy(update={"status": "error", "reason": outcome_of(error)[1]})
         return record

@@ -2,9 +2,9 @@
 checks' findings before it, what was made up."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..judging.form import fill_form, form_protocol, told_dropped
 from ..judging.panel import OFFLINE, panel_scores, protocol_of, review
@@ -104,14 +104,18 @@ class Grader:
         rubric = load_rubric(key.stage, Path(self._settings.rubrics) if self._settings.rubrics else None)
         work = await asyncio.to_thread(collect_work, key.stage, task, inputs, self._store.output(key), self._store.trial(key))
         wanted = self._asked(self._settings.judges)
-        return await together(self._review(key, attempt, work, rubric, *one) for one in wanted)
+        reviews = [self._review(key, attempt, work, rubric, *one) for one in wanted]
+        del work  # here and below: calls wait by the hundred, and each has the text in its prompt
+        return await together(reviews)
 
     def _asked(self, judges: Iterable[str]) -> list[tuple[str, int]]:
         return [(judge, repeat) for judge in judges for repeat in range(1, self._settings.judge_repeats + 1)]
 
-    async def _review(self, key: TrialKey, attempt: int, work: Work, rubric: Rubric, judge: str, repeat: int) -> Review:
+    def _review(
+        self, key: TrialKey, attempt: int, work: Work, rubric: Rubric, judge: str, repeat: int
+    ) -> Coroutine[Any, Any, Review]:
         scope = f"{key}#review:{judge}.r{repeat}" + (f"~{attempt}" if attempt > 1 else "")
-        return await stored_review(self._store, key, work, rubric, judge, repeat, resources=self._resources, scope=scope)
+        return stored_review(self._store, key, work, rubric, judge, repeat, resources=self._resources, scope=scope)
 
     async def _forms(self, key: TrialKey, attempt: int, task: Task, inputs: dict[str, Path], audit: Audit) -> list[JudgeForm]:
         wanted = self._asked(form_judges(self._settings, key.stage))
@@ -169,7 +173,9 @@ async def stored_review(
     if stored is not None:
         return stored
     models = CountingModels(resources.models())
-    made = await review(work, rubric, judge, repeat, models=models, scope=scope, today=resources.today, prompts=prompts)
+    making = review(work, rubric, judge, repeat, models=models, scope=scope, today=resources.today, prompts=prompts)
+    del work
+    made = await making
     made = made.model_copy(update={"spent": models.spent, "added": added})
     await asyncio.to_thread(store.write_review, key, made)
     return made

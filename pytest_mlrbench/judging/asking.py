@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,7 +63,8 @@ def fitted_prompt(work: Work, judge: str, models: Models, rendered: Rendered) ->
         packed = pack(
             work, context_tokens=info.context, vision=info.vision, tokens=models.tokens, reserve=answer + around + 2 * told
         )
-    return rendered(packed.delimiter, packed.text, packed.not_shown, len(packed.images)), packed
+    # The prompt has the text now: what waits for its call should not hold it twice.
+    return rendered(packed.delimiter, packed.text, packed.not_shown, len(packed.images)), replace(packed, text="")
 
 
 async def ask(
@@ -87,7 +88,7 @@ async def ask(
     messages: list[Message] = [{"role": "user", "content": content}]
     errors = ""
     for tries in range(1, TRIES + 1):
-        response = await models.complete(Request(model=judge, messages=tuple(messages), scope=scope, schema=schema))
+        response = await models.complete(Request(model=judge, messages=tuple(messages), scope=scope, schema=schema, first=True))
         try:
             return await asyncio.to_thread(read, response.text), tries
         except ReviewError as error:

@@ -54,6 +54,7 @@ async def review(
         return made.model_copy(update={"not_shown": [*work.notes, *made.not_shown]})
     folder = Path(prompts) if prompts else None
     prompt, packed = await asyncio.to_thread(_prompt, work, rubric, judge, models, today, folder)
+    del work
     parsed, tries = await ask(
         judge,
         prompt,

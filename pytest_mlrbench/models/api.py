@@ -24,6 +24,8 @@ class Request:
     """OpenAI function tools."""
     schema: dict[str, Any] | None = None
     """JSON schema the answer should follow; sent as response_format where the provider has it."""
+    first: bool = False
+    """Goes before waiting calls that are not: one about a finished output, so that trials end before others begin."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """What the offline models read instead of the prompt (see models/offline). Never sent, not part of the digest."""
 

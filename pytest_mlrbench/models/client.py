@@ -109,11 +109,13 @@ class ModelClient:
             return await self._complete_offline(request, ordinal, stored)
         await self._backend.load()
         estimate = self._backend.estimate(request.model, sum(map(len, stored.blobs.values())) // 4, EXPECTED_COMPLETION)
+        del stored  # a second text of the request for each call that waits; made again when there is an answer
         async with self._budget.admit(estimate):
             answer, started, reasons = await self._insist(request)
             response = StoredResponse(answer.message, answer.finish_reason, answer.usage, answer.cost, started, time.time())
             params: dict[str, Any] = {**answer.params, **({"retries": reasons} if reasons else {})}
-            await self._record(request, ordinal, stored, params, response)
+            again = store_request(request.model, request.messages, request.tools, request.schema, asked)
+            await self._record(request, ordinal, again, params, response)
         return _response(response, replayed=False)
 
     async def _complete_offline(self, request: Request, ordinal: int, stored: StoredRequest) -> Response:
@@ -149,7 +151,7 @@ class ModelClient:
         waited = 0.0
         while True:
             account = self._backend.account(request.model)
-            async with self._limiter.slot(account) as slot, self._host.place(account):
+            async with self._limiter.slot(account, first=request.first) as slot, self._host.place(account):
                 started = time.time()
                 try:
                     answer = await self._backend.send(request)

@@ -48,7 +48,8 @@ class Window:
     remaining: float = float("inf")
     """Requests that the provider's headers still allow until `reset_at`."""
     reset_at: float = 0.0
-    waiting: deque["asyncio.Future[Slot]"] = field(default_factory=deque)
+    waiting: tuple[deque["asyncio.Future[Slot]"], deque["asyncio.Future[Slot]"]] = field(default_factory=lambda: (deque(), deque()))
+    """Those that go first, and the others."""
 
     def open(self, now: float) -> bool:
         """Whether another call may go now."""
@@ -121,12 +122,15 @@ class Limiter:
         self._timer: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def slot(self, account: str) -> AsyncIterator[Slot]:
-        """Hold a place for one try of one call of `account` (models that share a key and its rate limit)."""
+    async def slot(self, account: str, *, first: bool = False) -> AsyncIterator[Slot]:
+        """Hold a place for one try of one call of `account` (models that share a key and its rate limit).
+
+        `first`: before those that wait without it.
+        """
         window = self.windows.get(account)
         if window is None:
             window = self.windows[account] = Window(self._start)
-        slot = await self._enter(window)
+        slot = await self._enter(window, window.waiting[0 if first else 1])
         try:
             yield slot
         finally:
@@ -134,11 +138,11 @@ class Limiter:
             self.active -= 1
             self._wake()
 
-    async def _enter(self, window: Window) -> Slot:
-        if not window.waiting and self.active < self.limit and window.open(self._clock()):
+    async def _enter(self, window: Window, queue: deque["asyncio.Future[Slot]"]) -> Slot:
+        if not any(window.waiting) and self.active < self.limit and window.open(self._clock()):
             return self._take(window)
         turn: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
-        window.waiting.append(turn)
+        queue.append(turn)
         self._wake()
         try:
             return await turn
@@ -147,8 +151,8 @@ class Limiter:
                 window.active -= 1
                 self.active -= 1
                 self._wake()
-            elif turn in window.waiting:
-                window.waiting.remove(turn)
+            elif turn in queue:
+                queue.remove(turn)
             raise
 
     def _take(self, window: Window) -> Slot:
@@ -167,14 +171,14 @@ class Limiter:
         slow provider cannot hold the run's places."""
         now = self._clock()
         while self.active < self.limit:
-            ready = [window for window in self.windows.values() if window.waiting and window.open(now)]
+            ready = [window for window in self.windows.values() if any(window.waiting) and window.open(now)]
             if not ready:
                 break
             window = min(ready, key=lambda one: one.active)
-            turn = window.waiting.popleft()
+            turn = (window.waiting[0] or window.waiting[1]).popleft()
             if not turn.done():
                 turn.set_result(self._take(window))
-        times = [at for window in self.windows.values() if window.waiting and (at := window.opens_at(now)) is not None]
+        times = [at for window in self.windows.values() if any(window.waiting) and (at := window.opens_at(now)) is not None]
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

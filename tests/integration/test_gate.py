@@ -1,6 +1,7 @@
 """The gate in whole sessions: answer and exit code, repeats, re-judging of the baseline, early looks, baselines it refuses."""
 
 import json
+import shutil
 import re
 from pathlib import Path
 
@@ -112,8 +113,8 @@ def test_the_reason_is_on_the_jobs_page_in_the_run_and_in_allure(fabricated):
     assert (folder / "allure" / gate["attachments"][0]["source"]).read_text(encoding="utf-8").startswith("## ❌")
 
 
-def test_a_resumed_run_repeats_nothing(fabricated, honest):
-    _, _, folder = fabricated
+def test_a_resumed_run_repeats_nothing(fabricated, honest, tmp_path):
+    folder = shutil.copytree(fabricated[2], tmp_path / "again")
     key = repeat_key(TrialKey(TASK, "experiment"))
     before = repeats_of(RunStore(folder / "new")).record(key)
     code, output = run(folder, "--mlr-model=offline-fabricator", *EXPERIMENT, "--mlr-run=new", f"--mlr-gate={honest}")
@@ -122,8 +123,8 @@ def test_a_resumed_run_repeats_nothing(fabricated, honest):
     assert repeats_of(RunStore(folder / "new")).record(key) == before
 
 
-def test_without_a_gate_the_same_run_has_the_usual_exit_code(fabricated):
-    _, _, folder = fabricated
+def test_without_a_gate_the_same_run_has_the_usual_exit_code(fabricated, tmp_path):
+    folder = shutil.copytree(fabricated[2], tmp_path / "again")
     code, output = run(folder, "--mlr-model=offline-fabricator", *EXPERIMENT, "--mlr-run=new")
     assert code == 1, output
     assert "gate: " not in output

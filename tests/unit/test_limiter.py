@@ -247,3 +247,23 @@ def test_the_progress_line_says_what_runs_waits_and_costs() -> None:
         "mlrbench: idea 3/3, experiment 0/5 (1 running, 4 waiting); 7 calls in flight; 1.50 USD; 1/2 GPUs busy; "
         "4 experiments wait for 1 of 2 GPUs (1 in use here); about 10 min left"
     )
+
+
+def test_calls_about_finished_outputs_go_before_waiting_ones() -> None:
+    async def run() -> list[str]:
+        limiter = Limiter(1)
+        order: list[str] = []
+
+        async def call(name: str, *, first: bool) -> None:
+            async with limiter.slot("a", first=first):
+                order.append(name)
+
+        async with limiter.slot("a"):
+            waiting = [
+                asyncio.create_task(call(name, first=name.startswith("review"))) for name in ("idea", "review 1", "review 2")
+            ]
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        return order
+
+    assert asyncio.run(run()) == ["review 1", "review 2", "idea"]
