@@ -1,8 +1,8 @@
 """The gate in whole sessions: answer and exit code, repeats, re-judging of the baseline, early looks, baselines it refuses."""
 
 import json
-import shutil
 import re
+import shutil
 from pathlib import Path
 
 import pytest
