@@ -13,9 +13,9 @@ from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.results.store import RunStore
 from tests.support.sessions import Session, run, until
 
-ARGUMENTS = ("--mlr-model=offline", "--mlr-task=iclr2025_wsl", "--mlr-stage=experiment", "--mlr-rerun=all", "--mlr-run=run")
+ARGUMENTS = ("--mlr-model=offline", "--mlr-task=iclr2025_dl4c", "--mlr-stage=experiment", "--mlr-rerun=all", "--mlr-run=run")
 COMMON = (*ARGUMENTS, "-n", "0", "-p", "no:cacheprovider")
-KEY = TrialKey("iclr2025_wsl", "experiment")
+KEY = TrialKey("iclr2025_dl4c", "experiment")
 
 
 def test_an_honest_experiment_is_run_again_and_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
