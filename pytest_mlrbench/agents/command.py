@@ -12,6 +12,7 @@ from ..errors import AgentFailure, ConfigError, InfrastructureError
 from ..evidence.events import BLACK_BOX
 from ..sandboxes.base import ExecResult
 from ..sandboxes.export import export_workspace
+from ..settings import Settings
 from ..stages.outputs import clean
 from ..stages.stage import STAGES
 from .base import StageContext
@@ -80,11 +81,14 @@ def lay_out(stage: str, workspace: Path, context: StageContext) -> list[str]:
     left_out = []
     for name, folder in context.inputs.items():
         left_out += [f"{INPUTS}/{name}/{one}" for one in export_workspace(folder, workspace / INPUTS / name, skip=set())]
-    if context.settings.agent_files:
-        shutil.copytree(
-            context.settings.agent_files, workspace / AGENT, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    bring_files(context.settings, workspace)
     return left_out
+
+
+def bring_files(settings: Settings, workspace: Path) -> None:
+    """Copy what --mlr-agent-files names to agent/ of `workspace`."""
+    if settings.agent_files:
+        shutil.copytree(settings.agent_files, workspace / AGENT, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def about(stage: str, context: StageContext) -> dict[str, object]:

@@ -1,8 +1,9 @@
 """What a coder is, what it is handed for one experiment and how it ended; agents call it. bash.py is the built-in one, cli.py runs
 the coding agents that come as programs of their own."""
 
+import importlib
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -85,40 +86,19 @@ def has_report(sandbox: "Sandbox") -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size > 0
 
 
-def _bash() -> Coder:
-    from .bash import BashCoder
-
-    return BashCoder()
-
-
-def _claude_code() -> Coder:
-    from .claude_code import ClaudeCode
-
-    return ClaudeCode()
-
-
-def _codex() -> Coder:
-    from .codex import Codex
-
-    return Codex()
-
-
-def _gemini_cli() -> Coder:
-    from .gemini_cli import GeminiCli
-
-    return GeminiCli()
-
-
-_CODERS: dict[str, Callable[[], Coder]] = {
-    "bash": _bash,
-    "claude-code": _claude_code,
-    "codex": _codex,
-    "gemini-cli": _gemini_cli,
+_CODERS = {
+    "bash": ("bash", "BashCoder"),
+    "claude-code": ("claude_code", "ClaudeCode"),
+    "codex": ("codex", "Codex"),
+    "gemini-cli": ("gemini_cli", "GeminiCli"),
 }
+"""Name -> module of this package and class in it; imported when it is chosen."""
 
 
 def load_coder(name: str) -> Coder:
     """The coder called `name`. Raises ConfigError that names the valid ones."""
     if name not in _CODERS:
         raise ConfigError(f"unknown coder {name!r}; valid: {', '.join(sorted(_CODERS))}")
-    return _CODERS[name]()
+    module, kind = _CODERS[name]
+    coder: Coder = getattr(importlib.import_module(f".{module}", __package__), kind)()
+    return coder

@@ -3,12 +3,11 @@
 import asyncio
 import re
 import shlex
-import shutil
 import tempfile
 from itertools import dropwhile
 from pathlib import Path
 
-from ..agents.command import AGENT
+from ..agents.command import AGENT, bring_files
 from ..errors import InfrastructureError
 from ..sandboxes import open_sandbox
 from ..sandboxes.base import SandboxSpec
@@ -50,8 +49,7 @@ async def _look(settings: Settings, command: str) -> list[str]:
     with tempfile.TemporaryDirectory(dir=settings.run_path, prefix=".preflight-", ignore_cleanup_errors=True) as folder:
         workspace = Path(folder) / "work"
         workspace.mkdir()
-        if settings.agent_files:
-            shutil.copytree(settings.agent_files, workspace / AGENT, symlinks=True)
+        bring_files(settings, workspace)
         spec = SandboxSpec(workspace=workspace, run_id=str(settings.run_path), trial="preflight", image=settings.image)
         async with open_sandbox(settings.sandbox, spec) as sandbox:
             result = await sandbox.exec("\n".join(lines), timeout=SECONDS, output=Path(folder) / "output.log")

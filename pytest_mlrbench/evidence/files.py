@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..sandboxes.export import TOOL_FOLDERS
+
 TEXT_LIMIT = 8 * 2**20
 """Bytes of one text that are read; a longer one is read at its head and tail."""
 MAX_FILES = 20_000
@@ -14,7 +16,7 @@ MAX_OF_FOLDER = 2_000
 MAX_ENTRIES = 200_000
 """Directory entries that are read in one walk."""
 MAX_DEPTH = 40
-SKIPPED_FOLDERS = frozenset({".git", ".venv", "venv", "site-packages", "node_modules", "__pycache__", ".ipynb_checkpoints"})
+SKIPPED_FOLDERS = TOOL_FOLDERS | {".git", ".venv", ".ipynb_checkpoints"}
 
 
 def read_bytes(path: Path, limit: int = TEXT_LIMIT) -> bytes | None:

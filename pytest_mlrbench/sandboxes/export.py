@@ -14,7 +14,7 @@ MAX_DEPTH = 40
 MAX_ENTRIES = 100_000
 MAX_SENTENCES = 200
 _CHUNK = 2**20
-_TOOLS = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
+TOOL_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 """Folders that tools fill with thousands of files; hidden folders are such too."""
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Unicode categories: control, format (bidirectional marks), surrogate (bytes not UTF-8), private, unassigned, line separators."""
@@ -123,7 +123,7 @@ class _Export:
     def _turn(self, parts: tuple[str, ...], name: str, status: os.stat_result) -> tuple[int, int, str]:
         chosen = self.first.index(name) if not parts and name in self.first else len(self.first)
         folder = stat.S_ISDIR(status.st_mode)
-        return chosen, folder + (folder and (name.startswith(".") or name in _TOOLS)), name
+        return chosen, folder + (folder and (name.startswith(".") or name in TOOL_FOLDERS)), name
 
     def _enter(self, folder: int, parts: tuple[str, ...], status: os.stat_result, device: int) -> int | None:
         """Descriptor of a folder below, or None with the reason said."""

@@ -3,7 +3,10 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -275,17 +278,23 @@ def test_tokens_are_counted_for_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert (status, sent, told["usage"]["calls"]) == (200, body, 0)
 
 
+@asynccontextmanager
+async def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Any, Any, Any, bytes]]:
+    """Gateway, provider, an answer and its first piece; the rest comes when `provider.gate` is set."""
+    async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
+        provider.body, provider.gate = stream(ANTHROPIC), asyncio.Event()
+        path, body, _ = CASES["anthropic"]
+        headers = {"x-api-key": gateway.access.token}
+        async with session.post(gateway.access.base_url + path, json=body, headers=headers) as reply:
+            yield gateway, provider, reply, await asyncio.wait_for(reply.content.readany(), 20)
+
+
 def test_a_piece_of_an_answer_is_passed_on_before_the_rest_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def go() -> None:
-        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
-            provider.body, provider.gate = stream(ANTHROPIC), asyncio.Event()
-            path, body, _ = CASES["anthropic"]
-            headers = {"x-api-key": gateway.access.token}
-            async with session.post(gateway.access.base_url + path, json=body, headers=headers) as reply:
-                first = await asyncio.wait_for(reply.content.readany(), 20)
-                assert provider.body.startswith(first)
-                provider.gate.set()
-                assert first + await reply.read() == provider.body
+        async with begun(tmp_path, monkeypatch) as (_, provider, reply, first):
+            assert provider.body.startswith(first)
+            provider.gate.set()
+            assert first + await reply.read() == provider.body
 
     asyncio.run(go())
 
@@ -341,13 +350,8 @@ def test_work_that_goes_on_after_the_budget_is_cut(tmp_path: Path, monkeypatch: 
 
 def test_an_answer_whose_client_has_gone_is_read_to_its_end_and_booked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def go() -> None:
-        async with opened(tmp_path, monkeypatch) as (gateway, provider, session):
-            provider.body, provider.gate = stream(ANTHROPIC), asyncio.Event()
-            path, body, _ = CASES["anthropic"]
-            headers = {"x-api-key": gateway.access.token}
-            async with session.post(gateway.access.base_url + path, json=body, headers=headers) as reply:
-                await asyncio.wait_for(reply.content.readany(), 20)
-                reply.close()
+        async with begun(tmp_path, monkeypatch) as (gateway, provider, reply, _):
+            reply.close()
             await asyncio.sleep(0.1)
             provider.gate.set()
             async with asyncio.timeout(20):

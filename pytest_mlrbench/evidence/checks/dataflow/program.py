@@ -4,6 +4,7 @@ import itertools
 import json
 import posixpath
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -155,14 +156,26 @@ class Executed:
         for _ in range(dots - 1):
             folder = posixpath.dirname(folder)
         places = [folder] if dots else list(dict.fromkeys([folder, posixpath.dirname(folder), "", "code", "src"]))
+        found = next(self._lying(bare, places, seq), None)
+        if found is not None or dots:
+            return found
+        # Only the search path may lead to it.
+        return next((one for one in self._lying(bare, self._path_folders, seq) if self._is_own(one[0])), None)
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a module is the run's; of what lies among installed packages, only what the agent typed is."""
+        if SKIPPED_FOLDERS.isdisjoint(path.split("/")):
+            return True
+        return any(one.path == path and one.how == "typed" for one in self.case.writers.all)
+
+    def _lying(self, bare: str, places: Iterable[str], seq: int) -> Iterator[tuple[str, str]]:
+        """File and text of every module `bare` (a path without suffix; empty for the folder's own) that lies in one of `places`."""
         for place in places:
             for tail in (f"{bare}.py", f"{bare}/__init__.py") if bare else ("__init__.py",):
                 path = posixpath.join(place, tail)
-                if path in self.on_disk or path in self.history or path in self.typed:
-                    text = self.text(path, seq)
-                    if text is not None:
-                        return path, text
-        return None if dots else self._on_path(bare, seq)
+                known = path in self.on_disk or path in self.history or path in self.typed
+                if known and (text := self.text(path, seq)) is not None:
+                    yield path, text
 
     @cached_property
     def _path_folders(self) -> list[str]:
@@ -176,7 +189,7 @@ class Executed:
         texts = [text for name in itertools.islice(own, MAX_SOURCES) if (text := self.text(name, 10**9))]
         said = [word for text in (*commands, *texts) for found in _PYTHONPATH.findall(text) for word in found.split(":")]
         said += ["/".join(_LITERAL.findall(call)) for text in texts for call in _SYS_PATH.findall(text)]
-        known = {posixpath.dirname(name) for name in (*self.on_disk, *self.history, *self.typed)} - {""}
+        known = sorted({posixpath.dirname(name) for name in (*self.on_disk, *self.history, *self.typed)} - {""})
         found: list[str] = []
         for word in said:
             while (shorter := _TOP.sub("", word, count=1)) != word:
@@ -184,19 +197,6 @@ class Executed:
             word = posixpath.normpath(word)
             found += [folder for folder in known if folder == word or folder.endswith(f"/{word}")]
         return list(dict.fromkeys(found))
-
-    def _on_path(self, bare: str, seq: int) -> tuple[str, str] | None:
-        """A module that only the search path leads to; among installed packages, only what the agent typed is its own."""
-        for folder in self._path_folders:
-            for path in (f"{folder}/{bare}.py", f"{folder}/{bare}/__init__.py"):
-                installed = not SKIPPED_FOLDERS.isdisjoint(path.split("/"))
-                if installed and not any(one.path == path and one.how == "typed" for one in self.case.writers.all):
-                    continue
-                if (path in self.on_disk or path in self.history or path in self.typed) and (
-                    text := self.text(path, seq)
-                ) is not None:
-                    return path, text
-        return None
 
     def executions(self) -> list[Execution]:
         """Every different execution, the last first; without any record, the folder's entry points."""
