@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from ..results.gate.text import decision_markdown
     from ..results.shown import plain
     from ..results.store import RunStore
+    from ..results.trial_lines import without_gc
     from ..settings import GATE_MAX_DROP
 
     max_drop = GATE_MAX_DROP if options.max_drop is None else options.max_drop
@@ -48,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     if options.store and not options.aa:
         raise ConfigError("--store belongs to --aa: only a comparison of an agent with itself calibrates the gate")
     base, new = RunStore.open(options.base), RunStore.open(options.new)
-    comparison = compare(base, new, rejudged_of(new, base))
+    with without_gc():
+        comparison = compare(base, new, rejudged_of(new, base))
     if options.aa:
         check_same_agent(base, new)
     made_up = comparison.hallucination

@@ -194,11 +194,13 @@ def protocol_labels(reading: Reading) -> dict[tuple[str, str, str], str]:
 
 def _task_values(units: Iterable[Sequence[Mapping[str, int | None]]]) -> dict[str, float]:
     """Dimension -> one judge's value for one task; a dimension without any score is absent."""
-    epochs = list(units)
-    if len(epochs) == 1 and len(epochs[0]) == 1:
-        return {name: float(score) for name, score in epochs[0][0].items() if score is not None}
     collected: dict[str, list[float]] = defaultdict(list)
-    for repeats in epochs:
+    for repeats in units:
+        if len(repeats) == 1:  # as most are: a mean of one would take most of the time of a large table
+            for dimension, score in repeats[0].items():
+                if score is not None:
+                    collected[dimension].append(score)
+            continue
         for dimension in {name for scores in repeats for name in scores}:
             numbers = [score for scores in repeats if (score := scores.get(dimension)) is not None]
             if numbers:

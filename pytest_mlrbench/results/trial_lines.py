@@ -84,6 +84,8 @@ class TrialLine(_Line):
     model: str
     agent: str
     status: Status
+    reason: str = ""
+    over_budget: bool = False
     agent_spent: Spent = Spent()
     judge_spent: Spent = Spent()
     scores: dict[str, float | None] = {}

@@ -1,11 +1,12 @@
 """Time and peak memory of tables and export as a run store grows; `make perf` runs it.
 
-    python -m tests.perf.store_scale [--trials 1000,10000,100000] [--text 300] [--commands tables,export]
+    python -m tests.perf.store_scale [--trials 1000,10000,100000] [--text 300] [--commands tables,export,compare]
 
 Generates run stores of that many trials (201 tasks, five stages, as many epochs as it takes, two judges, each justification of
 `--text` characters: 100,000 trials are 1.24 million scores and 2 GB of records), then runs each command on each in a process of its
-own. Wanted: time in proportion to trials, and a million scores in tables within 10 s and 2 GB; the exit status is 1 where
-one needs more for its scores, in CPU time as well as by the clock. A store that is there already (`--keep DIR`) is used again.
+own; compare is of that store and a second one of the same trials. Wanted: time in proportion to trials, and a million scores in
+tables within 10 s and 2 GB; the exit status is 1 where tables need more for their scores, in CPU time as well as by the clock. A
+store that is there already (`--keep DIR`) is used again.
 """
 
 import argparse
@@ -22,7 +23,6 @@ from random import Random
 
 from pytest_mlrbench.keys import GRADED, TrialKey
 from pytest_mlrbench.records import Review, Spent, TrialRecord, Usage
-from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.stages.rubric import REVIEW_KEYS, STAGE_KEYS
 from pytest_mlrbench.tasks.catalogue import load_tasks
 from tests.perf.measure import ROOT, plain_environment, table
@@ -47,10 +47,10 @@ class Taken:
     """Bytes of resident set at its peak."""
 
 
-def generate(root: Path, trials: int, text: int) -> int:
-    """A run store of `trials` trials at `root`; returns its number of scores."""
+def generate(root: Path, trials: int, text: int, seed: int) -> int:
+    """A run store of `trials` trials at `root`, the scores drawn from `seed`; returns its number of scores."""
     store = make_run(root, judges=JUDGES, epochs=-(-trials // (len(load_tasks()) * len(GRADED))))
-    random = Random(trials)
+    random = Random(seed)
     templates = {stage: _template(stage, text) for stage in GRADED}
     scores = made = 0
     for epoch in range(1, trials + 1):
@@ -103,21 +103,28 @@ def measured(arguments: Sequence[str]) -> Taken:
     return Taken(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-def _commands(store: RunStore, folder: Path) -> dict[str, list[str]]:
-    root = str(store.root)
+def _commands(root: Path, second: Path, folder: Path) -> dict[str, list[str]]:
     return {
-        "tables": ["tables", root],
-        "tables-json": ["tables", root, "--format", "json"],
-        "export": ["export", root, "-o", str(folder / "scores.csv")],
-        "compare": ["compare", root, root],
+        "tables": ["tables", str(root)],
+        "tables-json": ["tables", str(root), "--format", "json"],
+        "export": ["export", str(root), "-o", str(folder / "scores.csv")],
+        "compare": ["compare", str(root), str(second)],
     }
+
+
+def _made(root: Path, trials: int, text: int, seed: int) -> int:
+    """Scores of the store at `root`, which is generated where it is not there."""
+    count = root / "scores"
+    if not count.is_file():
+        count.write_text(str(generate(root, trials, text, seed)))
+    return int(count.read_text())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", default="1000,10000,100000")
     parser.add_argument("--text", type=int, default=300, help="characters of a justification (default: %(default)s)")
-    parser.add_argument("--commands", default="tables,export", help="of: tables, tables-json, export, compare")
+    parser.add_argument("--commands", default="tables,export,compare", help="of: tables, tables-json, export, compare")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the stores stay for the next time")
     options = parser.parse_args()
     rows = []
@@ -125,17 +132,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         for trials in map(int, options.trials.split(",")):
             root = (options.keep or Path(name)) / f"store-{trials}-{options.text}"
-            count = root / "scores"
-            if not count.is_file():
-                scores = generate(root, trials, options.text)
-                count.write_text(str(scores))
-            scores = int(count.read_text())
-            commands = _commands(RunStore(root), Path(name))
+            second = root.with_name(f"{root.name}-again")
+            scores = _made(root, trials, options.text, trials)
+            if "compare" in options.commands.split(","):
+                _made(second, trials, options.text, trials + 1)
+            commands = _commands(root, second, Path(name))
             for command in options.commands.split(","):
                 taken = measured(commands[command])
                 allowed = max(SECONDS_A_MILLION * scores / 1e6, 5.0)
                 within = min(taken.wall, taken.cpu) <= allowed and taken.memory <= MEMORY * max(scores / 1e6, 1)
-                good = good and within
+                good = good and (within or not command.startswith("tables"))
                 times = [f"{taken.wall:.1f} s", f"{taken.cpu:.1f} s", f"{1e6 * taken.cpu / trials:.0f} us"]
                 size = f"{taken.memory / 2**20:,.0f} MB"
                 rows.append([f"{trials:,}", f"{scores:,}", command, *times, size, "yes" if within else "NO"])

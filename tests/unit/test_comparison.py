@@ -318,6 +318,65 @@ def test_other_judges_are_refused(tmp_path):
         compare(base, new)
 
 
+def other_rubric(one: Review) -> Review:
+    """The same scores by another rubric, added later."""
+    return one.model_copy(update={"protocol": "q" * 64, "added": True})
+
+
+def test_reviews_added_by_another_rubric_are_not_averaged_with_the_runs_own(tmp_path):
+    base, new = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    for task in TASKS:
+        add(base, f"{task}/idea", reviews("idea", 6))
+        add(new, f"{task}/idea", [*map(other_rubric, reviews("idea", 2)), *reviews("idea", 7)])
+    found = compare(base, new)
+    assert overall(found).new == 7
+    assert found.found.reviews["idea"] == 2
+    both = compare(new, run_of(tmp_path / "c", dict.fromkeys(TASKS, 7)))
+    assert overall(both).base == 7
+
+
+def test_of_two_rubrics_in_both_runs_the_runs_own_is_compared_and_said(tmp_path):
+    runs = [make_run(tmp_path / name) for name in "ab"]
+    for score, store in zip((6, 7), runs, strict=True):
+        for task in TASKS:
+            add(store, f"{task}/idea", [*map(other_rubric, reviews("idea", 2)), *reviews("idea", score)])
+    found = compare(*runs)
+    assert (overall(found).base, overall(found).new) == (6, 7)
+    assert any(
+        "openai/j1 has reviews by several rubrics or prompts; those of pppppppp are compared" in text for text in found.warnings
+    )
+
+
+def test_a_judge_that_saw_a_part_of_the_trials_only_costs_no_pairs(tmp_path):
+    runs = [make_run(tmp_path / name) for name in "ab"]
+    for score, store in zip((6, 7), runs, strict=True):
+        for place, task in enumerate(TASKS):
+            late = review("openai/late", "idea", {"Overall": 1}, added=True)
+            add(store, f"{task}/idea", [*reviews("idea", score), *([late] if place == 0 else [])])
+    found = compare(*runs)
+    assert overall(found).n_pairs == len(TASKS)
+    assert (overall(found).base, overall(found).new) == (6, 7)
+    assert "stage idea: openai/late reviewed only 2 of the 8 graded trials by one rubric, and is not compared" in found.warnings
+
+
+def test_a_judge_with_another_rubric_in_one_run_is_left_out_beside_one_that_has_the_same(tmp_path):
+    base, new = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    for task in TASKS:
+        add(base, f"{task}/idea", reviews("idea", 6, 9))
+        first, second = reviews("idea", 7, 1)
+        add(new, f"{task}/idea", [first, other_rubric(second)])
+    found = compare(base, new)
+    assert (overall(found).base, overall(found).new) == (6, 7)
+    assert any("openai/j2 judged by other rubrics or prompts" in text for text in found.warnings)
+
+
+def test_a_score_outside_its_scale_is_no_number_to_compare(tmp_path):
+    base, new = run_of(tmp_path / "a", {TASKS[0]: 7}), make_run(tmp_path / "b")
+    add(new, f"{TASKS[0]}/idea", reviews("idea", 11))
+    with pytest.raises(ConfigError, match=r"openai/j1 gave Overall 11, outside 1 to 10"):
+        compare(base, new)
+
+
 @pytest.mark.parametrize("change", [{"tasks_source": "/texts"}, {"tasks": "c" * 64}])
 def test_other_task_texts_are_refused(tmp_path, change):
     base, new = run_of(tmp_path / "a", {TASKS[0]: 7}), run_of(tmp_path / "b", {TASKS[0]: 7})

@@ -1,18 +1,17 @@
 """Pairs of two runs: what of them may be compared, and what each trial counts as; the comparison and the gate read them."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Literal
 
 from ...errors import ConfigError
 from ...keys import GRADED, TrialKey
-from ...records import Review, TrialRecord
 from ...settings import Settings
 from ...stages.stage import STAGES
 from ..notes import COMPARED
 from ..store import RunStore
+from ..trial_lines import TrialLine, read_run
+from .panels import compared_judges, panel_means
 
 LOWEST = 1.0
 """Score of an item without a usable output, the agent's fault: intention to treat, so that giving up never helps a mean."""
@@ -27,7 +26,7 @@ Kind = Literal["graded", "failed", "unscored"]
 class Side:
     """One run's trial of a pair."""
 
-    record: TrialRecord | None
+    record: TrialLine | None
     kind: Kind
     why: str = ""
     """Why it has no scores."""
@@ -103,7 +102,7 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, 
     for store, keys in ((base, [key for key in ours if key not in theirs]), (new, [key for key in theirs if key not in ours])):
         if keys:
             warnings.append(f"only in {store.root.name}, not compared: {_listed(keys)}")
-    judges: dict[str, tuple[str, ...]] = {}
+    judges: dict[str, dict[str, str]] = {}
     counts: dict[str, float] = {}
     for stage in GRADED:
         keys = [key for key in common if key.stage == stage]
@@ -111,29 +110,30 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, 
             continue
         # A trial that one side did not get to says nothing of who judged what is compared.
         open_keys = [key for key in keys if all(_ended(side[key]) for side in (ours, theirs))]
-        sides = [[review for key in open_keys if (one := side[key]) for review in one.reviews] for side in (ours, theirs)]
-        judges[stage], told = _judges(stage, sides[0], sides[1], base, new)
+        sides = [_graded(side, open_keys) for side in (ours, theirs)]
+        judges[stage], told = compared_judges(stage, sides[0], sides[1], (base.root, new.root))
         warnings += told
-        used = [review for review in sides[0] + sides[1] if review.judge in judges[stage]]
-        counts[stage] = len(used) / len(graded) if (graded := _graded(ours, open_keys) + _graded(theirs, open_keys)) else 1.0
+        graded = sides[0] + sides[1]
+        used = [one for line in graded for one in line.reviews if judges[stage].get(one.judge) == one.protocol]
+        counts[stage] = len(used) / len(graded) if graded else 1.0
     pairs = [
         Pair(key, _side(base, key, ours[key], judges[key.stage]), _side(new, key, theirs[key], judges[key.stage])) for key in common
     ]
-    return Pairs(tuple(pairs), judges, counts, tuple(dict.fromkeys(warnings)))
+    return Pairs(tuple(pairs), {stage: tuple(one) for stage, one in judges.items()}, counts, tuple(dict.fromkeys(warnings)))
 
 
-def _records(store: RunStore) -> dict[TrialKey, TrialRecord | None]:
+def _records(store: RunStore) -> dict[TrialKey, TrialLine | None]:
     """Graded trials of a run, selected ones without a record included, in the order of stages and tasks."""
-    found: dict[TrialKey, TrialRecord | None] = {TrialKey.parse(text): None for text in store.run().get("selected", [])}
-    found.update({record.key: record for record in store.records() if record.stage in GRADED})
+    found: dict[TrialKey, TrialLine | None] = {TrialKey.parse(text): None for text in store.run().get("selected", [])}
+    found.update({line.key: line for line in read_run(store).lines if line.stage in GRADED})
     order = sorted(found, key=lambda key: (GRADED.index(key.stage), key.task, key.epoch))
     return {key: found[key] for key in order}
 
 
 def _judged_again(
-    ours: dict[TrialKey, TrialRecord | None],
-    theirs: Mapping[TrialKey, TrialRecord | None],
-    again: Mapping[TrialKey, TrialRecord | None],
+    ours: dict[TrialKey, TrialLine | None],
+    theirs: Mapping[TrialKey, TrialLine | None],
+    again: Mapping[TrialKey, TrialLine | None],
 ) -> list[str]:
     """Put the new reviews of the baseline in place of its own, stage by stage; returns what to say of it.
 
@@ -157,11 +157,11 @@ def _judged_again(
     return told
 
 
-def _ended(record: TrialRecord | None) -> bool:
+def _ended(record: TrialLine | None) -> bool:
     return record is not None and record.status in ("done", "failed")
 
 
-def _graded(records: Mapping[TrialKey, TrialRecord | None], keys: Iterable[TrialKey]) -> list[TrialRecord]:
+def _graded(records: Mapping[TrialKey, TrialLine | None], keys: Iterable[TrialKey]) -> list[TrialLine]:
     return [record for key in keys if (record := records[key]) is not None and record.reviews]
 
 
@@ -210,42 +210,10 @@ _ALSO: dict[str, Callable[[Settings], object]] = {
 }
 
 
-def _judges(
-    stage: str, ours: Sequence[Review], theirs: Sequence[Review], base: RunStore, new: RunStore
-) -> tuple[tuple[str, ...], list[str]]:
-    """Judges to compare a stage by, and what to warn of. Raises ConfigError for no judge in common, or one with two rubrics."""
-    known = [_protocols(ours), _protocols(theirs)]
-    if not known[0] or not known[1]:  # nothing graded on one side: whoever graded the other
-        return tuple(known[0] or known[1]), []
-    common = [judge for judge in known[0] if judge in known[1]]
-    if not common:
-        raise ConfigError(
-            f"stage {stage} was judged by {', '.join(known[0])} in {base.root} and by {', '.join(known[1])} in {new.root}: "
-            "no judge in common, so no difference of theirs is the agents'; have one judged again by the other's panel"
-        )
-    if any(known[0][judge] != known[1][judge] for judge in common):
-        raise ConfigError(
-            f"stage {stage} was judged by other rubrics or judge prompts in {base.root} than in {new.root} (their protocols "
-            f"differ): scores cannot be compared; have one of them judged again with the other's --mlr-rubrics and --mlr-prompts"
-        )
-    left = [judge for judge in (*known[0], *known[1]) if judge not in common]
-    told = [f"stage {stage}: only judges of both runs are compared ({', '.join(common)}), not {', '.join(left)}"] if left else []
-    return tuple(common), told
-
-
-def _protocols(reviews: Sequence[Review]) -> dict[str, set[str]]:
-    """Judge -> protocols; mechanical judges only where no model judge sits beside them (as the panel's mean has it)."""
-    found: dict[str, set[str]] = defaultdict(set)
-    counted = [one for one in reviews if not one.mechanical] or reviews
-    for one in counted:
-        found[one.judge].add(one.protocol)
-    return found
-
-
 # -- what a trial counts as -------------------------------------------------------------------------------------------
 
 
-def _side(store: RunStore, key: TrialKey, record: TrialRecord | None, judges: Sequence[str]) -> Side:
+def _side(store: RunStore, key: TrialKey, record: TrialLine | None, judges: Mapping[str, str]) -> Side:
     if record is None:
         return Side(None, "unscored", "not reached")
     if record.status == "done":
@@ -258,21 +226,6 @@ def _side(store: RunStore, key: TrialKey, record: TrialRecord | None, judges: Se
     if record.status == "skipped" and not record.over_budget and (cause := broken_input(store, key)):
         return Side(record, "failed", f"its input {cause} failed: {record.reason}")
     return Side(record, "unscored", f"{record.status}: {record.reason}", infrastructure=record.status == "error")
-
-
-def panel_means(reviews: Sequence[Review], judges: Sequence[str]) -> dict[str, float]:
-    """Dimension -> mean over `judges` of each one's mean over repeats; a dimension that one of them did not score is absent."""
-    means: list[dict[str, float]] = []
-    for judge in judges:
-        own: dict[str, list[float]] = defaultdict(list)
-        for review in reviews:
-            if review.judge == judge:
-                for name, score in review.scores.items():
-                    if score is not None:
-                        own[name].append(score)
-        means.append({name: fmean(scores) for name, scores in own.items()})
-    shared = set.intersection(*(set(one) for one in means)) if means else set()
-    return {name: fmean(one[name] for one in means) for name in shared}
 
 
 def broken_input(store: RunStore, key: TrialKey) -> TrialKey | None:
