@@ -42,6 +42,8 @@ class Controller:
         self._client: EngineClient | None = None
         self._progress: Progress | None = None
         self._interrupted = False
+        self._unanswered = ""
+        """What the gate was at when the run was interrupted."""
         self._refused = False
         """The preflight found that the run cannot start."""
         self._new_run = False
@@ -151,7 +153,9 @@ class Controller:
             session.exitstatus = self.outcomes.exit_code()
         if self._client is not None:
             try:
-                self._client.ask("stop", interrupted=self._interrupted)
+                left = self._client.ask("stop", interrupted=self._interrupted)["gate"]
+                if self._interrupted and self.settings["gate"] is not None:
+                    self._unanswered = "the gate has no answer yet" + (f", it still needs {left}" if left else "")
             except InfrastructureError as error:
                 self.outcomes.notes.append(str(error))
             self._client.close()
@@ -225,7 +229,8 @@ class Controller:
         if (repeats := store.root / REPEATS / "calls").is_dir():
             spent += CallLog(repeats, "summary").spent()
         width = terminalreporter._tw.fullwidth
-        for line in summary_lines(store, selected, spent=spent, report=report, width=width, resume=self.resume_command()):
+        left = {"resume": self.resume_command(), "unanswered": self._unanswered}
+        for line in summary_lines(store, selected, spent=spent, report=report, width=width, **left):
             terminalreporter.write_line(line)
         for line in [*self.outcomes.gate_lines, *self.outcomes.lines(), *self.outcomes.notes]:
             terminalreporter.write_line(line)

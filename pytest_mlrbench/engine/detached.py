@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from ..records import StageResult
 from ..results.shown import usd
 from ..results.store import RunStore, write_atomic
 from ..settings import Settings
-from .lock import alive
+from .lock import alive, identity
 from .places import Place
 from .resources import Resources
 
@@ -46,6 +46,8 @@ class Detached:
         calls = resources.calls
         self._paid_before = {key: calls.spent(str(key)).cost for key, _ in live_runners(store)}
         """Of the runners that an earlier engine left alive, what this engine's budget has counted already."""
+        self._started: list[subprocess.Popen[bytes]] = []
+        """Processes of this engine that may still run; one that was only just started has not claimed its trial yet."""
         self._waiting = 0
         """Experiments that wait or run; each gets an equal share of what is left."""
 
@@ -155,13 +157,16 @@ class Detached:
                 # The runner holds the locks of its GPUs too: leased while it lives, whatever becomes of this engine.
                 pass_fds=[held.descriptor for held in place.held.values() if isinstance(held, HostLock)],
             )
+        self._started.append(process)
         while (status := process.poll()) is None:  # noqa: ASYNC110 - see above
             await asyncio.sleep(POLL)
+        self._started.remove(process)
         return status
 
     async def stop_all(self) -> None:
         """End every live runner of this run; each removes its container."""
-        await asyncio.to_thread(stop_runners, self._store)
+        started = [identity(process.pid) for process in self._started if process.poll() is None]
+        await asyncio.to_thread(stop_runners, self._store, started)
 
 
 def read_owner(trial: Path) -> dict[str, Any]:
@@ -180,9 +185,13 @@ def live_runners(store: RunStore) -> list[tuple[TrialKey, dict[str, Any]]]:
     return [(key, owner) for key, owner in owners if owner and alive(owner)]
 
 
-def stop_runners(store: RunStore) -> int:
-    """SIGTERM every live runner, SIGKILL what is left after GRACE; returns how many there were."""
-    owners = [owner for _, owner in live_runners(store)]
+def stop_runners(store: RunStore, started: Sequence[dict[str, Any]] = ()) -> int:
+    """SIGTERM every live runner, SIGKILL what is left after GRACE; returns how many there were.
+
+    `started` names processes (lock.identity) beside those that have claimed a trial of `store`.
+    """
+    # One signal each: a second would cut short what a runner does about the first.
+    owners = list({owner["pid"]: owner for owner in [*started, *(owner for _, owner in live_runners(store))]}.values())
     for signum in (signal.SIGTERM, signal.SIGKILL):
         for owner in owners:
             if alive(owner):

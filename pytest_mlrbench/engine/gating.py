@@ -59,6 +59,9 @@ class Gate:
         self._decided: tuple[Decision, Comparison] | None = None
         """By an early look."""
         self._driver: asyncio.Task[None] | None = None
+        self._finishing: asyncio.Task[Any] | None = None
+        """The one that waits for the answer."""
+        self._closing = False
         self._over_budget = False
 
     @property
@@ -100,6 +103,8 @@ class Gate:
             sizes = ", ".join(str(len(batch)) for batch in self._batches)
             looks = f"{len(self._batches)} looks, {sizes} tasks more each"
             lines.append(f"mlrbench: gate: {looks}; what is left is skipped once it decides")
+        for name in (GATE_JSON, GATE_MARKDOWN):  # an earlier invocation's answer is not this one's, should this be cut short
+            (self._store.root / name).unlink(missing_ok=True)
         return lines
 
     def _check_panel(self) -> None:
@@ -148,7 +153,8 @@ class Gate:
         finally:
             for event in (*self._released.values(), self._rest):
                 event.set()
-            self._engine.start(keys)
+            if not self._closing:
+                self._engine.start(keys)
 
     async def _look(self, number: int) -> tuple[Decision, Comparison]:
         """The answer after the first `number` batches, at the level of that look."""
@@ -185,6 +191,7 @@ class Gate:
     async def finish(self) -> dict[str, Any]:
         """Decide, leave gate.json and gate.md in the run directory, and say it: `decision`, `lines`, `markdown`, `over_budget`."""
         comparison: Comparison | None = None
+        self._finishing = asyncio.current_task()
         try:
             if self._driver is not None:
                 await self._driver
@@ -220,11 +227,20 @@ class Gate:
             calibration=calibration_line(self._base, self._settings.gate_max_drop),
         )
 
+    def unfinished(self) -> str:
+        """What a gate that is interrupted now lacks beside the run's own items, for a person; empty where that is nothing."""
+        if self._repeating.current is not None:
+            return f"the repeat of {self._repeating.current}"
+        left = len(self._rejudging.to_do())
+        return f"new reviews of {left} of the baseline's {count(len(self._rejudging.keys), 'output')}" if left else ""
+
     async def close(self, *, stop_runners: bool) -> None:
-        if self._driver is not None:
-            self._driver.cancel()
-            await asyncio.gather(self._driver, return_exceptions=True)
-        await self._repeating.close(stop_runners=stop_runners)
+        """End what it is at: nothing of it may begin once the run's own work is being stopped."""
+        self._closing, self._repeating.stop_runners = True, stop_runners
+        tasks = [task for task in (self._driver, self._finishing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _costs(settings: Settings, plan: Plan) -> str:

@@ -32,7 +32,10 @@ class Repeating:
         self._run = run
         self._resources = resources
         self._notice = notice
-        self._engine: Engine | None = None
+        self.current: TrialKey | None = None
+        """The item that is being repeated."""
+        self.stop_runners = False
+        """Set before the gate is cancelled where the user ended the run: the experiment of a repeat ends too."""
         self.store = repeats_of(run)
         if self.store.calls.is_dir():  # what an earlier invocation has paid for them
             resources.budget.add(CallLog(self.store.calls, "repeats").spent().cost)
@@ -50,12 +53,9 @@ class Repeating:
             if next(one for one in known if one.item == str(key._replace(epoch=1))).answer == "open":
                 self._notice(f"gate: {key} is hallucinated and was not in the baseline: it is repeated")
                 chain = {other.stage for other in keys if (other.task, other.epoch) == (key.task, key.epoch)}
+                self.current = key
                 await self._repeat(key, chain)
-
-    async def close(self, *, stop_runners: bool) -> None:
-        engine, self._engine = self._engine, None  # an interrupted gate is closed from two sides
-        if engine is not None:
-            await engine.close(stop_runners=stop_runners)
+                self.current = None
 
     async def _repeat(self, key: TrialKey, hallucinated: set[str]) -> None:
         record = await asyncio.to_thread(self._run.record, key)
@@ -74,11 +74,11 @@ class Repeating:
             return
         resources = Resources(settings, self.store, self._notice)
         resources.budget, resources.limiter = self._resources.budget, self._resources.limiter
-        self._engine = Engine(settings, self.store, resources, self._notice)
+        engine = Engine(settings, self.store, resources, self._notice)
         try:
-            await self._engine.result(repeat_key(key))
+            await engine.result(repeat_key(key))
         finally:
-            await self.close(stop_runners=False)
+            await engine.close(stop_runners=self.stop_runners)
 
     def _described(self, record: TrialRecord) -> Settings:
         """The run's settings for its repeats. Their judges are asked only where judges made the finding."""

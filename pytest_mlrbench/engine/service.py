@@ -1,6 +1,7 @@
 """The engine on its socket: what controller and workers may ask, and the life of the process from start to orderly end."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -160,7 +161,7 @@ class Service:
         future = asyncio.run_coroutine_threadsafe(self.engine.result(key), self.loop)
         try:
             return future.result()
-        except (asyncio.CancelledError, RuntimeError) as error:
+        except (concurrent.futures.CancelledError, RuntimeError) as error:
             raise InfrastructureError("the run was stopped") from error
 
     def _on_gate(self, _: Json) -> Json:
@@ -169,7 +170,7 @@ class Service:
             raise InfrastructureError("the engine has no gate to ask")
         try:
             return asyncio.run_coroutine_threadsafe(self.gate.finish(), self.loop).result()
-        except (asyncio.CancelledError, RuntimeError) as error:
+        except (concurrent.futures.CancelledError, RuntimeError) as error:
             raise InfrastructureError("the run was stopped before the gate had its answer") from error
         except OSError as error:
             raise InfrastructureError(f"the gate's answer cannot be written: {error}") from error
@@ -202,8 +203,9 @@ class Service:
             await asyncio.sleep(TELL_EVERY)
 
     def _on_stop(self, message: Json) -> Json:
+        """The controller ends the run; answers what its gate had left, where there is one."""
         self.stop_runners = bool(message["interrupted"])
-        return {}
+        return {"gate": self.gate.unfinished() if self.gate is not None else ""}
 
 
 def changed_texts(stored: dict[str, str], now: dict[str, str]) -> list[str]:

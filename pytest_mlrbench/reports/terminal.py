@@ -28,13 +28,14 @@ def summary_lines(
     spent: Spent | float | None = None,
     report: Path | str | None = None,
     resume: str | None = None,
+    unanswered: str = "",
 ) -> list[str]:
     """What the user reads after the run: scores by stage, verdicts, reasons, cost, notes, and where everything lies.
 
     `keys` are the selected trials, `width` the columns of the terminal. `spent` is what the whole run has paid so far (a
     `Spent` of the call log, or USD), which is more than its kept trials cost when attempts were done again. `report` is the
-    path of the HTML report if one was written, `resume` the command that goes on (made from run.json when None). The
-    lines are plain text: no colour, no control characters.
+    path of the HTML report if one was written, `resume` the command that goes on (made from run.json when None),
+    `unanswered` what besides items was left undone. The lines are plain text: no colour, no control characters.
     """
     records = {key: record for key in keys if (record := store.record(key)) is not None}
     limits = thresholds(store)
@@ -49,7 +50,7 @@ def summary_lines(
     if report:
         lines.append(f"report: {report}")
     lines.append(f"run directory: {store.root}")
-    lines += _resume(store, keys, records, resume)
+    lines += _resume(store, keys, records, resume, unanswered)
     return [plain(line) for line in lines]
 
 
@@ -151,14 +152,16 @@ def _cost(store: RunStore, records: Mapping[TrialKey, TrialRecord], spent: Spent
     return lines
 
 
-def _resume(store: RunStore, keys: Sequence[TrialKey], records: Mapping[TrialKey, TrialRecord], command: str | None) -> list[str]:
-    """The command that goes on with what is undone: no record yet, ERROR or SKIPPED."""
+def _resume(
+    store: RunStore, keys: Sequence[TrialKey], records: Mapping[TrialKey, TrialRecord], command: str | None, unanswered: str
+) -> list[str]:
+    """The command that goes on with what is undone: no record yet, ERROR or SKIPPED, and what is `unanswered`."""
     undone = [key for key in keys if key not in records or records[key].status in ("error", "skipped")]
-    if not undone:
-        return []
     unreached = sum(key not in records for key in undone)
     detail = f" ({unreached} not reached)" if unreached else ""
-    return [f"{count(len(undone), 'item')} left undone{detail}; resume with: {command or resume_command(store)}"]
+    left = [f"{count(len(undone), 'item')} left undone{detail}"] if undone else []
+    left += [unanswered] if unanswered else []
+    return [f"{'; '.join(left)}; resume with: {command or resume_command(store)}"] if left else []
 
 
 SAID_ON_RESUME = frozenset({"suite", "task", "stage", "category", "venue", "year", "epochs", "budget", "price"})

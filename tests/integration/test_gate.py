@@ -12,28 +12,20 @@ from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.results.gate.repeats import repeat_key, repeats_of
 from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.stages.rubric import load_rubric
+from tests.support import gated
+from tests.support.gated import JUDGED, TASK
 from tests.support.once import once
 from tests.support.runs import add, finding, make_run, review
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import run
 
-TASK = "iclr2025_wsl"
-EXPERIMENT = ("--mlr-stage=experiment", f"--mlr-task={TASK}", "-n", "0")
-IDEAS = ("--mlr-suite=smoke", "--mlr-stage=idea", "-n", "0")
-JUDGED = ("--mlr-judges=openai/j1", "--mlr-budget=none")
-"""A judge whose id names no snapshot, behind the scripted server."""
+EXPERIMENT = (*gated.EXPERIMENT, "-n", "0")
+IDEAS = (*gated.IDEAS, "-n", "0")
 
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The offline model's experiment, as a baseline."""
-
-    def make(folder: Path) -> Path:
-        code, output = run(folder, "--mlr-model=offline", *EXPERIMENT, "--mlr-run=base")
-        assert code == 0, output
-        return folder / "base"
-
-    return once(tmp_path_factory, "gate-honest", make)
+    return gated.honest(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +48,8 @@ def gate_of(folder: Path, name: str = "new") -> dict:
 
 
 @pytest.fixture(scope="module")
-def fabricated(honest: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
-    """The fabricator against the honest baseline, as a CI job."""
-
-    def make(folder: Path) -> tuple[int, str, Path]:
-        env = {"GITHUB_STEP_SUMMARY": str(folder / "page.md")}
-        (folder / "page.md").write_text("# The job\n", encoding="utf-8")
-        chosen = (*EXPERIMENT, "--mlr-run=new", f"--mlr-gate={honest}", "--alluredir=allure")
-        code, output = run(folder, "--mlr-model=offline-fabricator", *chosen, env=env)
-        return code, output, folder
-
-    return once(tmp_path_factory, "gate-fabricated", make)
+def fabricated(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
+    return gated.fabricated(tmp_path_factory)
 
 
 def test_a_fabricator_breaks_the_gate_by_evidence_with_one_task(fabricated):
@@ -182,32 +165,33 @@ def test_ini_twins_name_the_gate(ideas, tmp_path):
 # -- judges -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_moving_panel_judges_the_baseline_again_once(tmp_path):
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return gated.judged(tmp_path_factory)
+
+
+def test_a_moving_panel_judges_the_baseline_again_once(judged, tmp_path):
     with ScriptedServer() as server:
-        arguments = ("--mlr-model=offline", *JUDGED, *IDEAS)
-        assert run(tmp_path, *arguments, "--mlr-run=base", server=server)[0] == 0
-        before = server.stats()["requests"]
-        gated = (*arguments, "--mlr-run=new", "--mlr-gate=base", "--mlr-gate-max-drop=9")
-        code, output = run(tmp_path, *gated, server=server)
+        chosen = ("--mlr-model=offline", *JUDGED, *IDEAS, "--mlr-run=new", f"--mlr-gate={judged}", "--mlr-gate-max-drop=9")
+        code, output = run(tmp_path, *chosen, server=server)
         assert code == 0, output
-        assert server.stats()["requests"] == before + 6, "three new ideas and three of the baseline"
+        assert server.stats()["requests"] == 6, "three new ideas and three of the baseline"
         assert "gate: the baseline is judged again (openai/j1 may have changed: no snapshot is named): 3-4 model calls" in output
-        assert run(tmp_path, *gated, server=server)[0] == 0
-        assert server.stats()["requests"] == before + 6
+        assert run(tmp_path, *chosen, server=server)[0] == 0
+        assert server.stats()["requests"] == 6
     again = RunStore(tmp_path / "new" / "rejudged")
     assert [one.reviews[0].judge for one in again.records()] == ["openai/j1"] * 3
     assert gate_of(tmp_path)["stages"][0]["n_pairs"] == 3
 
 
-def test_the_judges_drift_is_not_the_agents(tmp_path):
+def test_the_judges_drift_is_not_the_agents(judged, tmp_path):
     """The baseline was stored with scores that today's panel would not give: it is compared by today's."""
+    base = RunStore(shutil.copytree(judged, tmp_path / "base"))
+    for record in list(base.records()):
+        higher = [one.model_copy(update={"scores": dict.fromkeys(one.scores, 10)}) for one in record.reviews]
+        base.write_record(record.model_copy(update={"reviews": higher}))
     with ScriptedServer() as server:
         arguments = ("--mlr-model=offline", *JUDGED, *IDEAS)
-        assert run(tmp_path, *arguments, "--mlr-run=base", server=server)[0] == 0
-        base = RunStore(tmp_path / "base")
-        for record in list(base.records()):
-            higher = [one.model_copy(update={"scores": dict.fromkeys(one.scores, 10)}) for one in record.reviews]
-            base.write_record(record.model_copy(update={"reviews": higher}))
         code, output = run(tmp_path, *arguments, "--mlr-run=new", "--mlr-gate=base", server=server)
     stage = gate_of(tmp_path)["stages"][0]
     assert stage["diff"] == 0.0, output
@@ -227,13 +211,11 @@ def test_another_panel_is_refused_only_where_judging_again_is_forbidden(ideas, t
     assert code == 0, output
 
 
-def test_infrastructure_that_leaves_a_pair_unscored_comes_before_the_answer(tmp_path):
+def test_infrastructure_that_leaves_a_pair_unscored_comes_before_the_answer(judged, tmp_path):
     with ScriptedServer() as server:
-        arguments = ("--mlr-model=offline", *JUDGED, *IDEAS)
-        assert run(tmp_path, *arguments, "--mlr-run=base", server=server)[0] == 0
         server.fault("401", model="j1", stage="judge:idea")
-        gated = (*arguments, "--mlr-run=new", "--mlr-gate=base", "--mlr-gate-rejudge=never")
-        code, output = run(tmp_path, *gated, server=server)
+        chosen = ("--mlr-model=offline", *JUDGED, *IDEAS, "--mlr-run=new", f"--mlr-gate={judged}", "--mlr-gate-rejudge=never")
+        code, output = run(tmp_path, *chosen, server=server)
     assert code == 7, output
     assert len(gate_of(tmp_path)["infrastructure"]) == 1
     assert "gate: without a score for infrastructure: " in output
@@ -247,8 +229,8 @@ def test_a_sequential_gate_skips_what_is_left_once_it_decides(tmp_path):
     arguments = ("--mlr-model=offline", "--mlr-venue=ICLR", "--mlr-year=2025", "--mlr-stage=idea", "-n", "2")
     code, output = run(tmp_path, *arguments, "--mlr-run=base")
     assert code == 0, output
-    gated = (*arguments, "--mlr-run=new", "--mlr-gate=base", "--mlr-gate-max-drop=1", "--mlr-gate-sequential=on")
-    code, output = run(tmp_path, *gated)
+    looking = (*arguments, "--mlr-run=new", "--mlr-gate=base", "--mlr-gate-max-drop=1", "--mlr-gate-sequential=on")
+    code, output = run(tmp_path, *looking)
     assert code == 0, output
     assert "gate: 3 looks, 12, 13, 12 tasks more each" in output
     assert "12 passed, 25 skipped" in output
@@ -256,7 +238,7 @@ def test_a_sequential_gate_skips_what_is_left_once_it_decides(tmp_path):
     assert gate_of(tmp_path)["look"] == "look 1 of 3, 12 of 37 tasks"
     made = [key for key in RunStore(tmp_path / "new").keys() if RunStore(tmp_path / "new").stage_result(key)]  # noqa: SIM118
     assert len(made) == 12
-    code, output = run(tmp_path, *(text for text in gated if "sequential" not in text))
+    code, output = run(tmp_path, *(text for text in looking if "sequential" not in text))
     assert code == 0, output
     assert "37 passed" in output
 
