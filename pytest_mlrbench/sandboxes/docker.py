@@ -123,9 +123,9 @@ class DockerSandbox(Sandbox):
         """Create the container, take hold of its standard input, start it and wait until its main process says so."""
         api = self._api
         self._oom_kills = 0
-        created = await self._call("creating the container", lambda: api.create_container(**self._settings()))
-        self._container = created["Id"]
+        creating = asyncio.ensure_future(self._call("creating the container", lambda: api.create_container(**self._settings())))
         try:
+            self._container = (await asyncio.shield(creating))["Id"]
             attached = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             self._lifeline = await self._call("attaching to the container", api.attach_socket, self._container, params=attached)
             await self._call("starting the container", api.start, self._container)
@@ -159,6 +159,10 @@ class DockerSandbox(Sandbox):
             await self._end()
             raise InfrastructureError(f"the container of {self.spec.trial} did not come up within 60 s") from error
         except BaseException:
+            # Cancelled or not, the engine makes what it was asked for, and what is not known cannot be removed.
+            made: Any = (await asyncio.gather(creating, return_exceptions=True))[0]
+            if not isinstance(made, BaseException):
+                self._container = made["Id"]
             await self._end()
             raise
 

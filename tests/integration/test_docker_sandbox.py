@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -211,6 +212,31 @@ def test_close_removes_the_container_and_may_be_called_twice(tmp_path: Path, run
         await sandbox.close()
 
     asyncio.run(main())
+    assert containers(run_id) == []
+
+
+def test_a_container_that_is_being_created_when_its_runner_is_stopped_is_removed(
+    tmp_path: Path, run_id: str, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+    create = docker.APIClient.create_container
+
+    def told(self: docker.APIClient, *arguments: Any, **named: Any) -> Any:
+        asked.set()
+        return create(self, *arguments, **named)
+
+    monkeypatch.setattr(docker.APIClient, "create_container", told)
+
+    async def main() -> None:
+        sandbox = open_sandbox("docker", spec(tmp_path, run_id, image))
+        starting = asyncio.create_task(sandbox.start())
+        await asyncio.to_thread(asked.wait, 60)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+    asyncio.run(main())
+    assert asked.is_set()
     assert containers(run_id) == []
 
 

@@ -4,7 +4,9 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import docker
 import psutil
 import pytest
 
@@ -14,8 +16,10 @@ from pytest_mlrbench.engine.resources import Resources
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.results.gate.repeats import repeat_key, repeats_of
 from pytest_mlrbench.results.store import RunStore
+from pytest_mlrbench.sandboxes.docker_engine import RUN_LABEL, TRIAL_LABEL
 from pytest_mlrbench.settings import Settings
 from tests.support import gated
+from tests.support.docker import need_docker
 from tests.support.runs import make_run
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import Session, run, until
@@ -65,6 +69,32 @@ def test_during_a_repeat(tmp_path: Path, tmp_path_factory: pytest.TempPathFactor
     assert code == 8, output
     assert json.loads((new / "gate.json").read_text(encoding="utf-8"))["confirmed"] == [str(key)]
     assert RunStore(new).record(key) == before, "only the repeat was left to do"
+
+
+@pytest.mark.docker
+def test_during_a_repeat_in_a_container(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory):
+    need_docker()
+    key, base, new = TrialKey(gated.TASK, "experiment"), gated.honest(tmp_path_factory), tmp_path / "new"
+    chosen = (*gated.EXPERIMENT, "-n", "0", "--mlr-sandbox=docker", "--mlr-cpus=1", "--mlr-memory=1GiB")
+    arguments = ("--mlr-model=offline-fabricator", *chosen, f"--mlr-gate={base}", "--mlr-run=new")
+    repeats = repeats_of(RunStore(new))
+
+    def containers() -> list[Any]:
+        return docker.from_env().containers.list(all=True, filters={"label": f"{RUN_LABEL}={repeats.root}"}, ignore_removed=True)
+
+    session = Session(tmp_path, *arguments)
+    until((repeats.trial(repeat_key(key)) / "evidence.jsonl").is_file, "repeat at work")
+    assert [one.labels[TRIAL_LABEL] for one in containers()] == [str(repeat_key(key))]
+    interrupted(session, new, f"the repeat of {key}")
+    assert containers() == []
+    code, output = run(tmp_path, *arguments)
+    assert code == 8, output
+    record = repeats.record(repeat_key(key))
+    assert record is not None
+    assert record.verdict == "hallucinated"
+    assert record.environment["sandbox"] == "docker"
+    assert record.environment["memory"] == 2**30
+    assert containers() == []
 
 
 def test_while_the_baseline_is_judged_again(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory):
