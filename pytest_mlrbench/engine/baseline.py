@@ -19,6 +19,7 @@ from ..stages.stage import STAGES
 from ..tasks.catalogue import load_tasks
 from .grading import together
 from .resources import Resources
+from .sources import Chain
 
 
 class Rejudging:
@@ -131,5 +132,5 @@ def input_folder(store: RunStore, key: TrialKey, record: TrialRecord, stage: str
     label = record.inputs.get(stage, "own")
     if label == "own":
         return store.output(key.at(stage))
-    root, _, source = label.rpartition("::")
-    return RunStore(Path(root)).output(TrialKey.parse(source))
+    chain = Chain.of(label)
+    return chain.store.output(TrialKey(key.task, stage, chain.epoch))

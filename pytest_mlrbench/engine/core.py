@@ -40,11 +40,18 @@ RERUN_ONE_IN = 10
 class Engine:
     """All trials of one run. Lives in one event loop."""
 
-    def __init__(self, settings: Settings, store: RunStore, resources: Resources, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: RunStore,
+        resources: Resources,
+        notice: Callable[[str], None],
+        sources: Sources | None = None,
+    ) -> None:
         self.settings = settings
         self.store = store
         self.resources = resources
-        self.sources = Sources(settings)
+        self.sources = sources or Sources(settings)
         self.notice = notice
         self.counts: dict[str, Counter[str]] = {stage: Counter() for stage in STAGE_NAMES}
         """Stage -> how many selected trials are waiting, running, done, failed, error, skipped."""

@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from ..errors import InfrastructureError
@@ -19,6 +18,7 @@ from ..settings import Settings
 from .baseline import input_folder
 from .core import Engine, fresh_directories
 from .resources import Resources
+from .sources import Chain, Sources
 
 KEPT = ("stage.json", "evidence.jsonl")
 """Files of a trial directory that an audit of what follows reads, beside `output/` and `evidence/`."""
@@ -66,7 +66,9 @@ class Repeating:
         if key.stage == "end2end" and "paper" in hallucinated and "experiment" not in hallucinated:
             first = "paper"
         try:
-            await asyncio.to_thread(self._lay_out, key, record, first)
+            drawn = await asyncio.to_thread(self._drawn, key, record)
+            if drawn is None:
+                await asyncio.to_thread(self._lay_out, key, first)
         except (OSError, InfrastructureError) as error:
             failed = {"status": "error", "reason": f"its inputs cannot be taken over: {error}", "epoch": repeat_key(key).epoch}
             empty: dict[str, Any] = {"findings": [], "reviews": [], "forms": [], "verdict": None, "scores": {}}
@@ -74,7 +76,7 @@ class Repeating:
             return
         resources = Resources(settings, self.store, self._notice)
         resources.budget, resources.limiter = self._resources.budget, self._resources.limiter
-        engine = Engine(settings, self.store, resources, self._notice)
+        engine = Engine(settings, self.store, resources, self._notice, Sources(settings, drawn))
         try:
             await engine.result(repeat_key(key))
         finally:
@@ -84,7 +86,7 @@ class Repeating:
         """The run's settings for its repeats. Their judges are asked only where judges made the finding."""
         by_checks = any(one.severity == "fail" and one.check != CHECK for one in record.findings)
         judges = (OFFLINE,) if by_checks else self._settings.judges
-        return self._settings.model_copy(update={"run": str(self.store.root), "gate": None, "inputs": (), "judges": judges})
+        return self._settings.model_copy(update={"run": str(self.store.root), "gate": None, "judges": judges})
 
     def _write_run(self, settings: Settings) -> None:
         described = {
@@ -95,13 +97,21 @@ class Repeating:
         }
         self.store.write_run(described)
 
-    def _lay_out(self, key: TrialKey, record: TrialRecord, first: str) -> None:
+    def _drawn(self, key: TrialKey, record: TrialRecord) -> Chain | None:
+        """The chain of the pool that the trial was given; None where its inputs are its run's own. Raises InfrastructureError."""
+        labels = {stage: label for stage, label in record.inputs.items() if label != "own"}
+        for stage in labels:
+            if not (folder := input_folder(self._run, key, record, stage)).is_dir():
+                raise InfrastructureError(f"{folder} is gone")
+        return Chain.of(next(iter(labels.values()))) if labels else None
+
+    def _lay_out(self, key: TrialKey, first: str) -> None:
         """Copy the outputs of the stages before `first` to where the repeat looks for its inputs."""
         for stage in STAGE_NAMES[: STAGE_NAMES.index(first)]:
             target = self.store.trial(repeat_key(key.at(stage)))
             if (target / "stage.json").exists():
                 continue
-            source = self._source(key, record, stage)
+            source = self._run.trial(key.at(stage))
             if not (source / "stage.json").exists():
                 continue  # it is not there: the repeat makes its own
             staging = target.with_name(f".{target.name}.copying")
@@ -114,9 +124,3 @@ class Repeating:
                     shutil.copytree(source / name, staging / name, symlinks=True)
             shutil.rmtree(target, ignore_errors=True)
             staging.rename(target)
-
-    def _source(self, key: TrialKey, record: TrialRecord, stage: str) -> Path:
-        folder = input_folder(self._run, key, record, stage).parent
-        if not folder.is_dir() and record.inputs.get(stage, "own") != "own":
-            raise InfrastructureError(f"{folder} is gone")
-        return folder

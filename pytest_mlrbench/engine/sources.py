@@ -22,12 +22,19 @@ class Chain:
     def label(self, task: str, stage: str) -> str:
         return f"{self.store.root}::{TrialKey(task, stage, self.epoch)}"
 
+    @classmethod
+    def of(cls, label: str) -> "Chain":
+        """The chain that gave a trial an input of this label."""
+        root, _, name = label.rpartition("::")
+        return cls(RunStore(Path(root)), TrialKey.parse(name).epoch)
+
 
 class Sources:
     """Resolves the inputs of trials for one run."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError for a directory of --mlr-inputs that is no run."""
+    def __init__(self, settings: Settings, drawn: Chain | None = None) -> None:
+        """`drawn`: the chain that every trial is given, drawn or not. Raises ConfigError where --mlr-inputs is no run."""
+        self._drawn = drawn
         self._seed = settings.seed
         self._pool = [RunStore.open(Path(path)) for path in settings.inputs] if settings.mode == "stepwise" else []
         if settings.inputs and settings.mode == "end2end":
@@ -44,6 +51,8 @@ class Sources:
         Whatever was found about a chain does not matter: only its outputs must exist. Raises NotDone when the pool holds no
         complete chain for the task.
         """
+        if self._drawn is not None:
+            return self._drawn
         needed = STAGES[key.stage].inputs
         candidates = sorted(
             ((digest, chain) for chain in self._chains(key.task) if (digest := self._digest(chain, key.task, needed))),
