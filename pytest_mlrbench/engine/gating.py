@@ -49,6 +49,7 @@ class Gate:
             raise ConfigError(f"--mlr-gate={settings.gate}: is this run itself; name another run as the baseline")
         self._rejudging = Rejudging(settings, self._base, store, resources)
         self._repeating = Repeating(settings, store, resources, notice)
+        self._selected: frozenset[TrialKey] = frozenset()
         self._keys: list[TrialKey] = []
         """Selected trials that the baseline has too."""
         self._batches: list[list[str]] = []
@@ -72,6 +73,7 @@ class Gate:
 
     def plan(self, keys: Sequence[TrialKey]) -> list[str]:
         """Lines for the plan. Raises ConfigError where the runs cannot be compared; run.json must hold the selection."""
+        self._selected = frozenset(keys)
         scored = {record.key for record in self._base.records() if record.status in FINISHED}
         self._keys = [key for key in keys if key in scored]
         if not self._keys:
@@ -170,7 +172,7 @@ class Gate:
         chosen = [key for key in self._keys if tasks is None or key.task in tasks]
         self._over_budget |= await self._rejudging.judge(chosen)
         rejudged = self._rejudging.store if self._rejudging.keys else None
-        comparison = await asyncio.to_thread(compare, self._base, self._store, rejudged, tasks)
+        comparison = await asyncio.to_thread(compare, self._base, self._store, rejudged, tasks, self._selected)
         made_up = comparison.hallucination
         await self._repeating.confirm(made_up.newly_keys, made_up.repeated)
 

@@ -185,16 +185,22 @@ def test_a_moving_panel_judges_the_baseline_again_once(judged, tmp_path):
 
 
 def test_the_judges_drift_is_not_the_agents(judged, tmp_path):
-    """The baseline was stored with scores that today's panel would not give: it is compared by today's."""
+    """The baseline was stored with scores that today's panel would not give: it is compared by today's.
+
+    The run has a third task, which this invocation has not selected: it is neither judged again nor compared.
+    """
+    shutil.copytree(judged, tmp_path / "new")
     base = RunStore(shutil.copytree(judged, tmp_path / "base"))
     for record in list(base.records()):
         higher = [one.model_copy(update={"scores": dict.fromkeys(one.scores, 10)}) for one in record.reviews]
         base.write_record(record.model_copy(update={"reviews": higher}))
     with ScriptedServer() as server:
-        arguments = ("--mlr-model=offline", *JUDGED, *IDEAS)
-        code, output = run(tmp_path, *arguments, "--mlr-run=new", "--mlr-gate=base", server=server)
+        chosen = (*IDEAS, "--mlr-task=iclr2025_wsl", "--mlr-task=iclr2025_dl4c")
+        code, output = run(tmp_path, "--mlr-model=offline", *JUDGED, *chosen, "--mlr-run=new", "--mlr-gate=base", server=server)
+    assert "nothing to run" in output
+    assert server.stats()["requests"] == 2
     stage = gate_of(tmp_path)["stages"][0]
-    assert stage["diff"] == 0.0, output
+    assert (stage["n_pairs"], stage["diff"]) == (2, 0.0), output
     assert stage["base"] < 10
     assert code in (0, 6)
 

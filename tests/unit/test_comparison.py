@@ -280,6 +280,35 @@ def test_newly_means_in_no_epoch_of_the_baseline(tmp_path):
     assert found.newly_keys == (TrialKey(TASKS[1], "experiment"),)
 
 
+def test_epochs_of_one_run_alone_tell_what_is_new_too(tmp_path):
+    base, new = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    for task, before, now in (
+        (TASKS[0], (False, True), (True,)),  # came and went before
+        (TASKS[1], (False,), (False, True)),
+        (TASKS[2], (False,), (True, True)),
+        (TASKS[3], (True,), (False, True)),  # not gone
+    ):
+        for store, epochs in ((base, before), (new, now)):
+            for number, hallucinated in enumerate(epochs, 1):
+                experiment(store, task, hallucinated, epoch=number)
+    found = compare(base, new).hallucination
+    assert found.n_pairs == 4, "shares are of pairs"
+    assert set(found.newly_keys) == {TrialKey(TASKS[1], "experiment", 2), TrialKey(TASKS[2], "experiment")}
+    assert found.repeated == (f"{TASKS[2]}/experiment",)
+    assert found.gone == ()
+
+
+def test_a_hallucinated_item_that_the_baseline_lacks_is_named(tmp_path):
+    base, new = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    experiment(base, TASKS[0], hallucinated=False)
+    experiment(new, TASKS[0], hallucinated=False)
+    experiment(new, TASKS[1], hallucinated=True)
+    experiment(new, TASKS[2], hallucinated=False)
+    found = compare(base, new)
+    assert found.hallucination.newly == ()
+    assert f"hallucinated in b, and nothing in a to compare with: {TASKS[1]}/experiment" in found.warnings
+
+
 # -- refused ----------------------------------------------------------------------------------------------------------
 
 
@@ -384,6 +413,21 @@ def test_other_task_texts_are_refused(tmp_path, change):
     new.write_run({**run, "digests": {**run["digests"], **change}})
     with pytest.raises(ConfigError, match="gave their agents other task texts"):
         compare(base, new)
+
+
+def test_a_run_that_does_not_know_its_task_texts_is_refused_and_told_so(tmp_path):
+    """Published results that were imported."""
+    base, new = run_of(tmp_path / "a", {TASKS[0]: 7}), run_of(tmp_path / "b", {TASKS[0]: 7})
+    base.write_run({**base.run(), "digests": {}})
+    with pytest.raises(ConfigError, match=r"other task texts \(a does not record its own, b has briefs of pytest-mlrbench\)"):
+        compare(base, new)
+
+
+def test_only_what_was_selected_counts_of_the_new_run(tmp_path):
+    base, new = run_of(tmp_path / "a", dict.fromkeys(TASKS, 7)), run_of(tmp_path / "b", dict.fromkeys(TASKS, 7))
+    found = compare(base, new, selected={TrialKey(task, "idea") for task in TASKS[:2]})
+    assert overall(found).n_pairs == 2
+    assert f"only in a, not compared: {TASKS[3]}/idea, {TASKS[2]}/idea" in found.warnings
 
 
 def test_settings_that_change_what_scores_mean_are_told(tmp_path):

@@ -127,9 +127,15 @@ def _unscored(pair: Pair) -> list[tuple[str, Side]]:
     return [(name, side) for name, side in (("the baseline", pair.base), ("the new run", pair.new)) if side.kind == "unscored"]
 
 
-def compare(base: RunStore, new: RunStore, rejudged: RunStore | None = None, only: Collection[str] | None = None) -> Comparison:
+def compare(
+    base: RunStore,
+    new: RunStore,
+    rejudged: RunStore | None = None,
+    only: Collection[str] | None = None,
+    selected: Collection[TrialKey] | None = None,
+) -> Comparison:
     """The comparison of two runs; arguments and errors as read_pairs."""
-    return compare_pairs(base, new, read_pairs(base, new, rejudged, only))
+    return compare_pairs(base, new, read_pairs(base, new, rejudged, only, selected))
 
 
 def compare_pairs(base: RunStore, new: RunStore, found: Pairs) -> Comparison:
@@ -146,7 +152,7 @@ def compare_pairs(base: RunStore, new: RunStore, found: Pairs) -> Comparison:
     places = [(stage, name) for stage, made in dimensions.items() for name in made]
     for (stage, name), adjusted in zip(places, holm([dimensions[stage][name].p for stage, name in places]), strict=True):
         dimensions[stage][name] = _with_holm(dimensions[stage][name], adjusted)
-    return Comparison(base, new, found, dimensions, _hallucination(found.pairs), tuple(_spending(base, new, scored)))
+    return Comparison(base, new, found, dimensions, _hallucination(found), tuple(_spending(base, new, scored)))
 
 
 def _with_holm(one: DimensionDifference, adjusted: float) -> DimensionDifference:
@@ -187,32 +193,32 @@ def _mean(values: Mapping[str, Sequence[tuple[float, float]]], side: int) -> flo
     return fmean(fmean(pair[side] for pair in pairs) for pairs in values.values())
 
 
-def _hallucination(pairs: Sequence[Pair]) -> HallucinationDifference:
+def _hallucination(found: Pairs) -> HallucinationDifference:
     said: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    items: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     supports: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for pair in pairs:
+    for pair in found.pairs:
         base, new = pair.base.hallucinated, pair.new.hallucinated
         if (base is None and not new) or (new is None and not base) or _ungraded(pair):
             continue  # an idea has no verdict: it counts where a finding fails it
         said[pair.key.task].append((float(bool(base)), float(bool(new))))
-        items[str(pair.key._replace(epoch=1))].append((bool(base), bool(new)))
         if pair.base.support is not None and pair.new.support is not None:
             supports[pair.key.task].append((pair.base.support, pair.new.support))
     differences = {task: fmean(one) for task, one in _differences(said).items()}
     more, less = sum(one > 0 for one in differences.values()), sum(one < 0 for one in differences.values())
     gained = sum(fmean(max(0.0, new - base) for base, new in one) for one in said.values())
     lost = sum(fmean(max(0.0, base - new) for base, new in one) for one in said.values())
-    newly = [item for item, one in items.items() if not any(base for base, _ in one) and any(new for _, new in one)]
-    shown = {str(pair.key._replace(epoch=1)): pair.key for pair in reversed(pairs) if pair.new.hallucinated}
+    before, after = found.epochs
+    in_both = [item for item in before if item in after]
+    newly = [item for item in in_both if after[item].hallucinated and not before[item].hallucinated]
+    gone = [item for item in in_both if before[item].hallucinated and not after[item].hallucinated]
     return HallucinationDifference(
         n_pairs=sum(len(one) for one in said.values()),
         base_rate=_mean(said, 0) if said else None,
         new_rate=_mean(said, 1) if said else None,
         newly=tuple(newly),
-        newly_keys=tuple(shown[item] for item in newly),
-        repeated=tuple(item for item in newly if sum(new for _, new in items[item]) > 1),
-        gone=tuple(item for item, one in items.items() if any(base for base, _ in one) and not any(new for _, new in one)),
+        newly_keys=tuple(after[item].hallucinated[0] for item in newly),
+        repeated=tuple(item for item in newly if len(after[item].hallucinated) > 1),
+        gone=tuple(gone),
         ci95=difference_of_shares(gained, lost, len(said)) if said else (-1.0, 1.0),
         p=exact_p(more, less),
         tasks_more=more,

@@ -38,10 +38,7 @@ class Side:
     @property
     def hallucinated(self) -> bool | None:
         """Whether a finding of severity fail stands against it; None where nothing was audited for made-up results."""
-        if self.record is None or self.record.status != "done":
-            return None
-        failing = any(one.severity == "fail" for one in self.record.findings)
-        return failing or (self.record.verdict == "hallucinated" if self.record.verdict is not None else None)
+        return hallucinated(self.record)
 
     @property
     def support(self) -> float | None:
@@ -62,6 +59,15 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Epochs:
+    """A stage of a task in all of its epochs, whether the other run has the same ones or not."""
+
+    done: int = 0
+    """Epochs with an output."""
+    hallucinated: tuple[TrialKey, ...] = ()
+
+
+@dataclass(frozen=True)
 class Pairs:
     """What two runs have in common."""
 
@@ -71,6 +77,8 @@ class Pairs:
     reviews: Mapping[str, float]
     """Stage -> reviews behind one score, repeats included (mean)."""
     warnings: tuple[str, ...]
+    epochs: tuple[Mapping[str, Epochs], Mapping[str, Epochs]]
+    """TASK/STAGE -> its epochs, in base and new."""
 
     @property
     def unscored(self) -> list[Pair]:
@@ -78,16 +86,23 @@ class Pairs:
         return [pair for pair in self.pairs if not pair.scored]
 
 
-def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, only: Collection[str] | None = None) -> Pairs:
+def read_pairs(
+    base: RunStore,
+    new: RunStore,
+    rejudged: RunStore | None = None,
+    only: Collection[str] | None = None,
+    selected: Collection[TrialKey] | None = None,
+) -> Pairs:
     """The pairs of two runs. Raises ConfigError where a comparison would mean nothing: the same run twice, no task in common,
     other task texts, scores by other rubrics, no judge in common.
 
     `rejudged` holds reviews of `base`'s outputs that take the place of its own, where it has them. `only` names the tasks to
-    compare; None is all.
+    compare, `selected` the trials that count of `new`; None is all.
     """
     if base.root.resolve() == new.root.resolve():
         raise ConfigError(f"{new.root} is compared with itself: give two runs (an A/A comparison needs a second run of the agent)")
     ours, theirs = _records(base), _records(new)
+    theirs = {key: one for key, one in theirs.items() if selected is None or key in selected}
     warnings = differing(base, new)
     if only is not None:
         ours, theirs = ({key: one for key, one in side.items() if key.task in only} for side in (ours, theirs))
@@ -97,11 +112,15 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, 
             f"{base.root} and {new.root} have no trial in common ({_listed(ours)} against {_listed(theirs)}): "
             "compare runs of the same tasks, stages and epochs"
         )
+    epochs = _epochs(ours), _epochs(theirs)
     if rejudged is not None:
         warnings += _judged_again(ours, theirs, _records(rejudged))
     for store, keys in ((base, [key for key in ours if key not in theirs]), (new, [key for key in theirs if key not in ours])):
         if keys:
             warnings.append(f"only in {store.root.name}, not compared: {_listed(keys)}")
+    alone = [key for item, one in epochs[1].items() if item not in epochs[0] for key in one.hallucinated]
+    if alone:
+        warnings.append(f"hallucinated in {new.root.name}, and nothing in {base.root.name} to compare with: {_listed(alone)}")
     judges: dict[str, dict[str, str]] = {}
     counts: dict[str, float] = {}
     for stage in GRADED:
@@ -119,7 +138,7 @@ def read_pairs(base: RunStore, new: RunStore, rejudged: RunStore | None = None, 
     pairs = [
         Pair(key, _side(base, key, ours[key], judges[key.stage]), _side(new, key, theirs[key], judges[key.stage])) for key in common
     ]
-    return Pairs(tuple(pairs), {stage: tuple(one) for stage, one in judges.items()}, counts, tuple(dict.fromkeys(warnings)))
+    return Pairs(tuple(pairs), {stage: tuple(one) for stage, one in judges.items()}, counts, tuple(dict.fromkeys(warnings)), epochs)
 
 
 def _records(store: RunStore) -> dict[TrialKey, TrialLine | None]:
@@ -165,6 +184,23 @@ def _graded(records: Mapping[TrialKey, TrialLine | None], keys: Iterable[TrialKe
     return [record for key in keys if (record := records[key]) is not None and record.reviews]
 
 
+def hallucinated(record: TrialLine | None) -> bool | None:
+    """Whether a finding of severity fail stands against a trial; None where nothing was audited for made-up results."""
+    if record is None or record.status != "done":
+        return None
+    failing = any(one.severity == "fail" for one in record.findings)
+    return failing or (record.verdict == "hallucinated" if record.verdict is not None else None)
+
+
+def _epochs(records: Mapping[TrialKey, TrialLine | None]) -> dict[str, Epochs]:
+    found: dict[str, Epochs] = {}
+    for key, record in records.items():
+        if record is not None and record.status == "done":
+            before = found.get(item := str(key._replace(epoch=1)), Epochs())
+            found[item] = Epochs(before.done + 1, (*before.hallucinated, key) if hallucinated(record) else before.hallucinated)
+    return found
+
+
 def _listed(keys: Iterable[TrialKey]) -> str:
     known = list(keys)
     more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
@@ -178,11 +214,15 @@ def differing(base: RunStore, new: RunStore) -> list[str]:
     """In what two runs differ beside their agents. Raises ConfigError where task texts differ: other questions were asked."""
     runs = [base.run(), new.run()]
     texts = [run.get("digests") or {} for run in runs]
-    sources = [str(found.get("tasks_source")) for found in texts]
+    sources = [found.get("tasks_source") for found in texts]
     tasks = [{TrialKey.parse(key).task for key in run.get("selected", [])} for run in runs]
     changed = tasks[0] == tasks[1] and texts[0].get("tasks") != texts[1].get("tasks")
     if sources[0] != sources[1] or changed:
-        what = f"{sources[0]} against {sources[1]}" if sources[0] != sources[1] else "the same source in two wordings"
+        told = [
+            f"{store.root.name} has {one}" if one else f"{store.root.name} does not record its own"
+            for store, one in zip((base, new), sources, strict=True)
+        ]
+        what = ", ".join(told) if sources[0] != sources[1] else "the same source in two wordings"
         raise ConfigError(
             f"{base.root} and {new.root} gave their agents other task texts ({what}): their scores cannot be compared"
         )
