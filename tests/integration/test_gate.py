@@ -10,11 +10,13 @@ import pytest
 from pytest_mlrbench.judging.panel import protocol_of
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.results.gate.repeats import repeat_key, repeats_of
+from pytest_mlrbench.results.importing import import_published
 from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.stages.rubric import load_rubric
 from tests.support import gated
 from tests.support.gated import JUDGED, TASK
 from tests.support.once import once
+from tests.support.published import make_published
 from tests.support.runs import add, finding, make_run, review
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import run
@@ -128,6 +130,26 @@ def test_a_repeat_that_cannot_be_made_leaves_the_gate_inconclusive(tmp_path):
         code, output = run(tmp_path, *arguments, *EXPERIMENT, "--mlr-run=new", "--mlr-gate=base", server=server)
     assert code == 6, output
     assert re.search(rf"{TASK}/experiment is hallucinated and was not in the baseline, unconfirmed: its repeat ended as", output)
+
+
+def test_of_two_epochs_the_hallucinated_one_is_repeated(honest, fabricated, tmp_path):
+    """The baseline has one epoch; the run's first is as honest, its second made up."""
+    new = shutil.copytree(fabricated[2] / "new", tmp_path / "new")
+    shutil.rmtree(new / "repeats")
+    for trial in list((new / "trials" / TASK).iterdir()):
+        trial.rename(trial.with_name(f"{trial.name}.e2"))
+    shutil.copytree(honest / "trials", new / "trials", dirs_exist_ok=True)
+    store, second = RunStore(new), TrialKey(TASK, "experiment", 2)
+    record = json.loads((store.trial(second) / "record.json").read_text(encoding="utf-8"))
+    (store.trial(second) / "record.json").write_text(json.dumps({**record, "epoch": 2}), encoding="utf-8")
+    chosen = (*gated.EXPERIMENT, "-n", "2", "--mlr-epochs=2", "--mlr-run=new", f"--mlr-gate={honest}")
+    code, output = run(tmp_path, "--mlr-model=offline-fabricator", *chosen)
+    assert code == 8, output
+    assert "2 already done; nothing to run" in output
+    assert f"gate: reason: {TASK}/experiment is hallucinated and was not in the baseline, " in output
+    assert "confirmed in its repeat too" in output
+    assert repeat_key(second) in repeats_of(store).keys()  # noqa: SIM118 - a store is no mapping
+    assert gate_of(tmp_path)["stages"][0]["n_pairs"] == 1
 
 
 # -- scores -----------------------------------------------------------------------------------------------------------
@@ -259,6 +281,12 @@ def test_a_sequential_gate_skips_what_is_left_once_it_decides(tmp_path):
         (["--mlr-gate=new"], "is this run itself"),
         (["--mlr-gate={ideas}", "--mlr-stage=proposal"], "has no finished trial of the selected tasks, stages and epochs"),
         (["--mlr-gate={ideas}", "--mlr-tasks={texts}"], "gave their agents other task texts"),
+        (["--mlr-gate={published}"], "holds 4 runs, give one of them: "),
+        (["--mlr-gate={published}/inputs-claude"], "has no finished trial of the selected tasks, stages and epochs"),
+        (
+            ["--mlr-gate={published}/claude-3-7-sonnet-20250219", "--mlr-stage=paper"],
+            "other task texts (claude-3-7-sonnet-20250219 does not record its own, new has briefs of pytest-mlrbench)",
+        ),
     ],
 )
 def test_a_baseline_that_cannot_be_one_is_a_usage_error(ideas, tmp_path, arguments, expected):
@@ -266,8 +294,13 @@ def test_a_baseline_that_cannot_be_one_is_a_usage_error(ideas, tmp_path, argumen
     texts.mkdir()
     for task in ("iclr2025_dl4c", "iclr2025_scsl", "iclr2025_wsl"):
         (texts / f"{task}.md").write_text("Another text.\n", encoding="utf-8")
-    given = [text.format(ideas=ideas, texts=texts) for text in arguments]
+    published = tmp_path / "published"
+    if any("{published}" in text for text in arguments):
+        import_published(make_published(tmp_path / "upstream"), published)
+    given = [text.format(ideas=ideas, texts=texts, published=published) for text in arguments]
     stage = [] if any("--mlr-stage" in text for text in arguments) else ["--mlr-stage=idea"]
     code, output = run(tmp_path, "--mlr-model=offline", "--mlr-suite=smoke", *stage, "--mlr-run=new", "-n", "0", *given)
     assert code == 4, output
     assert expected in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "new").exists()
