@@ -239,6 +239,8 @@ class Controller:
         import shlex
 
         given = [str(arg) for arg in self._config.invocation_params.args if not str(arg).startswith("--mlr-run")]
+        if self.outcomes.decided_early:  # the same looks would skip the same items
+            given = [arg for arg in given if not arg.startswith("--mlr-gate-sequential=")] + ["--mlr-gate-sequential=off"]
         return shlex.join(["pytest", *given, f"--mlr-run={self.settings['run']}"])
 
 
@@ -250,6 +252,8 @@ class Outcomes:
         """The gate decides what a FAILED item means; --mlr-min and --mlr-require still fail the run."""
         self.verdict: str | None = None
         """The gate's answer, once it has one."""
+        self.decided_early = False
+        """By a look of a sequential gate."""
         self.gate_lines: list[str] = []
         self.failed = 0
         """FAILED items, ours or not, and errors of items that are not ours."""
@@ -276,6 +280,7 @@ class Outcomes:
     def take_gate(self, answer: dict[str, Any]) -> None:
         """What the engine's gate came to (engine.gating: Gate.finish)."""
         self.verdict = answer["decision"]["verdict"]
+        self.decided_early = bool(answer["decision"]["look"]) and self.verdict != "inconclusive"
         self.gate_lines = answer["lines"]
         self.errors = max(self.errors, len(answer["decision"]["infrastructure"]))
         self.skipped_for_budget += bool(answer["over_budget"])

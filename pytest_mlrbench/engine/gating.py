@@ -62,7 +62,6 @@ class Gate:
         self._driver: asyncio.Task[None] | None = None
         self._finishing: asyncio.Task[Any] | None = None
         """The one that waits for the answer."""
-        self._closing = False
         self._over_budget = False
 
     @property
@@ -135,7 +134,8 @@ class Gate:
         await self._released.get(key.task, self._rest).wait()
         if self._decided is not None and key.task not in self._seen:
             decision = self._decided[0]
-            raise NotDone(f"the gate has its answer without it: {decision.verdict} ({decision.look})")
+            told = f"the gate has its answer without it: {decision.verdict} ({decision.look})"
+            raise NotDone(f"{told}; a run with --mlr-gate-sequential=off does it")
 
     async def _drive(self, keys: Sequence[TrialKey]) -> None:
         try:
@@ -155,8 +155,7 @@ class Gate:
         finally:
             for event in (*self._released.values(), self._rest):
                 event.set()
-            if not self._closing:
-                self._engine.start(keys)
+            self._engine.start(keys)
 
     async def _look(self, number: int) -> tuple[Decision, Comparison]:
         """The answer after the first `number` batches, at the level of that look."""
@@ -238,7 +237,7 @@ class Gate:
 
     async def close(self, *, stop_runners: bool) -> None:
         """End what it is at: nothing of it may begin once the run's own work is being stopped."""
-        self._closing, self._repeating.stop_runners = True, stop_runners
+        self._repeating.stop_runners = stop_runners
         tasks = [task for task in (self._driver, self._finishing) if task is not None]
         for task in tasks:
             task.cancel()

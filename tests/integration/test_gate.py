@@ -249,28 +249,6 @@ def test_infrastructure_that_leaves_a_pair_unscored_comes_before_the_answer(judg
     assert "gate: without a score for infrastructure: " in output
 
 
-# -- looks ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_sequential_gate_skips_what_is_left_once_it_decides(tmp_path):
-    """37 ideas, looks at 12, 13 and 12 tasks more: equal scores hold within a drop of 1 at the first."""
-    arguments = ("--mlr-model=offline", "--mlr-venue=ICLR", "--mlr-year=2025", "--mlr-stage=idea", "-n", "2")
-    code, output = run(tmp_path, *arguments, "--mlr-run=base")
-    assert code == 0, output
-    looking = (*arguments, "--mlr-run=new", "--mlr-gate=base", "--mlr-gate-max-drop=1", "--mlr-gate-sequential=on")
-    code, output = run(tmp_path, *looking)
-    assert code == 0, output
-    assert "gate: 3 looks, 12, 13, 12 tasks more each" in output
-    assert "12 passed, 25 skipped" in output
-    assert "the gate has its answer without it: holds (look 1 of 3, 12 of 37 tasks)" in output
-    assert gate_of(tmp_path)["look"] == "look 1 of 3, 12 of 37 tasks"
-    made = [key for key in RunStore(tmp_path / "new").keys() if RunStore(tmp_path / "new").stage_result(key)]  # noqa: SIM118
-    assert len(made) == 12
-    code, output = run(tmp_path, *(text for text in looking if "sequential" not in text))
-    assert code == 0, output
-    assert "37 passed" in output
-
-
 # -- refused ----------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from tests.support.sessions import run
 TASK = "iclr2025_wsl"
 EXPERIMENT = ("--mlr-stage=experiment", f"--mlr-task={TASK}")
 IDEAS = ("--mlr-suite=smoke", "--mlr-stage=idea")
+MANY = ("--mlr-venue=ICLR", "--mlr-year=2025", "--mlr-stage=idea")
 JUDGED = ("--mlr-judges=openai/j1", "--mlr-budget=none")
 """A judge whose id names no snapshot, behind the scripted server."""
 
@@ -38,6 +39,17 @@ def fabricated(factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
         return code, output, folder
 
     return once(factory, "gate-fabricated", make)
+
+
+def many(factory: pytest.TempPathFactory) -> Path:
+    """37 ideas of the offline model, as a baseline for early looks."""
+
+    def make(folder: Path) -> Path:
+        code, output = run(folder, "--mlr-model=offline", *MANY, "-n", "2", "--mlr-run=base")
+        assert code == 0, output
+        return folder / "base"
+
+    return once(factory, "gate-many", make)
 
 
 def judged(factory: pytest.TempPathFactory) -> Path:
