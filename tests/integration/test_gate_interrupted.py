@@ -74,7 +74,10 @@ def test_during_a_repeat(tmp_path: Path, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.docker
 def test_during_a_repeat_in_a_container(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory):
     need_docker()
-    key, base, new = TrialKey(gated.TASK, "experiment"), gated.honest(tmp_path_factory), tmp_path / "new"
+    key, base = TrialKey(gated.TASK, "experiment"), gated.honest(tmp_path_factory)
+    new = unfinished(gated.fabricated(tmp_path_factory)[2] / "new", tmp_path)
+    described = RunStore(new).run()
+    RunStore(new).write_run({**described, "settings": {**described["settings"], "sandbox": "docker"}})
     chosen = (*gated.EXPERIMENT, "-n", "0", "--mlr-sandbox=docker", "--mlr-cpus=1", "--mlr-memory=1GiB")
     arguments = ("--mlr-model=offline-fabricator", *chosen, f"--mlr-gate={base}", "--mlr-run=new")
     repeats = repeats_of(RunStore(new))
