@@ -85,17 +85,24 @@ def array_facts(name: str, content: bytes) -> list[Fact]:
 
 def _document(suffix: str, text: str) -> Any:
     """The document's root; None when it cannot be read."""
-    import tomllib
-
-    import yaml
-
     try:
         if suffix == ".json":
             return json.loads(text)
         if suffix == ".toml":
+            import tomllib
+
             return tomllib.loads(text)
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if len(text) < 2**20 else None  # noqa: S506
-    except (ValueError, RecursionError, yaml.YAMLError, TypeError, AttributeError):
+        return _yaml(text) if len(text) < 2**20 else None
+    except (ValueError, RecursionError, TypeError, AttributeError):
+        return None
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
+    except yaml.YAMLError:
         return None
 
 
