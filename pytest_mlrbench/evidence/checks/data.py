@@ -8,8 +8,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .arrays import MAX_VALUES, series_of
 from .documents import Document
@@ -33,8 +32,7 @@ RESULT_SUFFIXES = TEXT_SUFFIXES | frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """A number that stands in a file, or a simple statistic of numbers there."""
 
     value: float
