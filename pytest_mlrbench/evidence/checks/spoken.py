@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -201,8 +201,13 @@ def _kept(match: re.Match[str]) -> str:
     return " " if text.startswith("#") or " " in text.strip("\"' ") else text
 
 
-def own_lines(document: Document) -> Iterator[tuple[int, str, str]]:
+@lru_cache(maxsize=16)
+def own_lines(document: Document) -> tuple[tuple[int, str, str], ...]:
     """(line, text, section titles) of what a document says of its own work: no related work, limits, plans or code blocks."""
+    return tuple(_own_lines(document))
+
+
+def _own_lines(document: Document) -> Iterator[tuple[int, str, str]]:
     titles: list[tuple[int, str]] = []
     fenced = False
     budget = DOCUMENT_CHARACTERS
