@@ -306,3 +306,24 @@ def test_runs_of_other_texts_or_judges_are_named(tmp_path):
     two = make_run(tmp_path / "two", judges=(CLAUDE,))
     add(two, f"{TASKS[0]}/idea", [review(CLAUDE, "idea", {"Overall": 5})])
     assert any(note.startswith("runs differ in judges") for note in judges_report([one, two])["notes"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: text[: len(text) // 2], "record.json is damaged"),
+        (lambda text: text.replace('"Overall": 6', '"Overall": 60', 1), "gave Overall 60, outside 1 to 10"),
+        (lambda text: text.replace(GEMINI, CLAUDE), f"two reviews by {CLAUDE} with the same protocol and repeat 1"),
+        (lambda text: text.replace(TASKS[0], TASKS[3]), "a record lies in the folder of another trial"),
+    ],
+)
+@pytest.mark.parametrize("command", [(), ("--template",)])
+def test_a_record_that_cannot_be_right_is_named_and_nothing_computed(tmp_path, capsys, command, damage, said):
+    store = judged(tmp_path / "run", [(5, 6), (7, 7)])
+    path = store.root / "trials" / TASKS[0] / "idea" / "record.json"
+    path.write_text(damage(path.read_text()))
+    assert main(["agreement", str(store.root), *command]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(path) in err
+    assert said in err
