@@ -2,15 +2,16 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from ..errors import ConfigError
 from ..keys import GRADED, STAGES
+from ..records import FindingType, JudgeForm
 from .published_files import NOT_LOOKED_UP
 from .reference import load_reference, paper_model
-from .store import HUMAN_LABELS
+from .store import HUMAN_LABELS, RunStore
 from .tables import Row, Sources, readings
-from .trial_lines import Reading, TrialLine
+from .trial_lines import FormLine, TrialLine
 
 TYPES = ("faked_results", "hallucinated_methodology", "incorrect_citation", "mathematical_error")
 """The four types of Fig. 6; findings of type `other` are counted in the verdict table."""
@@ -37,7 +38,7 @@ def hallucination_table(sources: Sources) -> list[Row]:
     blocks: dict[tuple[str, str, str], list[TrialLine]] = defaultdict(list)
     looked_up: dict[tuple[str, str, str], list[TrialLine]] = defaultdict(list)
     rows: list[Row] = []
-    labels: dict[tuple[str, str, str], list[dict[str, str]]] = defaultdict(list)
+    labels: dict[tuple[str, str, str], list[Mapping[str, str]]] = defaultdict(list)
     for reading in readings(sources):
         for line in reading.lines:
             if line.stage in GRADED and (line.verdict is not None or line.forms):
@@ -46,7 +47,7 @@ def hallucination_table(sources: Sources) -> list[Row]:
                     looked_up[line.stage, line.model, line.agent].append(line)
         settings = reading.run.get("settings", {})
         place = ("end2end", str(settings.get("model", "?")), str(settings.get("agent", "?")))
-        labels[place].extend(_labels(reading))
+        labels[place].extend(types for _, types in labels_of(reading.store))
     places = {*blocks, *(place for place, found in labels.items() if found)}
     for place in sorted(places, key=lambda place: (STAGES.index(place[0]), place[1:])):
         lines = blocks.get(place, [])
@@ -56,13 +57,7 @@ def hallucination_table(sources: Sources) -> list[Row]:
             found = [{one.type for one in listed} for listed in fails]
             rows += _row(place, who, found)
         for judge in dict.fromkeys(form.judge for line in lines for form in line.forms):
-            claimed = [
-                {one.type for one in (*form.claims, *(gone for gone in form.dropped if gone.why == NOT_LOOKED_UP))}
-                for line in lines
-                for form in line.forms
-                if form.judge == judge
-            ]
-            rows += _row(place, judge, claimed)
+            rows += _row(place, judge, [claimed(form) for line in lines for form in line.forms if form.judge == judge])
         rows += _people(place, labels[place])
     return rows
 
@@ -75,7 +70,7 @@ def _row(place: tuple[str, str, str], who: str, found: Sequence[Set[str]]) -> li
     return [{"stage": place[0], "model": place[1], "agent": place[2], "who": who, "n": len(found), "types": types}]
 
 
-def _people(place: tuple[str, str, str], labels: Sequence[dict[str, str]]) -> list[Row]:
+def _people(place: tuple[str, str, str], labels: Sequence[Mapping[str, str]]) -> list[Row]:
     if not labels:
         return []
     types = {}
@@ -85,13 +80,22 @@ def _people(place: tuple[str, str, str], labels: Sequence[dict[str, str]]) -> li
     return [{"stage": place[0], "model": place[1], "agent": place[2], "who": PEOPLE, "n": len(labels), "types": types}]
 
 
-def _labels(reading: Reading) -> Iterable[dict[str, str]]:
-    path = reading.store.root / HUMAN_LABELS
+def claimed(form: JudgeForm | FormLine) -> set[FindingType]:
+    """The types that a judge's form lists: claims that stand, those of an imported form as they were made."""
+    return {one.type for one in form.claims} | {gone.type for gone in form.dropped if gone.why == NOT_LOOKED_UP}
+
+
+def labels_of(store: RunStore) -> list[tuple[str, dict[str, str]]]:
+    """(Task, type -> `yes`, `no` or `not sure`) of each work that people labelled in an imported run, none in any other.
+
+    Raises ConfigError when the file is damaged.
+    """
+    path = store.root / HUMAN_LABELS
     if not path.is_file():
         return []
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
-        return [{str(kind): str(said) for kind, said in one["types"].items()} for one in loaded]
+        return [(str(one["task"]), {str(kind): str(said) for kind, said in one["types"].items()}) for one in loaded]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"{path} cannot be read ({error!r}): import the labels again") from error
 

@@ -147,6 +147,15 @@ def test_hallucinations_are_counted_by_judge_and_by_people_with_not_sure_apart(p
     assert rows["people"]["model"] == O4
 
 
+def test_whose_works_the_labels_of_people_are_taken_to_be_is_said(published: Path) -> None:
+    said = "labels of hallucinations of MLR Agent name no model: "
+    (note,) = [one.reason for one in imported(published).notes if "labels" in one.reason]
+    assert note == f"{said}taken for end2end-{O4}, whose works alone have such lists"
+    make_work(published / "agent_results" / "end2end_claude" / TASKS[0])
+    (note,) = [one.reason for one in import_published(published, published.parent / "two").notes if "labels" in one.reason]
+    assert note == f"{said}joined with no work"
+
+
 def test_one_model_becomes_one_run(tmp_path: Path) -> None:
     put(tmp_path / "mine/agent_reviews/idea_proposal_reviews_j/iclr2025_wsl/idea/idea_m.json", answer("idea", 7))
     found = import_published(tmp_path / "mine", tmp_path / "run")

@@ -241,7 +241,7 @@ _EMPTY = frozenset({"", "-", "–", "na", "n/a", "nan", "none", "null"})
 def _score(name: str, text: str) -> float:
     low, high = SCALES["confidence" if name == CONFIDENCE else "score"]
     try:
-        value = float(text)
+        value = float(text) if "_" not in text else float("nan")  # 1_0 is a slip, not Python's ten
     except ValueError:
         value = float("nan")
     if not isfinite(value) or not low <= value <= high:
@@ -274,6 +274,8 @@ def _columns(path: Path, header: Sequence[str], side: Side, alone: bool) -> _Col
     if missing:
         long = {"dimension", "score"} <= set(names)
         hint = "; this is an export with a row a score: give the run directory itself" if long else ""
+        if any(name.startswith("is_hallucinated") for name in names):
+            hint = "; these are labels of hallucinations: `mlrbench import` reads them, then: mlrbench agreement RUN"
         raise ConfigError(f"{path}, line 1: missing columns: {'; '.join(missing)}. Found: {', '.join(header)[:300]}{hint}")
     return _Columns(side, places, dimensions)
 
