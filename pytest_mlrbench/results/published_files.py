@@ -121,10 +121,10 @@ def read_coder(path: Path) -> tuple[Spent, float]:
     text = _text(path)
     try:
         loaded = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             loaded = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Malformed(f"neither JSON nor JSON lines: {error}") from error
     events = [one for one in (loaded if isinstance(loaded, list) else [loaded]) if isinstance(one, dict)]
     calls = [use for one in events if isinstance(one.get("message"), dict | None) and (use := _usage_of(one)) is not None]
@@ -247,12 +247,23 @@ def _csv(path: Path) -> list[dict[str, str | None]]:
 def _object(path: Path) -> dict[str, Any]:
     text = _text(path)
     try:
-        loaded = json.loads(text)
+        loaded = json.loads(text, object_pairs_hook=_once)
+    except Malformed:
+        raise
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(loaded, dict):
         raise Malformed("no JSON object")
     return loaded
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of `pairs`. Raises Malformed when a name is there twice: two scores are none."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise Malformed(f"{next(name for name in names if names.count(name) > 1)} is there twice")
+    return made
 
 
 def _text(path: Path) -> str:

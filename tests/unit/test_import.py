@@ -214,6 +214,7 @@ def idea_file(published: Path, task: str = TASKS[0]) -> Path:
         (answer("idea", 5) | {"Clarity": {"score": None}}, "Clarity is None"),
         ('{"Clarity": {"score": NaN}}', "without"),
         (answer("idea", 5) | {"OverallAssessment": "good"}, "OverallAssessment is 'good'"),
+        (json.dumps(answer("idea", 5))[:-1] + ', "Clarity": {"score": 9}}', "Clarity is there twice"),
     ],
 )
 def test_a_malformed_review_is_listed_with_its_reason_and_left_out(published: Path, content: Any, reason: str) -> None:
@@ -249,6 +250,24 @@ def test_files_that_have_no_place_are_listed(published: Path) -> None:
         "human_eval/notes.docx",
     }
     assert "no task of MLR-Bench" in listed[f"agent_reviews/subset_reviews_{GEMINI}/iclr2025_wsl_old"]
+
+
+def test_what_names_no_model_is_listed_and_leaves_the_others_readable(published: Path) -> None:
+    reviews = published / "agent_reviews" / f"idea_proposal_reviews_{GEMINI}" / TASKS[0] / "idea"
+    subset = published / "agent_reviews" / f"subset_reviews_{GEMINI}" / TASKS[0]
+    for path in (reviews / "idea_.json", reviews / "idea_...json"):
+        put(path, answer("idea", 5))
+    put(subset / "review__no_code.json", answer("end2end", 5))
+    make_work(published / "agent_results" / "end2end_" / TASKS[0])
+    found = imported(published)
+    assert len(found.problems) == 4
+    assert "" not in found.parts
+    assert len(open_runs([found.run])) == len(found.parts)
+
+
+def test_a_coders_log_that_nests_without_end_is_listed(published: Path) -> None:
+    put(published / "agent_results" / "end2end_o4-mini" / TASKS[0] / "claude_output.json", "[" * 200_000)
+    assert "neither JSON nor JSON lines" in str(imported(published).problems)
 
 
 def test_other_tasks_are_taken_when_asked_for_and_named_below_tables(published: Path) -> None:
