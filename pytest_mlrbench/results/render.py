@@ -141,13 +141,15 @@ def extremes(block: Sequence[Row], blocks: Mapping[Place, Block] | None = None) 
     """(Index of the row, dimension) -> `best` or `worst`, among the rows of one stage that have the same judge.
 
     Only where at least two of them differ in two decimals, as they are shown; equal ones share the mark. Confidence is not a
-    quality and is never marked. Given the `blocks` of the rows, those judged by different protocols are not ranked either.
+    quality and is never marked. Given the `blocks` of the rows, those judged by different protocols are not ranked either, nor are
+    means of different judges.
     """
     marks: dict[tuple[int, str], str] = {}
-    judges: dict[tuple[str, str], list[int]] = defaultdict(list)
+    judges: dict[tuple[str, str, tuple[str, ...]], list[int]] = defaultdict(list)
     for index, row in enumerate(block):
-        used = blocks[row["stage"], row["model"], row["agent"], row.get("run", "")].main if blocks is not None else ""
-        judges[row["judge"], used].append(index)
+        of = blocks[row["stage"], row["model"], row["agent"], row.get("run", "")] if blocks is not None else None
+        seats = of.seats if of is not None and row["judge"] == PANEL else ()
+        judges[row["judge"], of.main if of is not None else "", seats].append(index)
     for indices in judges.values():
         for dimension in {name for index in indices for name in block[index]["dimensions"]} - {"Confidence"}:
             shown = {index: f"{cell['mean']:.2f}" for index in indices if (cell := block[index]["dimensions"].get(dimension))}

@@ -94,6 +94,8 @@ class Block:
     """Protocols of all other rows: blocks in which they differ are not to be compared."""
     protocols: dict[str, str]
     """Judge -> what its reviews were made by, for those that are not of the block's main protocol."""
+    seats: tuple[str, ...]
+    """Who the panel `mean` is of: means of other judges say nothing of the works."""
 
 
 def blocks_of(found: Iterable[Scored[Any]]) -> dict[Place, Block]:
@@ -130,11 +132,14 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
             for kept in (reviews,) if review.added else (reviews, given):
                 tasks = kept.setdefault((review.judge, review.protocol), {})
                 tasks.setdefault(task, {}).setdefault(epoch, []).append(review.scores)
-    counts = {place: sum(map(len, tasks.values())) for place, tasks in reviews.items()}
+    counts = {
+        place: (sum(map(len, given.get(place, {}).values())), sum(map(len, tasks.values()))) for place, tasks in reviews.items()
+    }
     labels = _protocols(found[0].store.run(), counts, kinds) if len({protocol for _, protocol in reviews}) > 1 else {}
     values: dict[str, dict[str, dict[str, float]]] = {}
     mechanical: dict[str, bool] = {}
     protocols: dict[str, str] = {}
+    sitting: tuple[str, ...] = ()
     for label in dict.fromkeys(["", *labels.values()]):
         judges = {judge: tasks for (judge, protocol), tasks in reviews.items() if labels.get((judge, protocol), "") == label}
         suffix = f" [{label}]" if label else ""
@@ -147,6 +152,8 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
         # Mechanical judges make a panel only where no model judge sits beside them.
         alone = all(kinds[judge] for judge in seats)
         panel = [tasks for judge, tasks in seats.items() if kinds[judge] is alone]
+        if not label:
+            sitting = tuple(sorted(judge for judge in seats if kinds[judge] is alone))
         joined = {
             task: _joined([tasks.get(task) for tasks in panel]) for task in sorted({task for tasks in panel for task in tasks})
         }
@@ -156,20 +163,22 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
             if label:
                 protocols[judge + suffix] = label
     main = ", ".join(sorted({place[1] for place in reviews if place not in labels}))
-    return Block(values, mechanical, main, protocols)
+    return Block(values, mechanical, main, protocols, sitting)
 
 
 def _protocols(
-    run: Mapping[str, Any], counts: Mapping[tuple[str, str], int], kinds: Mapping[str, bool]
+    run: Mapping[str, Any], counts: Mapping[tuple[str, str], tuple[int, int]], kinds: Mapping[str, bool]
 ) -> dict[tuple[str, str], str]:
     """(Judge, protocol) -> name of the protocol, for all but the one that most reviews of model (or of mechanical) judges have.
 
-    `counts` has the reviews of each judge and protocol, the earliest first, which wins where two are equally many.
+    `counts` has how many reviews each judge and protocol has, those of the run's own panel (which come first, however many were
+    added later) and all; the earliest first, which wins where two are equally many.
     """
-    totals: dict[bool, Counter[str]] = defaultdict(Counter)
-    for (judge, protocol), number in counts.items():
-        totals[kinds[judge]][protocol] += number
-    main = {kind: counted.most_common(1)[0][0] for kind, counted in totals.items()}
+    totals: dict[bool, dict[str, tuple[int, int]]] = defaultdict(dict)
+    for (judge, protocol), (own, every) in counts.items():
+        before = totals[kinds[judge]].get(protocol, (0, 0))
+        totals[kinds[judge]][protocol] = (before[0] + own, before[1] + every)
+    main = {kind: max(counted.items(), key=lambda one: one[1])[0] for kind, counted in totals.items()}
     named = (run.get("imported") or {}).get("protocols") or {}
     return {
         (judge, protocol): str(named.get(protocol, f"protocol {protocol[:8]}"))
@@ -180,12 +189,13 @@ def _protocols(
 
 def protocol_labels(reading: Reading) -> dict[tuple[str, str, str], str]:
     """(Stage, judge, protocol) -> what `score_table` adds to the judge's name, for reviews of another protocol than most."""
-    counts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    counts: dict[str, dict[tuple[str, str], tuple[int, int]]] = defaultdict(dict)
     kinds: dict[str, dict[str, bool]] = defaultdict(dict)
     for line in reading.lines:
         if line.status == "done":
             for review in line.reviews:
-                counts[line.stage][review.judge, review.protocol] += 1
+                own, every = counts[line.stage].get((review.judge, review.protocol), (0, 0))
+                counts[line.stage][review.judge, review.protocol] = (own + (not review.added), every + 1)
                 kinds[line.stage].setdefault(review.judge, review.mechanical)
     return {
         (stage, *place): label for stage in counts for place, label in _protocols(reading.run, counts[stage], kinds[stage]).items()

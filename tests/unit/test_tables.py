@@ -10,6 +10,8 @@ import pytest
 
 from pytest_mlrbench.errors import ConfigError
 from pytest_mlrbench.keys import TrialKey
+from pytest_mlrbench.reports.html import write_html
+from pytest_mlrbench.results.export import COLUMNS, score_values
 from pytest_mlrbench.results.notes import notes
 from pytest_mlrbench.results.paired import difference_table
 from pytest_mlrbench.results.render import extremes, render
@@ -310,6 +312,20 @@ def test_epochs_of_a_task_do_not_narrow_its_interval(tmp_path):
     assert interval("once", 1) == interval("often", 8)
 
 
+def test_reviews_added_by_other_rubrics_leave_the_run_its_panel_however_many_they_are(tmp_path):
+    store = make_run(tmp_path / "run", judges=("openai/j1",))
+    own = review("openai/j1", "idea", {"Overall": 5})
+    more = [
+        review(f"openai/j{number}", "idea", {"Overall": 8}, added=True).model_copy(update={"protocol": "q" * 64})
+        for number in (2, 3)
+    ]
+    add(store, f"{TASKS[0]}/idea", [own, *more], scores={"Overall": 5})
+    rows = {row["judge"]: row["dimensions"]["Overall"]["mean"] for row in score_table([store])}
+    assert rows == {"openai/j1": 5, "mean": 5, "openai/j2 [protocol qqqqqqqq]": 8, "openai/j3 [protocol qqqqqqqq]": 8}
+    assert {values[COLUMNS.index("judge")] for values in score_values([store])} == set(rows) - {"mean"}
+    assert write_html([store], tmp_path / "report.html").is_file()
+
+
 def test_differences_are_paired_by_task(tmp_path):
     for name, scores in (("base", (2, 5, 8)), ("new", (3, 6, 9))):
         for task, score in zip(TASKS, scores, strict=True):
@@ -318,6 +334,18 @@ def test_differences_are_paired_by_task(tmp_path):
     # Each task is better by one: no task speaks against it, however much tasks differ among each other.
     assert row["dimensions"]["Overall"] == {"diff": 1.0, "ci95": [1.0, 1.0], "n": 3}
     assert (row["run"], row["against"], row["n"]) == ("new", "openai/m base", 3)
+
+
+def test_means_of_different_panels_are_not_compared_and_those_of_their_common_judge_are(tmp_path):
+    both, one = make_run(tmp_path / "both", model="a"), make_run(tmp_path / "one", model="b", judges=("openai/j1",))
+    for task in TASKS:
+        overall(both, task, 4, 10)
+        add(one, f"{task}/idea", [review("openai/j1", "idea", {"Overall": 5})])
+    text = render([both, one], "md")
+    assert "paired differences of the panel" not in text
+    assert "| a | mlr-agent | mean | 3 | 7.00 ±" in text
+    assert "| b | mlr-agent | openai/j1 | 3 | **5.00** ±" in text
+    assert "idea: means of different panels are not compared: openai/j1, openai/j2; openai/j1" in text
 
 
 def test_a_difference_is_marked_from_six_tasks_on(tmp_path):
