@@ -122,9 +122,11 @@ def _markdown(stores: Sequence[RunStore], read: Sources, blocks: Mapping[Place, 
         )
     if hallucinated:
         below.append("hallucinations: works in which a type was found, of those looked at; `not sure` counts for neither side")
-    for row in chain_costs(read):
+    chains = chain_costs(read)
+    for row in chains:
+        whose = row["model"] if sum(other["model"] == row["model"] for other in chains) == 1 else _whose(row)
         unpriced = f" without {count(row['unpriced_calls'], 'call')} of unknown price" if row["unpriced_calls"] else ""
-        below.append(f"{row['model']}: one task from idea to paper cost the agent {usd(row['usd'])}{unpriced} (mean of {row['n']})")
+        below.append(f"{whose}: one task from idea to paper cost the agent {usd(row['usd'])}{unpriced} (mean of {row['n']})")
     parts.append("\n".join(f"- {plain(note)}" for note in [*below, *notes_on([*beside.values()]), *notes(read, blocks=blocks)]))
     return "\n\n".join(parts) + "\n"
 
@@ -179,8 +181,7 @@ def _cell(row: Row, dimension: str, mark: str) -> str:
 def _differences(stage: str, rows: Sequence[Row], dimensions: Sequence[str]) -> str:
     lines = []
     for row in rows:
-        name = " ".join(part for part in (row["model"], row["run"]) if part)
-        lines.append([name, row["agent"], row["against"], str(row["n"]), *(_difference(row, one) for one in dimensions)])
+        lines.append([_whose(row), row["agent"], row["against"], str(row["n"]), *(_difference(row, one) for one in dimensions)])
     return _table(f"{stage}: paired differences of the panel", ["Model", "Agent", "Against", "n", *dimensions], lines)
 
 
@@ -200,7 +201,7 @@ def _hallucinations(rows: Sequence[Row]) -> str:
     """Fig. 6 as counts, and the paper's own percentages below."""
     lines = []
     for row in rows:
-        lines.append([row["stage"], row["model"], row["agent"], row["who"], str(row["n"]), *map(_found, row["types"].values())])
+        lines.append([row["stage"], _whose(row), row["agent"], row["who"], str(row["n"]), *map(_found, row["types"].values())])
     for paper in published_rates([row for row in rows if row["stage"] == "end2end"]):
         rates = [f"{paper['rates'][kind]} %" for kind in TYPES]
         lines.append(["end2end", "paper: Fig. 6", paper["agent"], "judges, then people", "10", *rates])
@@ -211,6 +212,11 @@ def _hallucinations(rows: Sequence[Row]) -> str:
 def _found(cell: Mapping[str, int]) -> str:
     unsure = f", {cell['not_sure']} not sure" if cell["not_sure"] else ""
     return f"{cell['yes']} of {cell['n']}{unsure}"
+
+
+def _whose(row: Row) -> str:
+    """The model, and the run where several have it."""
+    return " ".join(part for part in (row["model"], row.get("run")) if part)
 
 
 def _paper_cells(paper: Published, dimensions: Sequence[str]) -> list[str]:
@@ -227,7 +233,7 @@ def _verdict_cells(row: Row) -> list[str]:
     findings = ", ".join(f"{name} {number}" for name, number in row["findings"].items()) or "–"
     verdicts = row["verdicts"].values()
     told = [str(number) for number in verdicts] if any(verdicts) else ["–"] * 3
-    return [row["stage"], row["model"], str(row["n"]), *(str(number) for number in row["outcomes"].values()), *told, findings]
+    return [row["stage"], _whose(row), str(row["n"]), *(str(number) for number in row["outcomes"].values()), *told, findings]
 
 
 def _cost_cells(row: Row) -> list[str]:
@@ -235,7 +241,7 @@ def _cost_cells(row: Row) -> list[str]:
     sent, received = (agent["usage"][name] + judges["usage"][name] for name in ("prompt_tokens", "completion_tokens"))
     unpriced = agent["unpriced_calls"] + judges["unpriced_calls"]
     money = [usd(one["cost"]) if one["cost"] or not one["unpriced_calls"] else "not known" for one in (agent, judges)]
-    return [row["stage"], row["model"], str(row["n"]), *money, f"{sent:,}", f"{received:,}", str(unpriced)]
+    return [row["stage"], _whose(row), str(row["n"]), *money, f"{sent:,}", f"{received:,}", str(unpriced)]
 
 
 def cost_line(agent: Mapping[str, object], judges: Mapping[str, object]) -> str:

@@ -119,6 +119,23 @@ def run_names(roots: Iterable[Path]) -> dict[Path, str]:
     return {root: root.name if names[root.name] == 1 else str(root) for root in given}
 
 
+def told_apart(found: Iterable[tuple[tuple[str, str, str], Path]]) -> dict[tuple[tuple[str, str, str], Path], Place]:
+    """(Stage, model, agent) and run -> where its rows stand, in the order of stages, models, agents and runs."""
+    roots: dict[tuple[str, str, str], dict[Path, None]] = defaultdict(dict)
+    for place, root in found:
+        roots[place][root] = None
+    return {
+        (place, root): (*place, run_names(roots[place])[root] if len(roots[place]) > 1 else "")
+        for place in sorted(roots, key=lambda place: (STAGES.index(place[0]), place[1:]))
+        for root in roots[place]
+    }
+
+
+def placed(place: Place) -> Row:
+    """What every row says of where it stands."""
+    return {"stage": place[0], "model": place[1], "agent": place[2], **({"run": place[3]} if place[3] else {})}
+
+
 def _block(found: Sequence[Scored[Any]]) -> Block:
     reviews: dict[tuple[str, str], dict[str, dict[int, list[Mapping[str, int | None]]]]] = {}
     given: dict[tuple[str, str], dict[str, dict[int, list[Mapping[str, int | None]]]]] = {}
@@ -254,20 +271,21 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def verdict_table(sources: Sources) -> list[Row]:
-    """One row per stage, model and agent: outcomes, verdicts, findings of severity `fail` by type, and judges' own opinions.
+    """One row per `Place`: outcomes, verdicts, findings of severity `fail` by type, and judges' own opinions.
 
     `opinions` maps a judge to [times it said hallucinated, times it was asked]. Outcomes take the run's own thresholds.
     """
-    blocks: dict[tuple[str, str, str], list[tuple[TrialLine, Outcome]]] = defaultdict(list)
+    blocks: dict[tuple[tuple[str, str, str], Path], list[tuple[TrialLine, Outcome]]] = defaultdict(list)
     for reading in readings(sources):
         limits = _thresholds(reading.run)
         for line in reading.lines:
             if line.stage in GRADED:
-                blocks[line.stage, line.model, line.agent].append((line, _outcome(line, *limits)))
+                where = (line.stage, line.model, line.agent), reading.store.root
+                blocks[where].append((line, _outcome(line, *limits)))
     rows = []
-    for place in sorted(blocks, key=lambda place: (STAGES.index(place[0]), place[1:])):
-        lines = [line for line, _ in blocks[place]]
-        outcomes = Counter(what for _, what in blocks[place])
+    for where, place in told_apart(blocks).items():
+        lines = [line for line, _ in blocks[where]]
+        outcomes = Counter(what for _, what in blocks[where])
         verdicts = Counter(line.verdict for line in lines if line.verdict is not None)
         supports = [line.support for line in lines if line.support is not None]
         types = Counter(finding.type for line in lines for finding in line.findings if finding.severity == "fail")
@@ -281,9 +299,7 @@ def verdict_table(sources: Sources) -> list[Row]:
                     said[1] += 1
         rows.append(
             {
-                "stage": place[0],
-                "model": place[1],
-                "agent": place[2],
+                **placed(place),
                 "n": len(lines),
                 "outcomes": {name: outcomes[name] for name in OUTCOMES},
                 "verdicts": {name: verdicts[name] for name in ("verified", "unverified", "hallucinated")},
@@ -311,34 +327,32 @@ def _thresholds(run: Mapping[str, Any]) -> tuple[dict[str, float], str | None]:
 
 
 def cost_table(sources: Sources) -> list[Row]:
-    """One row per stage, model and agent: what the kept trials cost on the agent's and the judges' side (USD, tokens, calls).
+    """One row per `Place`: what the kept trials cost on the agent's and the judges' side (USD, tokens, calls).
 
     Ungraded literature is included. What attempts cost that were done again is only in the call log.
     """
-    agents: dict[tuple[str, str, str], Sum] = defaultdict(Sum)
-    judges: dict[tuple[str, str, str], Sum] = defaultdict(Sum)
-    trials: Counter[tuple[str, str, str]] = Counter()
+    agents: dict[tuple[tuple[str, str, str], Path], Sum] = defaultdict(Sum)
+    judges: dict[tuple[tuple[str, str, str], Path], Sum] = defaultdict(Sum)
+    trials: Counter[tuple[tuple[str, str, str], Path]] = Counter()
     for reading in readings(sources):
         settings = reading.run.get("settings", {})
         for line in reading.lines:
-            place = (line.stage, line.model, line.agent)
-            trials[place] += 1
-            agents[place].add(line.agent_spent)
-            judges[place].add(line.judge_spent)
+            where = (line.stage, line.model, line.agent), reading.store.root
+            trials[where] += 1
+            agents[where].add(line.agent_spent)
+            judges[where].add(line.judge_spent)
         for other in reading.unrecorded:
-            place = (other.key.stage, str(settings.get("model", "?")), str(settings.get("agent", "?")))
-            trials[place] += 1
-            agents[place].add(other.spent)
+            where = (other.key.stage, str(settings.get("model", "?")), str(settings.get("agent", "?"))), reading.store.root
+            trials[where] += 1
+            agents[where].add(other.spent)
     return [
         {
-            "stage": place[0],
-            "model": place[1],
-            "agent": place[2],
-            "n": trials[place],
-            "agent_spent": agents[place].spent().model_dump(),
-            "judge_spent": judges[place].spent().model_dump(),
+            **placed(place),
+            "n": trials[where],
+            "agent_spent": agents[where].spent().model_dump(),
+            "judge_spent": judges[where].spent().model_dump(),
         }
-        for place in sorted(trials, key=lambda place: (STAGES.index(place[0]), place[1:]))
+        for where, place in told_apart(trials).items()
     ]
 
 

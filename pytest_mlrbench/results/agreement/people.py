@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from ...keys import TrialKey
-from ...records import TrialRecord
+from ...records import JudgeForm, TrialRecord
 from ..frequencies import CHECKS, TYPES, claimed, labels_of
 from ..store import RunStore
 from .panel import verdict_counts
-from .works import Row, most
+from .works import Row
 
 STAGE = "end2end"
 """What the labels are about: the paper of a chain with its code (Appendix C)."""
@@ -50,10 +50,10 @@ def people_and_others(stores: Sequence[RunStore], stages: Sequence[str] = ()) ->
 
 def _found(record: TrialRecord) -> dict[str, set[str]]:
     """Who looked -> the types that it found."""
-    lists: dict[str, list[set[str]]] = defaultdict(list)
+    forms: dict[str, list[JudgeForm]] = defaultdict(list)
     for form in record.forms:
-        lists[form.judge].append({*claimed(form)})
-    found = {judge: {kind for kind in TYPES if most([kind in one for one in given])} for judge, given in lists.items()}
+        forms[form.judge].append(form)
+    found: dict[str, set[str]] = {judge: {*claimed(given)} for judge, given in forms.items()}
     if record.verdict is not None:
         found[CHECKS] = {one.type for one in record.findings if one.severity == "fail" and one.check != "judges"}
     return found

@@ -51,11 +51,11 @@ class Work:
         The published hallucination reviews, which are imported as forms with a boolean, were made without findings too.
         """
         graded = [review.opinion.has_hallucination for review in self.reviews.get(judge, []) if review.opinion is not None]
-        return most(graded or [said for form in self.record.forms if form.judge == judge and (said := _said(form)) is not None])
+        return _most(graded or [said for form in self.record.forms if form.judge == judge and (said := _said(form)) is not None])
 
     def informed(self, judge: str) -> bool | None:
         """Whether the judge, shown the checks' findings, made a claim whose quotation stands in the work; most of its repeats."""
-        return most([bool(form.claims) for form in self.record.forms if form.judge == judge and _said(form) is None])
+        return _most([bool(form.claims) for form in self.record.forms if form.judge == judge and _said(form) is None])
 
     def mechanical(self, judge: str) -> bool:
         return all(review.mechanical for review in self.reviews[judge])
@@ -189,7 +189,6 @@ def _said(form: JudgeForm) -> bool | None:
     return said if isinstance(said, bool) else None
 
 
-def most(said: Sequence[bool]) -> bool | None:
-    """What more than half of `said` say; None where it is tied, or nothing was said."""
+def _most(said: Sequence[bool]) -> bool | None:
     true = sum(said)
     return None if 2 * true == len(said) else 2 * true > len(said)
