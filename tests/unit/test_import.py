@@ -147,6 +147,17 @@ def test_hallucinations_are_counted_by_judge_and_by_people_with_not_sure_apart(p
     assert rows["people"]["model"] == O4
 
 
+def test_sheets_of_people_are_read_as_a_spreadsheet_of_another_country_writes_them(published: Path) -> None:
+    human = published / "human_eval"
+    labels = human / "Hallucination Check.csv"
+    labels.write_bytes(b"\xef\xbb\xbf" + labels.read_bytes().replace(b",", b" ; ").replace(b"\n", b"\r\n"))
+    put(human / "ours.csv", "Reviewer;task;novelty\n1;iclr2025_wsl;7,5\n2;iclr2025_wsl;12\n")
+    found = imported(published)
+    assert [one.reason for one in found.problems] == ["line 3: novelty is '12', expected 1 to 10"]
+    rows = {row["who"]: row for row in hallucination_table(open_runs([found.run]))}
+    assert rows["people"]["types"]["incorrect_citation"] == {"yes": 1, "not_sure": 1, "n": 2}
+
+
 def test_whose_works_the_labels_of_people_are_taken_to_be_is_said(published: Path) -> None:
     said = "labels of hallucinations of MLR Agent name no model: "
     (note,) = [one.reason for one in imported(published).notes if "labels" in one.reason]
