@@ -17,7 +17,7 @@ from ..judging.panel import OFFLINE, panel_scores, protocol_of
 from ..judging.work import Work, collect_work
 from ..keys import GRADED, TrialKey
 from ..records import Review, Spent, TrialRecord
-from ..results.imported_run import NO_REVIEW
+from ..results.imported_run import NO_REVIEW, output_published
 from ..results.shown import count
 from ..results.store import RunStore
 from ..settings import Settings
@@ -159,7 +159,7 @@ def plan_reviews(store: RunStore, settings: Settings, records: Sequence[TrialRec
 
 def _not_reviewable(record: TrialRecord) -> str:
     """Why no judge can be asked about `record`; empty where one can, as about an imported output that nobody reviewed."""
-    if isinstance(record.environment.get("imported"), str):
+    if not output_published(record):
         return "output not published"
     return "" if record.status == "done" or record.reason == NO_REVIEW else record.status
 

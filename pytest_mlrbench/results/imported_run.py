@@ -119,6 +119,11 @@ class Part:
         )
 
 
+def output_published(record: TrialRecord) -> bool:
+    """False for an imported work whose reviews were published without it."""
+    return not isinstance(record.environment.get("imported"), str)
+
+
 def _panel(reviews: Sequence[Review]) -> dict[str, float | None]:
     """Dimension -> mean over the judges; None where one of them has no score."""
     means: dict[str, float | None] = {}
