@@ -268,6 +268,8 @@ TASK_ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
 def _check(options: argparse.Namespace) -> int:
     # A process of a second: what its imports make stays, and what the reading makes is seldom garbage. A tenth of the time.
     gc.set_threshold(100_000, 20, 100)
+    # No plug-in of pydantic can say anything of an audit, and looking for them reads the metadata of every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from .evidence.checks import audit, subject_of_folder
     from .evidence.checks.layout import nothing_usable
 

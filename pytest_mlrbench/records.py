@@ -20,7 +20,8 @@ Winner = Literal["base", "new", "tie"]
 class Frozen(BaseModel):
     """Base of all records: immutable, unknown keys refused so that a typo or a newer format is seen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A record's validator is built when the first one is made: whoever reads records needs few of their kinds.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Usage(Frozen):

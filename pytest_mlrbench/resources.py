@@ -1,5 +1,6 @@
 """Where the packaged benchmarks, rubrics, prompts and the sandbox image's files lie: in the wheel, or in a source checkout."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from .errors import ConfigError
@@ -7,6 +8,7 @@ from .errors import ConfigError
 PACKAGE = Path(__file__).resolve().parent
 
 
+@lru_cache
 def resource(name: str) -> Path:
     """Directory `name` (benchmarks, rubrics, prompts, sandbox): `data/` of the wheel, else beside the package in a checkout.
 

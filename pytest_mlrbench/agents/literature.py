@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..models.api import Response
-from ..search import SOURCES, cache_directory, identifiers, listing, open_search
+from ..search import SOURCES
+from ..search.base import cache_directory, open_search
 from ..search.trace import FOLDER, READ_BY_MODEL
+from ..search.works import identifiers, listing
 from ..stages.fitting import Piece
 from ..stages.outputs import clean
 from ..stages.prompts import render

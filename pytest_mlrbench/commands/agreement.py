@@ -92,8 +92,9 @@ def _people(options: argparse.Namespace, files: Sequence[Path], folders: Sequenc
             raise ConfigError("--stage says which stage of a RUN was reviewed; with two sheets their own columns do")
         if len(files) > 2:
             raise ConfigError("two sheets, people's and the judge's; sheets of several people go together with a RUN")
-        # A sheet of its own holds both sides, as the published merged one.
-        joined = join_sheets(read_sheet(files[0], "human"), read_sheet(files[-1], "judge", alone=len(files) == 1))
+        # A sheet of its own holds both sides, as the published merged one: people are not compared with themselves.
+        alone = files[0].samefile(files[-1])
+        joined = join_sheets(read_sheet(files[0], "human"), read_sheet(files[-1], "judge", alone=alone))
     _warn(joined.warnings)
     found = agreement(joined)
     if options.format == "json":

@@ -1,7 +1,6 @@
 """What the commands that ask judges share: their --mlr-* options, the settings of a stored run, and the asking itself."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -107,6 +106,8 @@ def tell(line: str) -> None:
 
 def ask(store: "RunStore", settings: "Settings", questions: "Sequence[Question]", lines: Sequence[str], *, purse: str) -> "Ended":
     """Show the plan, look for what is missing, then ask. Raises ConfigError before the first call where it cannot work."""
+    import asyncio
+
     from ..engine.afterwards import Ended, ask_all, expecting
     from ..engine.preflight import judges_preflight
 

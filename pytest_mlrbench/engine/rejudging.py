@@ -17,6 +17,7 @@ from ..judging.panel import OFFLINE, panel_scores, protocol_of
 from ..judging.work import Work, collect_work
 from ..keys import GRADED, TrialKey
 from ..records import Review, Spent, TrialRecord
+from ..results.imported_run import NO_REVIEW, output_published
 from ..results.shown import count
 from ..results.store import RunStore
 from ..settings import Settings
@@ -136,8 +137,8 @@ def plan_reviews(store: RunStore, settings: Settings, records: Sequence[TrialRec
     there = trials = 0
     left_out: dict[TrialKey, str] = {}
     for record in records:
-        if record.status != "done":
-            left_out[record.key] = record.status
+        if why := _not_reviewable(record):
+            left_out[record.key] = why
             continue
         trials += 1
         if record.task not in texts:
@@ -154,6 +155,13 @@ def plan_reviews(store: RunStore, settings: Settings, records: Sequence[TrialRec
                 _refuse_other_protocol(record, judge, protocol)
                 questions.append(trial.question(judge, repeat))
     return Rejudging(questions, there, left_out, trials, settings.judges)
+
+
+def _not_reviewable(record: TrialRecord) -> str:
+    """Why no judge can be asked about `record`; empty where one can, as about an imported output that nobody reviewed."""
+    if not output_published(record):
+        return "output not published"
+    return "" if record.status == "done" or record.reason == NO_REVIEW else record.status
 
 
 def _refuse_other_protocol(record: TrialRecord, judge: str, protocol: str) -> None:
@@ -214,6 +222,8 @@ def graded(record: TrialRecord, reviews: Sequence[Review]) -> TrialRecord:
     total = record.agent_spent + spent
     return record.model_copy(
         update={
+            "status": "done",
+            "reason": "",
             "reviews": list(reviews),
             "scores": panel_scores(reviews),
             "mechanical": all(one.mechanical for one in reviews),

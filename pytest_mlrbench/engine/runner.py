@@ -21,7 +21,8 @@ from ..agents import command, load_agent
 from ..agents.base import StageContext
 from ..agents.carry import carry_out
 from ..errors import InfrastructureError, MLRBenchError, NotDone
-from ..evidence.ledger import GPU_ACTIVITY, MODEL_CALLS, NETWORK, Ledger
+from ..evidence.events import GPU_ACTIVITY, MODEL_CALLS, NETWORK
+from ..evidence.ledger import Ledger
 from ..keys import TrialKey
 from ..models.budget import Budget
 from ..models.client import ModelClient

@@ -22,6 +22,18 @@ OUTPUTS = "evidence/outputs"
 """Captured command outputs, one file an event, below a trial's directory."""
 VERSIONS = "evidence/versions"
 """Every version of result and source files, named by digest, below a trial's directory."""
+UNATTENDED = "unattended changes"
+"""The note that names what changed while no ledger was looking: before the first event, or while the runner was down."""
+GPU_ACTIVITY = "gpu activity"
+"""The note that says what the leased GPUs did meanwhile (sandboxes.gpu_activity)."""
+MODEL_CALLS = "model calls"
+"""The note with what the model gateway saw: usage, cost, refusals, and every tool call that the model asked for."""
+CODER_SESSION = "coder session"
+"""The note on one run of a coder's CLI: how it ended, its whole stream, what it says it used (following.py)."""
+BETWEEN_CALLS = "changes between tool calls"
+"""The note that names what changed while a coder's CLI said that no tool was at work."""
+NETWORK = "network"
+"""The note that says which hosts the allowlist's proxy let through and refused, with times and bytes (sandboxes.egress)."""
 
 
 class Change(Frozen):

@@ -18,8 +18,8 @@ from typing import Any
 from ..errors import InfrastructureError
 from ..sandboxes.base import ExecResult, Sandbox
 from .coder_logs import Action, Reader
-from .events import Change
-from .ledger import BETWEEN_CALLS, CODER_SESSION, Ledger
+from .events import BETWEEN_CALLS, CODER_SESSION, Change
+from .ledger import Ledger
 
 STREAMS = "evidence/streams"
 """A CLI's whole output, one file a run, below a trial's directory."""

@@ -264,7 +264,7 @@ def _scores(found: Sequence[Scored[TrialRecord]], rows: Sequence[Row], paper: Se
         own = {
             f"{place[1]} ({', '.join(filter(None, place[2:]))})": block.values[PANEL]
             for place, block in blocks.items()
-            if place[0] == stage
+            if place[0] == stage and PANEL in block.values
         }
         tables.append({"stage": stage, "dimensions": dimensions, "rows": lines, "plot": plot(own, dimensions)})
     return tables

@@ -2,15 +2,17 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from pathlib import Path
 
 from ..errors import ConfigError
-from ..keys import GRADED, STAGES
+from ..keys import GRADED
+from ..records import FindingType, JudgeForm
 from .published_files import NOT_LOOKED_UP
 from .reference import load_reference, paper_model
-from .store import HUMAN_LABELS
-from .tables import Row, Sources, readings
-from .trial_lines import Reading, TrialLine
+from .store import HUMAN_LABELS, RunStore
+from .tables import Place, Row, Sources, placed, readings, told_apart
+from .trial_lines import FormLine, TrialLine
 
 TYPES = ("faked_results", "hallucinated_methodology", "incorrect_citation", "mathematical_error")
 """The four types of Fig. 6; findings of type `other` are counted in the verdict table."""
@@ -24,9 +26,12 @@ NOT_NAMED = "not recorded"
 CHAIN = ("idea", "literature", "proposal", "experiment", "paper")
 """Stages whose costs make up one end-to-end task (Table 6)."""
 
+Where = tuple[tuple[str, str, str], Path]
+"""Stage, model, agent; and the run."""
+
 
 def hallucination_table(sources: Sources) -> list[Row]:
-    """One row per stage, model, agent and who looked: works looked at (`n`), and of each type in how many works it was found.
+    """One row per `Place` and who looked: works looked at (`n`), and of each type in how many works it was found.
 
     `types` maps a type to `{"yes", "not_sure", "n"}`; only people can be not sure, and such a work counts neither as yes nor as no.
     The checks and the panel count works with a finding of severity `fail`; a judge's row counts works with a claim of its own
@@ -34,64 +39,75 @@ def hallucination_table(sources: Sources) -> list[Row]:
 
     Raises ConfigError when a file of people's labels is damaged.
     """
-    blocks: dict[tuple[str, str, str], list[TrialLine]] = defaultdict(list)
-    looked_up: dict[tuple[str, str, str], list[TrialLine]] = defaultdict(list)
+    blocks: dict[Where, list[TrialLine]] = defaultdict(list)
+    looked_up: dict[Where, list[TrialLine]] = defaultdict(list)
     rows: list[Row] = []
-    labels: dict[tuple[str, str, str], list[dict[str, str]]] = defaultdict(list)
+    labels: dict[Where, list[Mapping[str, str]]] = defaultdict(list)
     for reading in readings(sources):
+        root = reading.store.root
         for line in reading.lines:
             if line.stage in GRADED and (line.verdict is not None or line.forms):
-                blocks[line.stage, line.model, line.agent].append(line)
+                where = (line.stage, line.model, line.agent), root
+                blocks[where].append(line)
                 if line.forms and line.verdict is not None and not reading.run.get("imported"):
-                    looked_up[line.stage, line.model, line.agent].append(line)
+                    looked_up[where].append(line)
         settings = reading.run.get("settings", {})
-        place = ("end2end", str(settings.get("model", "?")), str(settings.get("agent", "?")))
-        labels[place].extend(_labels(reading))
-    places = {*blocks, *(place for place, found in labels.items() if found)}
-    for place in sorted(places, key=lambda place: (STAGES.index(place[0]), place[1:])):
-        lines = blocks.get(place, [])
+        if found := labels_of(reading.store):
+            place = ("end2end", str(settings.get("model", "?")), str(settings.get("agent", "?")))
+            labels[place, root] = [types for _, types in found]
+    for where, named in told_apart([*blocks, *labels]).items():
+        lines = blocks.get(where, [])
         checked = [line for line in lines if line.verdict is not None]
-        for who, own, asked in ((CHECKS, False, checked), (PANEL_FINDINGS, True, looked_up[place])):
+        for who, own, asked in ((CHECKS, False, checked), (PANEL_FINDINGS, True, looked_up.get(where, []))):
             fails = [[one for one in line.findings if one.severity == "fail" and (one.check == "judges") is own] for line in asked]
-            found = [{one.type for one in listed} for listed in fails]
-            rows += _row(place, who, found)
+            rows += _row(named, who, [{one.type for one in listed} for listed in fails])
         for judge in dict.fromkeys(form.judge for line in lines for form in line.forms):
-            claimed = [
-                {one.type for one in (*form.claims, *(gone for gone in form.dropped if gone.why == NOT_LOOKED_UP))}
-                for line in lines
-                for form in line.forms
-                if form.judge == judge
-            ]
-            rows += _row(place, judge, claimed)
-        rows += _people(place, labels[place])
+            given = [[form for form in line.forms if form.judge == judge] for line in lines]
+            rows += _row(named, judge, [claimed(forms) for forms in given if forms])
+        rows += _people(named, labels.get(where, []))
     return rows
 
 
-def _row(place: tuple[str, str, str], who: str, found: Sequence[Set[str]]) -> list[Row]:
+def _row(place: Place, who: str, found: Sequence[Set[str]]) -> list[Row]:
     if not found:
         return []
     counts = Counter(kind for kinds in found for kind in kinds)
     types = {kind: {"yes": counts[kind], "not_sure": 0, "n": len(found)} for kind in TYPES}
-    return [{"stage": place[0], "model": place[1], "agent": place[2], "who": who, "n": len(found), "types": types}]
+    return [{**placed(place), "who": who, "n": len(found), "types": types}]
 
 
-def _people(place: tuple[str, str, str], labels: Sequence[dict[str, str]]) -> list[Row]:
+def _people(place: Place, labels: Sequence[Mapping[str, str]]) -> list[Row]:
     if not labels:
         return []
     types = {}
     for kind in TYPES:
         said = Counter(one[kind] for one in labels if kind in one)
         types[kind] = {"yes": said["yes"], "not_sure": said["not sure"], "n": said.total()}
-    return [{"stage": place[0], "model": place[1], "agent": place[2], "who": PEOPLE, "n": len(labels), "types": types}]
+    return [{**placed(place), "who": PEOPLE, "n": len(labels), "types": types}]
 
 
-def _labels(reading: Reading) -> Iterable[dict[str, str]]:
-    path = reading.store.root / HUMAN_LABELS
+def claimed(forms: Sequence[JudgeForm | FormLine]) -> set[FindingType]:
+    """The types that one judge finds in a work: those that more than half of its forms (its repeats) list.
+
+    Claims that stand count, and those of an imported form as they were made.
+    """
+    counts: Counter[FindingType] = Counter()
+    for form in forms:
+        counts.update({one.type for one in form.claims} | {gone.type for gone in form.dropped if gone.why == NOT_LOOKED_UP})
+    return {kind for kind, number in counts.items() if 2 * number > len(forms)}
+
+
+def labels_of(store: RunStore) -> list[tuple[str, dict[str, str]]]:
+    """(Task, type -> `yes`, `no` or `not sure`) of each work that people labelled in an imported run, none in any other.
+
+    Raises ConfigError when the file is damaged.
+    """
+    path = store.root / HUMAN_LABELS
     if not path.is_file():
         return []
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
-        return [{str(kind): str(said) for kind, said in one["types"].items()} for one in loaded]
+        return [(str(one["task"]), {str(kind): str(said) for kind, said in one["types"].items()}) for one in loaded]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"{path} cannot be read ({error!r}): import the labels again") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ..keys import STAGES, TrialKey
+from ..keys import GRADED, STAGES, TrialKey
 from ..records import Audit, JudgeForm, Review, Spent, StageResult, TrialRecord
 from ..settings import Settings
 from .published_files import protocol
@@ -18,6 +18,8 @@ from .store import FORMAT, HUMAN_LABELS, RunStore
 
 NOT_RECORDED = "not recorded"
 """What the layout says of settings that it does not hold."""
+NO_REVIEW = "no review of it was published"
+"""Reason of a record that only has an output, or a list of hallucinations."""
 
 
 @dataclass
@@ -50,7 +52,9 @@ class Part:
             put(self.store.trial(key) / "stage.json", result.model_dump(mode="json"))
         for key, audit in self.audits.items():
             put(self.store.trial(key) / "audit.json", audit.model_dump(mode="json"))
-        for key in sorted({*self.reviews, *(TrialKey(task, "end2end") for task in self.forms)}):
+        # An output without a review has a record too: with the inputs that it was made from, judges can still be asked.
+        made = (key for key, result in self.results.items() if key.stage in GRADED and result.status == "done")
+        for key in sorted({*self.reviews, *made, *(TrialKey(task, "end2end") for task in self.forms)}):
             record = self._record(key)
             for review in record.reviews:
                 put(self.store.review_file(key, review.judge, review.protocol), review.model_dump(mode="json"))
@@ -95,7 +99,7 @@ class Part:
             agent=self.agent,
             coder="claude-code" if self.agent == "mlr-agent" and key.stage in ("experiment", "paper", "end2end") else None,
             status="done" if reviewed else "skipped",
-            reason="" if reviewed else "no review of it was published",
+            reason="" if reviewed else NO_REVIEW,
             inputs=self.inputs.get(key) or (dict.fromkeys(("paper", "experiment"), "own") if key.stage == "end2end" else {}),
             started=result.started if result is not None else self.now,
             finished=result.finished if result is not None else self.now,
@@ -113,6 +117,11 @@ class Part:
             files=result.files if result is not None else {},
             environment=result.environment if result is not None else {"imported": "the output itself was not published"},
         )
+
+
+def output_published(record: TrialRecord) -> bool:
+    """False for an imported work whose reviews were published without it."""
+    return not isinstance(record.environment.get("imported"), str)
 
 
 def _panel(reviews: Sequence[Review]) -> dict[str, float | None]:

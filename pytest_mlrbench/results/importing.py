@@ -360,6 +360,8 @@ class _Importer:
             agent = agent_of(name)[0]
             chains = [part for part in self._parts.values() if part.agent == agent and part.mode == "end2end" and part.forms]
             part = chains[0] if len(chains) == 1 else self._made(f"labels-{agent}", NOT_RECORDED, agent, "end2end")
+            taken = f"taken for {part.name}, whose works alone have such lists" if len(chains) == 1 else "joined with no work"
+            self._notes.append(Problem("human_eval", f"labels of hallucinations of {name} name no model: {taken}"))
             for row in rows:
                 if tasks is not None and row["task"] not in tasks:
                     self._notes.append(Problem("human_eval", f"{name}: {row['task']} is no task of MLR-Bench"))

@@ -86,8 +86,16 @@ def _uneven(read: Sequence[Reading], blocks: Mapping[Place, Block], named: int) 
         if other:
             lines.append(f"{what}: reviews made in another way are rows of their own and in no other mean: {', '.join(other)}")
     judged: dict[str, set[str]] = defaultdict(set)
+    panels: dict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
     for place, block in blocks.items():
         judged[place[0]].add(block.main)
+        if block.seats:
+            panels[place[0]][block.seats] = None
+    lines += [
+        f"{stage}: means of different panels are not compared: {'; '.join(map(', '.join, seats))}"
+        for stage, seats in panels.items()
+        if len(seats) > 1
+    ]
     lines += [
         f"{stage}: rows were judged by different rubrics or prompts: none is marked as best, none compared with another"
         for stage, mains in judged.items()

@@ -13,13 +13,12 @@ def difference_table(blocks: Mapping[Place, Block]) -> list[Row]:
     Two panels are shown as the second minus the first, of more each minus the one with the highest Overall. A row is
     `{"stage", "model", "agent", "run", "against", "n", "dimensions": {NAME: {"diff", "ci95", "n"}}}`; `ci95` is None for one task.
     Where its ends have the same sign the difference is larger than what tasks differ by; intervals are not corrected for their
-    number. Panels of mechanical judges are compared with each other only, and none with one that used another
-    rubric or other prompts.
+    number. Only panels of the same judges are compared, and none with one that used another rubric or other prompts.
     """
-    stages: dict[tuple[str, bool, str], dict[Place, dict[str, dict[str, float]]]] = defaultdict(dict)
+    stages: dict[tuple[str, tuple[str, ...], str], dict[Place, dict[str, dict[str, float]]]] = defaultdict(dict)
     for place, block in blocks.items():
         if PANEL in block.values:
-            stages[place[0], block.mechanical[PANEL], block.main][place] = block.values[PANEL]
+            stages[place[0], block.seats, block.main][place] = block.values[PANEL]
     rows = []
     for (stage, _, _), panels in stages.items():
         if len(panels) < 2:

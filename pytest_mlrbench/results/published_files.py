@@ -10,6 +10,7 @@ from typing import Any
 
 from ..records import DroppedClaim, FindingType, JudgeForm, Opinion, Review, Spent, Usage
 from ..stages.rubric import REVIEW_KEYS, SCALES, STAGE_KEYS
+from .agreement.sheets import separator_of, with_point
 
 BYTES_CAP = 64 * 2**20
 """Largest file that is read: a coder's log of a day has a few MiB."""
@@ -121,10 +122,10 @@ def read_coder(path: Path) -> tuple[Spent, float]:
     text = _text(path)
     try:
         loaded = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             loaded = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Malformed(f"neither JSON nor JSON lines: {error}") from error
     events = [one for one in (loaded if isinstance(loaded, list) else [loaded]) if isinstance(one, dict)]
     calls = [use for one in events if isinstance(one.get("message"), dict | None) and (use := _usage_of(one)) is not None]
@@ -154,8 +155,8 @@ def read_labels(path: Path) -> tuple[dict[str, list[dict[str, Any]]], list[str]]
     problems = []
     seen = set()
     for number, row in enumerate(rows, 2):
-        said = {kind: ANSWERS.get((row[name] or "").strip().lower()) for kind, name in types.items()}
-        place = (row[by] or "", row[task] or "")
+        said = {kind: ANSWERS.get(row[name].lower()) for kind, name in types.items()}
+        place = row[by], row[task]
         if not all(place) or None in said.values():
             problems.append(f"line {number}: expected Yes, No or Not Sure for each type, an agent and a task")
         elif place in seen:
@@ -172,14 +173,15 @@ def check_scores(path: Path) -> list[str]:
     Raises Malformed when it has no column of a dimension.
     """
     rows = _csv(path)
-    names = [name for name in (rows[0] if rows else {}) if name.partition("_")[0] in {kind for kind, _ in REVIEW_KEYS.values()}]
+    known = {kind.casefold() for kind, _ in REVIEW_KEYS.values()}
+    names = [name for name in (rows[0] if rows else {}) if name.casefold().partition("_")[0] in known]
     if not names:
         raise Malformed("no column of a dimension (Novelty, Clarity, ..., Overall)")
     problems = []
     for number, row in enumerate(rows, 2):
         for name in names:
-            text = (row[name] or "").strip()
-            top = 5 if name.startswith("Confidence") else 10
+            text = row[name]
+            top = 5 if name.casefold().startswith("confidence") else 10
             try:
                 good = not text or 1 <= float(text) <= top
             except ValueError:
@@ -237,22 +239,38 @@ def _letters(text: str) -> str:
     return "".join(letter for letter in text.lower() if letter.isalpha()).removesuffix("s")
 
 
-def _csv(path: Path) -> list[dict[str, str | None]]:
+def _csv(path: Path) -> list[dict[str, str]]:
+    """The rows by column, read as `mlrbench agreement` reads sheets: an empty cell for one that is not there."""
+    text = _text(path)
+    separator = separator_of(text)
     try:
-        return list(csv.DictReader(io.StringIO(_text(path), newline=""), strict=True))
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, strict=True, restval=""))
     except csv.Error as error:
         raise Malformed(f"not CSV: {error}") from error
+    cells = [{name.strip(): value.strip() for name, value in row.items() if isinstance(name, str)} for row in rows]
+    return [{name: with_point(value) for name, value in row.items()} for row in cells] if separator == ";" else cells
 
 
 def _object(path: Path) -> dict[str, Any]:
     text = _text(path)
     try:
-        loaded = json.loads(text)
+        loaded = json.loads(text, object_pairs_hook=_once)
+    except Malformed:
+        raise
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(loaded, dict):
         raise Malformed("no JSON object")
     return loaded
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of `pairs`. Raises Malformed when a name is there twice: two scores are none."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise Malformed(f"{next(name for name in names if names.count(name) > 1)} is there twice")
+    return made
 
 
 def _text(path: Path) -> str:

@@ -163,16 +163,25 @@ def _reviews(layout: Layout, task: Path, judge: str) -> Iterator[ReviewFile]:
         stage = _STAGE_FOLDERS.get(path.name)
         if path.is_dir() and stage is not None:
             for inner in _entries(path):
-                if inner.is_file() and inner.suffix == ".json":
-                    yield ReviewFile(inner, judge, task.name, stage, inner.stem.removeprefix(f"{stage}_"))
+                name = inner.stem.removeprefix(f"{stage}_")
+                if inner.is_file() and inner.suffix == ".json" and _is_name(name):
+                    yield ReviewFile(inner, judge, task.name, stage, name)
                 else:
                     layout.problem(inner, f"no review of one {stage}: expected MODEL.json")
-        elif path.is_file() and path.name.startswith("review_") and path.suffix == ".json":
-            name = path.stem.removeprefix("review_")
-            short = name.removesuffix(f"_{NO_CODE}")
+        elif (
+            path.is_file()
+            and path.suffix == ".json"
+            and path.name.startswith("review_")
+            and _is_name(short := (name := path.stem.removeprefix("review_")).removesuffix(f"_{NO_CODE}"))
+        ):
             yield ReviewFile(path, judge, task.name, "end2end", short, NO_CODE if short != name else "")
         else:
             layout.problem(path, f"no place in the layout: expected {', '.join(GRADED[:4])} or review_MODEL.json")
+
+
+def _is_name(text: str) -> bool:
+    """Whether a model can be called so: a run of its own gets that name, and one without would be the folder of runs itself."""
+    return text[:1].isalnum()
 
 
 def _works(layout: Layout, place: Path, above: tuple[str, ...], tasks: frozenset[str] | None) -> None:
@@ -184,6 +193,9 @@ def _works(layout: Layout, place: Path, above: tuple[str, ...], tasks: frozenset
         if _is_task(layout, place, tasks):
             name = above[0].removeprefix("end2end_")
             chain = name != above[0] or agent_of(above[0])[0] != "mlr-agent"
+            if not _is_name(name):
+                layout.problem(place, f"whose work? {above[0]} names no model: expected end2end_MODEL")
+                return
             layout.works.append(WorkFolder(place, place.name, chain, name if chain else above[-1]))
         return
     inner = _entries(place)

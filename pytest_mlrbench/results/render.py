@@ -122,9 +122,11 @@ def _markdown(stores: Sequence[RunStore], read: Sources, blocks: Mapping[Place, 
         )
     if hallucinated:
         below.append("hallucinations: works in which a type was found, of those looked at; `not sure` counts for neither side")
-    for row in chain_costs(read):
+    chains = chain_costs(read)
+    for row in chains:
+        whose = row["model"] if sum(other["model"] == row["model"] for other in chains) == 1 else _whose(row)
         unpriced = f" without {count(row['unpriced_calls'], 'call')} of unknown price" if row["unpriced_calls"] else ""
-        below.append(f"{row['model']}: one task from idea to paper cost the agent {usd(row['usd'])}{unpriced} (mean of {row['n']})")
+        below.append(f"{whose}: one task from idea to paper cost the agent {usd(row['usd'])}{unpriced} (mean of {row['n']})")
     parts.append("\n".join(f"- {plain(note)}" for note in [*below, *notes_on([*beside.values()]), *notes(read, blocks=blocks)]))
     return "\n\n".join(parts) + "\n"
 
@@ -141,13 +143,15 @@ def extremes(block: Sequence[Row], blocks: Mapping[Place, Block] | None = None) 
     """(Index of the row, dimension) -> `best` or `worst`, among the rows of one stage that have the same judge.
 
     Only where at least two of them differ in two decimals, as they are shown; equal ones share the mark. Confidence is not a
-    quality and is never marked. Given the `blocks` of the rows, those judged by different protocols are not ranked either.
+    quality and is never marked. Given the `blocks` of the rows, those judged by different protocols are not ranked either, nor are
+    means of different judges.
     """
     marks: dict[tuple[int, str], str] = {}
-    judges: dict[tuple[str, str], list[int]] = defaultdict(list)
+    judges: dict[tuple[str, str, tuple[str, ...]], list[int]] = defaultdict(list)
     for index, row in enumerate(block):
-        used = blocks[row["stage"], row["model"], row["agent"], row.get("run", "")].main if blocks is not None else ""
-        judges[row["judge"], used].append(index)
+        of = blocks[row["stage"], row["model"], row["agent"], row.get("run", "")] if blocks is not None else None
+        seats = of.seats if of is not None and row["judge"] == PANEL else ()
+        judges[row["judge"], of.main if of is not None else "", seats].append(index)
     for indices in judges.values():
         for dimension in {name for index in indices for name in block[index]["dimensions"]} - {"Confidence"}:
             shown = {index: f"{cell['mean']:.2f}" for index in indices if (cell := block[index]["dimensions"].get(dimension))}
@@ -177,8 +181,7 @@ def _cell(row: Row, dimension: str, mark: str) -> str:
 def _differences(stage: str, rows: Sequence[Row], dimensions: Sequence[str]) -> str:
     lines = []
     for row in rows:
-        name = " ".join(part for part in (row["model"], row["run"]) if part)
-        lines.append([name, row["agent"], row["against"], str(row["n"]), *(_difference(row, one) for one in dimensions)])
+        lines.append([_whose(row), row["agent"], row["against"], str(row["n"]), *(_difference(row, one) for one in dimensions)])
     return _table(f"{stage}: paired differences of the panel", ["Model", "Agent", "Against", "n", *dimensions], lines)
 
 
@@ -198,7 +201,7 @@ def _hallucinations(rows: Sequence[Row]) -> str:
     """Fig. 6 as counts, and the paper's own percentages below."""
     lines = []
     for row in rows:
-        lines.append([row["stage"], row["model"], row["agent"], row["who"], str(row["n"]), *map(_found, row["types"].values())])
+        lines.append([row["stage"], _whose(row), row["agent"], row["who"], str(row["n"]), *map(_found, row["types"].values())])
     for paper in published_rates([row for row in rows if row["stage"] == "end2end"]):
         rates = [f"{paper['rates'][kind]} %" for kind in TYPES]
         lines.append(["end2end", "paper: Fig. 6", paper["agent"], "judges, then people", "10", *rates])
@@ -209,6 +212,11 @@ def _hallucinations(rows: Sequence[Row]) -> str:
 def _found(cell: Mapping[str, int]) -> str:
     unsure = f", {cell['not_sure']} not sure" if cell["not_sure"] else ""
     return f"{cell['yes']} of {cell['n']}{unsure}"
+
+
+def _whose(row: Row) -> str:
+    """The model, and the run where several have it."""
+    return " ".join(part for part in (row["model"], row.get("run")) if part)
 
 
 def _paper_cells(paper: Published, dimensions: Sequence[str]) -> list[str]:
@@ -225,7 +233,7 @@ def _verdict_cells(row: Row) -> list[str]:
     findings = ", ".join(f"{name} {number}" for name, number in row["findings"].items()) or "–"
     verdicts = row["verdicts"].values()
     told = [str(number) for number in verdicts] if any(verdicts) else ["–"] * 3
-    return [row["stage"], row["model"], str(row["n"]), *(str(number) for number in row["outcomes"].values()), *told, findings]
+    return [row["stage"], _whose(row), str(row["n"]), *(str(number) for number in row["outcomes"].values()), *told, findings]
 
 
 def _cost_cells(row: Row) -> list[str]:
@@ -233,7 +241,7 @@ def _cost_cells(row: Row) -> list[str]:
     sent, received = (agent["usage"][name] + judges["usage"][name] for name in ("prompt_tokens", "completion_tokens"))
     unpriced = agent["unpriced_calls"] + judges["unpriced_calls"]
     money = [usd(one["cost"]) if one["cost"] or not one["unpriced_calls"] else "not known" for one in (agent, judges)]
-    return [row["stage"], row["model"], str(row["n"]), *money, f"{sent:,}", f"{received:,}", str(unpriced)]
+    return [row["stage"], _whose(row), str(row["n"]), *money, f"{sent:,}", f"{received:,}", str(unpriced)]
 
 
 def cost_line(agent: Mapping[str, object], judges: Mapping[str, object]) -> str:

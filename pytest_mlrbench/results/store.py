@@ -190,10 +190,13 @@ class RunStore:
         return record if isinstance(record, dict) and record.get("status") in FINISHED else None
 
     def records(self) -> Iterator[TrialRecord]:
-        """All records, in the order of `keys`."""
+        """All records, in the order of `keys`. Raises ConfigError for one that numbers cannot be taken from (`checked`)."""
+        from .checked import check_record  # with the rubrics, which a worker that reads one record has no use for
+
         for key in self.keys():
             record = self.record(key)
             if record is not None:
+                check_record(record.key, record.reviews, key, str(self.trial(key) / "record.json"))
                 yield record
 
     def write_record(self, record: TrialRecord) -> None:

@@ -94,6 +94,8 @@ class Block:
     """Protocols of all other rows: blocks in which they differ are not to be compared."""
     protocols: dict[str, str]
     """Judge -> what its reviews were made by, for those that are not of the block's main protocol."""
+    seats: tuple[str, ...]
+    """Who the panel `mean` is of: means of other judges say nothing of the works."""
 
 
 def blocks_of(found: Iterable[Scored[Any]]) -> dict[Place, Block]:
@@ -117,6 +119,23 @@ def run_names(roots: Iterable[Path]) -> dict[Path, str]:
     return {root: root.name if names[root.name] == 1 else str(root) for root in given}
 
 
+def told_apart(found: Iterable[tuple[tuple[str, str, str], Path]]) -> dict[tuple[tuple[str, str, str], Path], Place]:
+    """(Stage, model, agent) and run -> where its rows stand, in the order of stages, models, agents and runs."""
+    roots: dict[tuple[str, str, str], dict[Path, None]] = defaultdict(dict)
+    for place, root in found:
+        roots[place][root] = None
+    return {
+        (place, root): (*place, run_names(roots[place])[root] if len(roots[place]) > 1 else "")
+        for place in sorted(roots, key=lambda place: (STAGES.index(place[0]), place[1:]))
+        for root in roots[place]
+    }
+
+
+def placed(place: Place) -> Row:
+    """What every row says of where it stands."""
+    return {"stage": place[0], "model": place[1], "agent": place[2], **({"run": place[3]} if place[3] else {})}
+
+
 def _block(found: Sequence[Scored[Any]]) -> Block:
     reviews: dict[tuple[str, str], dict[str, dict[int, list[Mapping[str, int | None]]]]] = {}
     given: dict[tuple[str, str], dict[str, dict[int, list[Mapping[str, int | None]]]]] = {}
@@ -130,11 +149,14 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
             for kept in (reviews,) if review.added else (reviews, given):
                 tasks = kept.setdefault((review.judge, review.protocol), {})
                 tasks.setdefault(task, {}).setdefault(epoch, []).append(review.scores)
-    counts = {place: sum(map(len, tasks.values())) for place, tasks in reviews.items()}
+    counts = {
+        place: (sum(map(len, given.get(place, {}).values())), sum(map(len, tasks.values()))) for place, tasks in reviews.items()
+    }
     labels = _protocols(found[0].store.run(), counts, kinds) if len({protocol for _, protocol in reviews}) > 1 else {}
     values: dict[str, dict[str, dict[str, float]]] = {}
     mechanical: dict[str, bool] = {}
     protocols: dict[str, str] = {}
+    sitting: tuple[str, ...] = ()
     for label in dict.fromkeys(["", *labels.values()]):
         judges = {judge: tasks for (judge, protocol), tasks in reviews.items() if labels.get((judge, protocol), "") == label}
         suffix = f" [{label}]" if label else ""
@@ -147,6 +169,8 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
         # Mechanical judges make a panel only where no model judge sits beside them.
         alone = all(kinds[judge] for judge in seats)
         panel = [tasks for judge, tasks in seats.items() if kinds[judge] is alone]
+        if not label:
+            sitting = tuple(sorted(judge for judge in seats if kinds[judge] is alone))
         joined = {
             task: _joined([tasks.get(task) for tasks in panel]) for task in sorted({task for tasks in panel for task in tasks})
         }
@@ -156,20 +180,22 @@ def _block(found: Sequence[Scored[Any]]) -> Block:
             if label:
                 protocols[judge + suffix] = label
     main = ", ".join(sorted({place[1] for place in reviews if place not in labels}))
-    return Block(values, mechanical, main, protocols)
+    return Block(values, mechanical, main, protocols, sitting)
 
 
 def _protocols(
-    run: Mapping[str, Any], counts: Mapping[tuple[str, str], int], kinds: Mapping[str, bool]
+    run: Mapping[str, Any], counts: Mapping[tuple[str, str], tuple[int, int]], kinds: Mapping[str, bool]
 ) -> dict[tuple[str, str], str]:
     """(Judge, protocol) -> name of the protocol, for all but the one that most reviews of model (or of mechanical) judges have.
 
-    `counts` has the reviews of each judge and protocol, the earliest first, which wins where two are equally many.
+    `counts` has how many reviews each judge and protocol has, those of the run's own panel (which come first, however many were
+    added later) and all; the earliest first, which wins where two are equally many.
     """
-    totals: dict[bool, Counter[str]] = defaultdict(Counter)
-    for (judge, protocol), number in counts.items():
-        totals[kinds[judge]][protocol] += number
-    main = {kind: counted.most_common(1)[0][0] for kind, counted in totals.items()}
+    totals: dict[bool, dict[str, tuple[int, int]]] = defaultdict(dict)
+    for (judge, protocol), (own, every) in counts.items():
+        before = totals[kinds[judge]].get(protocol, (0, 0))
+        totals[kinds[judge]][protocol] = (before[0] + own, before[1] + every)
+    main = {kind: max(counted.items(), key=lambda one: one[1])[0] for kind, counted in totals.items()}
     named = (run.get("imported") or {}).get("protocols") or {}
     return {
         (judge, protocol): str(named.get(protocol, f"protocol {protocol[:8]}"))
@@ -180,12 +206,13 @@ def _protocols(
 
 def protocol_labels(reading: Reading) -> dict[tuple[str, str, str], str]:
     """(Stage, judge, protocol) -> what `score_table` adds to the judge's name, for reviews of another protocol than most."""
-    counts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    counts: dict[str, dict[tuple[str, str], tuple[int, int]]] = defaultdict(dict)
     kinds: dict[str, dict[str, bool]] = defaultdict(dict)
     for line in reading.lines:
         if line.status == "done":
             for review in line.reviews:
-                counts[line.stage][review.judge, review.protocol] += 1
+                own, every = counts[line.stage].get((review.judge, review.protocol), (0, 0))
+                counts[line.stage][review.judge, review.protocol] = (own + (not review.added), every + 1)
                 kinds[line.stage].setdefault(review.judge, review.mechanical)
     return {
         (stage, *place): label for stage in counts for place, label in _protocols(reading.run, counts[stage], kinds[stage]).items()
@@ -244,20 +271,21 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def verdict_table(sources: Sources) -> list[Row]:
-    """One row per stage, model and agent: outcomes, verdicts, findings of severity `fail` by type, and judges' own opinions.
+    """One row per `Place`: outcomes, verdicts, findings of severity `fail` by type, and judges' own opinions.
 
     `opinions` maps a judge to [times it said hallucinated, times it was asked]. Outcomes take the run's own thresholds.
     """
-    blocks: dict[tuple[str, str, str], list[tuple[TrialLine, Outcome]]] = defaultdict(list)
+    blocks: dict[tuple[tuple[str, str, str], Path], list[tuple[TrialLine, Outcome]]] = defaultdict(list)
     for reading in readings(sources):
         limits = _thresholds(reading.run)
         for line in reading.lines:
             if line.stage in GRADED:
-                blocks[line.stage, line.model, line.agent].append((line, _outcome(line, *limits)))
+                where = (line.stage, line.model, line.agent), reading.store.root
+                blocks[where].append((line, _outcome(line, *limits)))
     rows = []
-    for place in sorted(blocks, key=lambda place: (STAGES.index(place[0]), place[1:])):
-        lines = [line for line, _ in blocks[place]]
-        outcomes = Counter(what for _, what in blocks[place])
+    for where, place in told_apart(blocks).items():
+        lines = [line for line, _ in blocks[where]]
+        outcomes = Counter(what for _, what in blocks[where])
         verdicts = Counter(line.verdict for line in lines if line.verdict is not None)
         supports = [line.support for line in lines if line.support is not None]
         types = Counter(finding.type for line in lines for finding in line.findings if finding.severity == "fail")
@@ -271,9 +299,7 @@ def verdict_table(sources: Sources) -> list[Row]:
                     said[1] += 1
         rows.append(
             {
-                "stage": place[0],
-                "model": place[1],
-                "agent": place[2],
+                **placed(place),
                 "n": len(lines),
                 "outcomes": {name: outcomes[name] for name in OUTCOMES},
                 "verdicts": {name: verdicts[name] for name in ("verified", "unverified", "hallucinated")},
@@ -301,34 +327,32 @@ def _thresholds(run: Mapping[str, Any]) -> tuple[dict[str, float], str | None]:
 
 
 def cost_table(sources: Sources) -> list[Row]:
-    """One row per stage, model and agent: what the kept trials cost on the agent's and the judges' side (USD, tokens, calls).
+    """One row per `Place`: what the kept trials cost on the agent's and the judges' side (USD, tokens, calls).
 
     Ungraded literature is included. What attempts cost that were done again is only in the call log.
     """
-    agents: dict[tuple[str, str, str], Sum] = defaultdict(Sum)
-    judges: dict[tuple[str, str, str], Sum] = defaultdict(Sum)
-    trials: Counter[tuple[str, str, str]] = Counter()
+    agents: dict[tuple[tuple[str, str, str], Path], Sum] = defaultdict(Sum)
+    judges: dict[tuple[tuple[str, str, str], Path], Sum] = defaultdict(Sum)
+    trials: Counter[tuple[tuple[str, str, str], Path]] = Counter()
     for reading in readings(sources):
         settings = reading.run.get("settings", {})
         for line in reading.lines:
-            place = (line.stage, line.model, line.agent)
-            trials[place] += 1
-            agents[place].add(line.agent_spent)
-            judges[place].add(line.judge_spent)
+            where = (line.stage, line.model, line.agent), reading.store.root
+            trials[where] += 1
+            agents[where].add(line.agent_spent)
+            judges[where].add(line.judge_spent)
         for other in reading.unrecorded:
-            place = (other.key.stage, str(settings.get("model", "?")), str(settings.get("agent", "?")))
-            trials[place] += 1
-            agents[place].add(other.spent)
+            where = (other.key.stage, str(settings.get("model", "?")), str(settings.get("agent", "?"))), reading.store.root
+            trials[where] += 1
+            agents[where].add(other.spent)
     return [
         {
-            "stage": place[0],
-            "model": place[1],
-            "agent": place[2],
-            "n": trials[place],
-            "agent_spent": agents[place].spent().model_dump(),
-            "judge_spent": judges[place].spent().model_dump(),
+            **placed(place),
+            "n": trials[where],
+            "agent_spent": agents[where].spent().model_dump(),
+            "judge_spent": judges[where].spent().model_dump(),
         }
-        for place in sorted(trials, key=lambda place: (STAGES.index(place[0]), place[1:]))
+        for where, place in told_apart(trials).items()
     ]
 
 

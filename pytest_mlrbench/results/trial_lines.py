@@ -18,11 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..errors import ConfigError
 from ..keys import STAGES, TrialKey
 from ..records import FindingType, Scope, Severity, Spent, Status, Verdict
-from ..stages.rubric import REVIEW_KEYS, SCALES
+from .checked import check_record
 from .store import RunStore
-
-RANGES: dict[str, tuple[int, int]] = {name: SCALES[kind] for name, kind in REVIEW_KEYS.values() if kind != "opinion"}
-"""Dimension -> lowest and highest score."""
 
 READ_AHEAD = 200
 """Files that a thread reads at a time; three such batches wait at most."""
@@ -153,9 +150,7 @@ def _read_run(store: RunStore) -> Reading:
             if result is not None:
                 unrecorded.append(Unrecorded(key, result.spent))
             continue
-        line = _parsed(content, f"{folder}/record.json")
-        if line.key != key:
-            raise ConfigError(f"{folder}/record.json is about {line.key}: a record lies in the folder of another trial")
+        line = _parsed(content, key, f"{folder}/record.json")
         if line.status in ("error", "skipped"):
             # The agent's part may have ended in a later attempt than the one that the record tells of.
             result = store.stage_result(key)
@@ -206,26 +201,12 @@ def _read(paths: Sequence[str]) -> list[bytes | None]:
     return contents
 
 
-def _parsed(content: bytes, path: str) -> TrialLine:
+def _parsed(content: bytes, key: TrialKey, path: str) -> TrialLine:
     try:
         line = TrialLine.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path} is damaged or of another version: {where}: {first['msg']}; move it away to redo it") from error
-    check_reviews(line.reviews, path)
+        told = ": ".join(part for part in (".".join(map(str, first["loc"])), first["msg"]) if part)
+        raise ConfigError(f"{path} is damaged or of another version: {told}; move it away to redo it") from error
+    check_record(line.key, line.reviews, key, path)
     return line
-
-
-def check_reviews(reviews: Sequence[ReviewLine], where: str) -> None:
-    """Raises ConfigError for a score outside its scale, or two reviews of one judge, protocol and repeat."""
-    seen = set()
-    for review in reviews:
-        for name, score in review.scores.items():
-            low, high = RANGES.get(name, (1, 10))
-            if score is not None and not low <= score <= high:
-                raise ConfigError(f"{where}: {review.judge} gave {name} {score}, outside {low} to {high}")
-        place = (review.judge, review.protocol, review.repeat)
-        if place in seen:
-            raise ConfigError(f"{where}: two reviews by {review.judge} with the same protocol and repeat {review.repeat}")
-        seen.add(place)

@@ -36,7 +36,16 @@ def render(name: str, directory: Path | None = None, **variables: Any) -> str:
 
 def prompt_digest(name: str, directory: Path | None = None) -> str:
     """sha256 over the bytes of the template `name` and of every template it includes. Raises ConfigError as `render` does."""
-    folder = directory or resource("prompts")
+    return _digest_in(name, directory) if directory is not None else _packaged_digest(name)
+
+
+@lru_cache
+def _packaged_digest(name: str) -> str:
+    """Every review asks, and the package's own templates do not change under it."""
+    return _digest_in(name, resource("prompts"))
+
+
+def _digest_in(name: str, folder: Path) -> str:
     contents: dict[str, bytes] = {}
     waiting = [name + SUFFIX]
     while waiting:

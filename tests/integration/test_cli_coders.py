@@ -7,7 +7,7 @@ import pytest
 from pytest_mlrbench.coders import load_coder
 from pytest_mlrbench.coders.cli import USAGE
 from pytest_mlrbench.errors import BudgetSpent, InfrastructureError
-from pytest_mlrbench.evidence.ledger import CODER_SESSION
+from pytest_mlrbench.evidence.events import CODER_SESSION
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.results.store import RunStore
 from tests.support.cli_coders import KEY, MODELS, Worked, carry_out, edits, provider_environment, runs, writes

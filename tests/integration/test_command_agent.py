@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_mlrbench.engine.detached import live_runners, stop_runners
-from pytest_mlrbench.evidence.events import BLACK_BOX, read_events
-from pytest_mlrbench.evidence.ledger import MODEL_CALLS
+from pytest_mlrbench.evidence.events import BLACK_BOX, MODEL_CALLS, read_events
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.records import TrialRecord
 from pytest_mlrbench.results.store import RunStore

@@ -9,6 +9,8 @@ import pytest
 from pytest_mlrbench.cli import main
 from pytest_mlrbench.records import Opinion
 from pytest_mlrbench.results.agreement.report import judges_report
+from pytest_mlrbench.results.importing import import_published
+from pytest_mlrbench.results.store import open_runs
 from tests.support.runs import add, make_run, review
 
 UPSTREAM = Path(__file__).resolve().parents[3] / "shared" / "data" / "upstream"
@@ -83,3 +85,15 @@ def test_the_published_judges_agree_on_hallucination_no_more_than_by_chance(tmp_
     (row,) = judges_report([store])["hallucination"]
     assert (row["n"], row["both"] + row["neither"]) == (10, 3)
     assert row["kappa"] == pytest.approx(0.05, abs=0.005)
+
+
+def test_the_labels_of_people_stand_beside_the_lists_they_were_to_look_up(tmp_path):
+    run = import_published(UPSTREAM, tmp_path / "published").run
+    rows = {(row["who"], row["type"]): row for row in judges_report(open_runs([run]), ["end2end"])["hallucination_people"]}
+    counts = ("n", "not_sure", "both", "only_people", "only_who", "neither")
+    # Counted by hand in the ten review_hallucination_*.json of each judge and the nine lines of the CSV file.
+    assert [rows["claude-3-7-sonnet-20250219", "faked_results"][name] for name in counts] == [9, 0, 8, 0, 1, 0]
+    assert [rows["gemini-2.5-pro-preview", "faked_results"][name] for name in counts] == [9, 0, 7, 1, 0, 1]
+    assert [rows["gemini-2.5-pro-preview", "mathematical_error"][name] for name in counts] == [5, 4, 0, 0, 3, 2]
+    assert rows["gemini-2.5-pro-preview", "faked_results"]["kappa"] == pytest.approx((8 / 9 - 58 / 81) / (1 - 58 / 81))
+    assert "checks" not in {who for who, _ in rows}

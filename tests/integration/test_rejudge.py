@@ -11,10 +11,12 @@ import pytest
 from pytest_mlrbench.engine.lock import RunLock
 from pytest_mlrbench.results.calls import CallLog
 from pytest_mlrbench.results.export import COLUMNS, score_values
+from pytest_mlrbench.results.importing import import_published
 from pytest_mlrbench.results.notes import notes
 from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.results.tables import score_table
 from tests.support.commands import FREE, TASKS, asked, command, ideas, record, start, use
+from tests.support.published import CLAUDE, O4, make_published
 from tests.support.runs import add, make_run
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import until
@@ -202,6 +204,21 @@ def test_failed_and_unfinished_trials_are_left_out_and_counted(store, server, ca
     code, _, err = command(capsys, "rejudge", store.root, "--mlr-judges=openai/j3", FREE)
     assert (code, asked(server)) == (0, {"j3": 3})
     assert "2 trials left out, not graded: failed 1, error 1" in err
+
+
+def test_of_an_imported_run_every_output_can_be_reviewed_and_what_was_not_published_is_left_out(tmp_path, capsys):
+    imported = import_published(make_published(tmp_path / "published"), tmp_path / "run")
+    assert imported.problems == ()
+    chain = RunStore(tmp_path / "run" / f"end2end-{O4}")  # reviewed end to end alone; its paper was never reviewed by itself
+    assert record(chain, "iclr2025_wsl/paper")["reason"] == "no review of it was published"
+    code, out, err = command(capsys, "rejudge", chain.root, "--mlr-judges=offline", "--mlr-stage=paper")
+    assert (code, "2 reviews added" in out) == (0, True), err
+    made = record(chain, "iclr2025_wsl/paper")
+    assert (made["status"], made["reason"], [one["judge"] for one in made["reviews"]]) == ("done", "", ["offline"])
+    ideas_of = tmp_path / "run" / CLAUDE
+    code, out, err = command(capsys, "rejudge", ideas_of, "--mlr-judges=offline", "--mlr-stage=idea")
+    assert code == 0, err
+    assert "2 trials left out, not graded: output not published 2" in err
 
 
 def test_an_input_that_is_gone_is_an_error_of_its_trial_alone(tmp_path, server, capsys):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_mlrbench.errors import ConfigError, InfrastructureError
-from pytest_mlrbench.search import Pace, Search, open_search
+from pytest_mlrbench.search.base import Search, open_search
+from pytest_mlrbench.search.pace import Pace
 from tests.support.literature_server import Literature, Paper, corpus, serving
 
 IDEA = """# Vote relabeling against label noise

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_mlrbench.keys import TrialKey
 from pytest_mlrbench.results.store import RunStore
-from pytest_mlrbench.search import identifiers
+from pytest_mlrbench.search.works import identifiers
 from tests.support.literature_server import Literature, corpus, serving
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import MODEL, run

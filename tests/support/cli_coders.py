@@ -17,8 +17,8 @@ from pytest_mlrbench.coders import CoderContext, CoderOutcome, load_coder
 from pytest_mlrbench.engine.doors import gateway as opened_gateway
 from pytest_mlrbench.evidence.checks import audit, subject_of_trial
 from pytest_mlrbench.evidence.checks.case import Case
-from pytest_mlrbench.evidence.events import EVIDENCE, Event, read_events
-from pytest_mlrbench.evidence.ledger import MODEL_CALLS, Ledger
+from pytest_mlrbench.evidence.events import EVIDENCE, MODEL_CALLS, Event, read_events
+from pytest_mlrbench.evidence.ledger import Ledger
 from pytest_mlrbench.models.budget import Budget
 from pytest_mlrbench.records import Audit
 from pytest_mlrbench.results.calls import CallLog

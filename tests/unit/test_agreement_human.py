@@ -325,6 +325,7 @@ def test_runs_judged_under_two_protocols_are_warned_about(tmp_path):
     ("arguments", "told"),
     [
         (["h.csv"], "people's scores need a judge's beside them"),
+        (["h.csv", "./h.csv"], "people's scores need a judge's beside them"),
         (["h.csv", "j.csv", "j.csv"], "two sheets"),
         (["run", "h.csv"], "people's sheets come first"),
         (["h.csv", "j.csv", "--stage=idea"], "--stage says which stage of a RUN"),

@@ -10,8 +10,9 @@ from pytest_mlrbench.cli import main
 from pytest_mlrbench.errors import ConfigError
 from pytest_mlrbench.records import JudgeClaim, JudgeForm, Passage
 from pytest_mlrbench.results.agreement.report import judges_report
-from pytest_mlrbench.results.store import RunStore
-from tests.support.runs import add, make_run, opinion, review
+from pytest_mlrbench.results.frequencies import TYPES
+from pytest_mlrbench.results.store import HUMAN_LABELS, RunStore
+from tests.support.runs import add, finding, make_run, opinion, review
 
 TASKS = ("iclr2025_wsl", "iclr2025_dl4c", "iclr2025_scsl", "iclr2025_scope")
 CLAUDE, GEMINI = "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-pro"
@@ -188,6 +189,64 @@ def test_published_hallucination_reviews_count_as_blind(tmp_path):
     assert [row[name] for name in ("n", "both", "only_first", "only_second", "neither")] == [3, 1, 1, 0, 1]
 
 
+def labelled(store: RunStore, *labels: tuple[str, str, str]) -> None:
+    """People's labels: task, what they say of faked results, and of incorrect citations; the other types are not there."""
+    rows = [
+        {
+            "task": task,
+            "types": {"faked_results": faked, "incorrect_citation": cited} | dict.fromkeys(TYPES[1:4:2], "no"),
+        }
+        for task, faked, cited in labels
+    ]
+    (store.root / HUMAN_LABELS).write_text(json.dumps(rows))
+
+
+def test_labels_of_people_beside_a_judges_lists_and_the_checks_by_hand(tmp_path):
+    store = make_run(tmp_path / "run", judges=(CLAUDE,))
+    for task, claims, faked in zip(TASKS, (1, 1, 0, 0), (True, False, False, False), strict=True):
+        add(
+            store,
+            f"{task}/end2end",
+            [review(CLAUDE, "end2end", {"Overall": 5})],
+            forms=[form(CLAUDE, claims, "end2end")],
+            findings=[finding()] if faked else [finding("warn")],
+            verdict="hallucinated" if faked else "unverified",
+        )
+    labelled(
+        store,
+        (TASKS[0], "yes", "no"),
+        (TASKS[1], "no", "no"),
+        (TASKS[2], "not sure", "no"),
+        (TASKS[3], "no", "yes"),
+        ("gone", "yes", "no"),
+    )
+    found = judges_report([store])
+    rows = found["hallucination_people"]
+    counts = ("n", "not_sure", "both", "only_people", "only_who", "neither")
+    judge = only(rows, who=CLAUDE, type="faked_results")
+    assert (judge["run"], judge["stage"]) == ("run", "end2end")
+    assert [judge[name] for name in counts] == [3, 1, 1, 0, 1, 1]
+    # 2 of 3 agree; by chance 1/3 x 2/3 + 2/3 x 1/3 = 4/9.
+    assert (judge["agree"], judge["kappa"]) == (pytest.approx(2 / 3), pytest.approx((2 / 3 - 4 / 9) / (1 - 4 / 9)))
+    assert [only(rows, who="checks", type="faked_results")[name] for name in counts] == [3, 1, 1, 0, 0, 2]
+    assert [only(rows, who="checks", type="incorrect_citation")[name] for name in counts] == [4, 0, 0, 1, 0, 3]
+    # Not sure of one type and none of the others: whether there is any is not known either.
+    assert [only(rows, who=CLAUDE, type="any")[name] for name in counts] == [3, 1, 1, 1, 1, 0]
+    assert "run: people labelled works that are not here: gone" in found["notes"]
+
+
+def test_labels_stand_in_words_with_what_they_do_not_show_and_belong_to_end2end_alone(tmp_path, capsys):
+    store = judged(tmp_path / "run", [(5, 6), (7, 7)], stage="end2end", forms=[form(CLAUDE, 1, "end2end")])
+    labelled(store, (TASKS[0], "yes", "no"))
+    assert main(["agreement", str(store.root)]) == 0
+    text = capsys.readouterr().out
+    assert f"| run | end2end | {CLAUDE} | faked results | 1 | 0 | 1 | 0 | 0 | 0 |" in text
+    assert "they hardly looked for what no judge had listed" in text
+    assert f"run: people labelled no: {TASKS[1]}" in text
+    add(store, f"{TASKS[0]}/idea", [review(CLAUDE, "idea", {"Overall": 5})])
+    assert judges_report([store], ["idea"])["hallucination_people"] == []
+
+
 def test_leniency_to_the_own_family_beyond_that_to_others(tmp_path):
     # Claude lies 2 above Gemini on Claude's works and 0.5 on those of others: it is kinder everywhere, and by 1.5 to its own.
     own = judged(tmp_path / "own", [(7, 5), (6, 4)], model="anthropic/claude-opus-4")
@@ -277,8 +336,8 @@ def test_all_of_it_as_text_and_as_json(tmp_path, capsys):
     assert main(["agreement", *paths, "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert list(found) == [
-        "judges", "hallucination", "repeats", "drift", "leniency", "panel_without_own_family", "length", "blind_informed",
-        "differ_most", "notes",
+        "judges", "hallucination", "hallucination_people", "repeats", "drift", "leniency", "panel_without_own_family", "length",
+        "blind_informed", "differ_most", "notes",
     ]  # fmt: skip
     assert main(["agreement", *paths]) == 0
     text = capsys.readouterr().out
@@ -306,3 +365,24 @@ def test_runs_of_other_texts_or_judges_are_named(tmp_path):
     two = make_run(tmp_path / "two", judges=(CLAUDE,))
     add(two, f"{TASKS[0]}/idea", [review(CLAUDE, "idea", {"Overall": 5})])
     assert any(note.startswith("runs differ in judges") for note in judges_report([one, two])["notes"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: text[: len(text) // 2], "record.json is damaged"),
+        (lambda text: text.replace('"Overall": 6', '"Overall": 60', 1), "gave Overall 60, outside 1 to 10"),
+        (lambda text: text.replace(GEMINI, CLAUDE), f"two reviews by {CLAUDE} with the same protocol and repeat 1"),
+        (lambda text: text.replace(TASKS[0], TASKS[3]), "a record lies in the folder of another trial"),
+    ],
+)
+@pytest.mark.parametrize("command", [(), ("--template",)])
+def test_a_record_that_cannot_be_right_is_named_and_nothing_computed(tmp_path, capsys, command, damage, said):
+    store = judged(tmp_path / "run", [(5, 6), (7, 7)])
+    path = store.root / "trials" / TASKS[0] / "idea" / "record.json"
+    path.write_text(damage(path.read_text()))
+    assert main(["agreement", str(store.root), *command]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(path) in err
+    assert said in err

@@ -81,6 +81,8 @@ def test_windows_text_is_read_with_a_warning(tmp_path):
         (GOOD.replace("Novelty", "overall"), "columns that are there twice: overall"),
         (GOOD.replace("6,4.5", "11,4.5"), "line 2: Novelty is '11', expected a number from 1 to 10"),
         (GOOD.replace("6,4.5", "0,4.5"), "Novelty is '0'"),
+        (GOOD.replace("6,4.5", "1_0,4.5"), "Novelty is '1_0'"),
+        ("LLM,Workshop_name,is_Hallucinated_Methodology\nMLR Agent,iclr2025_wsl,Yes\n", "`mlrbench import` reads them, then"),
         (GOOD.replace("6,4.5", "six,inf"), "line 2: Novelty is 'six', expected a number from 1 to 10, Overall is 'inf'"),
         (GOOD.replace("6,4.5", "6"), "5 columns in the header, but line 2 has 4"),
         (GOOD.replace("\n2,", "\n,"), "line 3: scores without a reviewer"),

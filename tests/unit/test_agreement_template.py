@@ -18,8 +18,10 @@ from pytest_mlrbench.results.agreement.human import agreement
 from pytest_mlrbench.results.agreement.joining import join_runs
 from pytest_mlrbench.results.agreement.sheets import read_sheet
 from pytest_mlrbench.results.agreement.template import run_code, write_template
+from pytest_mlrbench.results.importing import import_published
 from pytest_mlrbench.results.store import RunStore
 from pytest_mlrbench.stages.rubric import load_rubric
+from tests.support.published import CLAUDE, O4, make_published
 from tests.support.runs import add, finding, make_run, review
 
 TASKS = ("iclr2025_wsl", "iclr2025_dl4c", "iclr2025_scsl")
@@ -147,6 +149,20 @@ def test_a_sample_is_of_each_stage_and_the_same_for_a_seed(store, tmp_path):
         drawn.append([row["task"] for row in rows_of(sheet)])
     assert drawn[0] == drawn[1]
     assert {tuple(one) for one in drawn} <= {(task, TASKS[0]) for task in TASKS}
+
+
+def test_of_imported_works_those_that_can_be_read_are_on_the_form_reviewed_by_judges_or_not(tmp_path):
+    run = import_published(make_published(tmp_path / "published"), tmp_path / "run").run
+    judged, unjudged = RunStore(run / CLAUDE), RunStore(run / f"end2end-{O4}")
+    sheet, _, _ = write_template([judged, unjudged], tmp_path / "form")
+    stages = [(row["run"], row["stage"]) for row in rows_of(sheet) if row["task"] == TASKS[0]]
+    # Claude's ideas and proposals were published with their reviews alone; nobody reviewed the chain's ideas.
+    assert sorted(stages) == sorted(
+        [(run_code(judged), stage) for stage in ("experiment", "paper")]
+        + [(run_code(unjudged), stage) for stage in ("idea", "proposal", "experiment", "paper", "end2end")]
+    )
+    with pytest.raises(ConfigError, match="published with their reviews alone"):
+        write_template([judged], tmp_path / "none", ["idea"])
 
 
 def test_stages_narrow_and_an_unknown_or_empty_one_is_refused(store, tmp_path):

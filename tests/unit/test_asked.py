@@ -10,8 +10,7 @@ import pytest
 from pytest_mlrbench.evidence.checks.asked import CHECK
 from pytest_mlrbench.evidence.checks.case import Case, Outcome
 from pytest_mlrbench.evidence.checks.subject import subject_of_trial
-from pytest_mlrbench.evidence.events import Change, Event, line_of
-from pytest_mlrbench.evidence.ledger import MODEL_CALLS, UNATTENDED
+from pytest_mlrbench.evidence.events import MODEL_CALLS, UNATTENDED, Change, Event, line_of
 
 RUN = "python code/run.py | tee results/out.txt"
 PATCH = "*** Begin Patch\n*** Add File: code/run.py\n+print(1)\n*** End Patch"

@@ -11,9 +11,9 @@ import pytest
 from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.evidence.checks.subject import Subject
 from pytest_mlrbench.evidence.checks.writers import Writers, read_writers
-from pytest_mlrbench.evidence.events import EVIDENCE, Event, read_events
+from pytest_mlrbench.evidence.events import BETWEEN_CALLS, CODER_SESSION, EVIDENCE, MODEL_CALLS, Event, read_events
 from pytest_mlrbench.evidence.following import STREAMS, Followed, Follower
-from pytest_mlrbench.evidence.ledger import BETWEEN_CALLS, CODER_SESSION, MODEL_CALLS, Ledger
+from pytest_mlrbench.evidence.ledger import Ledger
 from pytest_mlrbench.sandboxes import Limits, SandboxSpec, open_sandbox
 
 LIMITS = Limits(memory=2**30, cpus=1, pids=64)

@@ -147,6 +147,26 @@ def test_hallucinations_are_counted_by_judge_and_by_people_with_not_sure_apart(p
     assert rows["people"]["model"] == O4
 
 
+def test_sheets_of_people_are_read_as_a_spreadsheet_of_another_country_writes_them(published: Path) -> None:
+    human = published / "human_eval"
+    labels = human / "Hallucination Check.csv"
+    labels.write_bytes(b"\xef\xbb\xbf" + labels.read_bytes().replace(b",", b" ; ").replace(b"\n", b"\r\n"))
+    put(human / "ours.csv", "Reviewer;task;novelty\n1;iclr2025_wsl;7,5\n2;iclr2025_wsl;12\n")
+    found = imported(published)
+    assert [one.reason for one in found.problems] == ["line 3: novelty is '12', expected 1 to 10"]
+    rows = {row["who"]: row for row in hallucination_table(open_runs([found.run]))}
+    assert rows["people"]["types"]["incorrect_citation"] == {"yes": 1, "not_sure": 1, "n": 2}
+
+
+def test_whose_works_the_labels_of_people_are_taken_to_be_is_said(published: Path) -> None:
+    said = "labels of hallucinations of MLR Agent name no model: "
+    (note,) = [one.reason for one in imported(published).notes if "labels" in one.reason]
+    assert note == f"{said}taken for end2end-{O4}, whose works alone have such lists"
+    make_work(published / "agent_results" / "end2end_claude" / TASKS[0])
+    (note,) = [one.reason for one in import_published(published, published.parent / "two").notes if "labels" in one.reason]
+    assert note == f"{said}joined with no work"
+
+
 def test_one_model_becomes_one_run(tmp_path: Path) -> None:
     put(tmp_path / "mine/agent_reviews/idea_proposal_reviews_j/iclr2025_wsl/idea/idea_m.json", answer("idea", 7))
     found = import_published(tmp_path / "mine", tmp_path / "run")
@@ -205,6 +225,7 @@ def idea_file(published: Path, task: str = TASKS[0]) -> Path:
         (answer("idea", 5) | {"Clarity": {"score": None}}, "Clarity is None"),
         ('{"Clarity": {"score": NaN}}', "without"),
         (answer("idea", 5) | {"OverallAssessment": "good"}, "OverallAssessment is 'good'"),
+        (json.dumps(answer("idea", 5))[:-1] + ', "Clarity": {"score": 9}}', "Clarity is there twice"),
     ],
 )
 def test_a_malformed_review_is_listed_with_its_reason_and_left_out(published: Path, content: Any, reason: str) -> None:
@@ -240,6 +261,24 @@ def test_files_that_have_no_place_are_listed(published: Path) -> None:
         "human_eval/notes.docx",
     }
     assert "no task of MLR-Bench" in listed[f"agent_reviews/subset_reviews_{GEMINI}/iclr2025_wsl_old"]
+
+
+def test_what_names_no_model_is_listed_and_leaves_the_others_readable(published: Path) -> None:
+    reviews = published / "agent_reviews" / f"idea_proposal_reviews_{GEMINI}" / TASKS[0] / "idea"
+    subset = published / "agent_reviews" / f"subset_reviews_{GEMINI}" / TASKS[0]
+    for path in (reviews / "idea_.json", reviews / "idea_...json"):
+        put(path, answer("idea", 5))
+    put(subset / "review__no_code.json", answer("end2end", 5))
+    make_work(published / "agent_results" / "end2end_" / TASKS[0])
+    found = imported(published)
+    assert len(found.problems) == 4
+    assert "" not in found.parts
+    assert len(open_runs([found.run])) == len(found.parts)
+
+
+def test_a_coders_log_that_nests_without_end_is_listed(published: Path) -> None:
+    put(published / "agent_results" / "end2end_o4-mini" / TASKS[0] / "claude_output.json", "[" * 200_000)
+    assert "neither JSON nor JSON lines" in str(imported(published).problems)
 
 
 def test_other_tasks_are_taken_when_asked_for_and_named_below_tables(published: Path) -> None:

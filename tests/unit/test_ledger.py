@@ -11,8 +11,8 @@ from evidence_worlds import World
 
 from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.evidence import scan as scanning
-from pytest_mlrbench.evidence.events import read_events
-from pytest_mlrbench.evidence.ledger import UNATTENDED, Ledger
+from pytest_mlrbench.evidence.events import UNATTENDED, read_events
+from pytest_mlrbench.evidence.ledger import Ledger
 from pytest_mlrbench.evidence.scan import scan
 from pytest_mlrbench.sandboxes.base import ExecResult
 

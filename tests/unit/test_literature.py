@@ -15,7 +15,7 @@ from pytest_mlrbench.agents.base import StageContext
 from pytest_mlrbench.agents.mlr_agent import MLRAgent
 from pytest_mlrbench.errors import InfrastructureError
 from pytest_mlrbench.models.api import Request, Response
-from pytest_mlrbench.search import retrieved
+from pytest_mlrbench.search.trace import retrieved
 from pytest_mlrbench.settings import Settings
 from pytest_mlrbench.stages.stage import missing_outputs
 from tests.support.literature_server import Literature, Paper, corpus, serving

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from pytest_mlrbench.search import SINCE, Search, Work, cache_directory, identifiers, listing, open_search
-from pytest_mlrbench.search.base import FRESH_DAYS
+from pytest_mlrbench.search.base import FRESH_DAYS, SINCE, Search, cache_directory, open_search
 from pytest_mlrbench.search.terms import MOST_TERMS, terms_of
-from pytest_mlrbench.search.works import ABSTRACT, cleaned, merge, rank
+from pytest_mlrbench.search.works import ABSTRACT, Work, cleaned, identifiers, listing, merge, rank
 
 IDEA = """# Sparse KV-Cache Eviction for Long-Context Inference
 

@@ -10,6 +10,10 @@ import pytest
 
 from pytest_mlrbench.errors import ConfigError
 from pytest_mlrbench.keys import TrialKey
+from pytest_mlrbench.records import JudgeClaim, JudgeForm, Passage
+from pytest_mlrbench.reports.html import write_html
+from pytest_mlrbench.results.export import COLUMNS, score_values
+from pytest_mlrbench.results.frequencies import hallucination_table
 from pytest_mlrbench.results.notes import notes
 from pytest_mlrbench.results.paired import difference_table
 from pytest_mlrbench.results.render import extremes, render
@@ -310,6 +314,20 @@ def test_epochs_of_a_task_do_not_narrow_its_interval(tmp_path):
     assert interval("once", 1) == interval("often", 8)
 
 
+def test_reviews_added_by_other_rubrics_leave_the_run_its_panel_however_many_they_are(tmp_path):
+    store = make_run(tmp_path / "run", judges=("openai/j1",))
+    own = review("openai/j1", "idea", {"Overall": 5})
+    more = [
+        review(f"openai/j{number}", "idea", {"Overall": 8}, added=True).model_copy(update={"protocol": "q" * 64})
+        for number in (2, 3)
+    ]
+    add(store, f"{TASKS[0]}/idea", [own, *more], scores={"Overall": 5})
+    rows = {row["judge"]: row["dimensions"]["Overall"]["mean"] for row in score_table([store])}
+    assert rows == {"openai/j1": 5, "mean": 5, "openai/j2 [protocol qqqqqqqq]": 8, "openai/j3 [protocol qqqqqqqq]": 8}
+    assert {values[COLUMNS.index("judge")] for values in score_values([store])} == set(rows) - {"mean"}
+    assert write_html([store], tmp_path / "report.html").is_file()
+
+
 def test_differences_are_paired_by_task(tmp_path):
     for name, scores in (("base", (2, 5, 8)), ("new", (3, 6, 9))):
         for task, score in zip(TASKS, scores, strict=True):
@@ -318,6 +336,18 @@ def test_differences_are_paired_by_task(tmp_path):
     # Each task is better by one: no task speaks against it, however much tasks differ among each other.
     assert row["dimensions"]["Overall"] == {"diff": 1.0, "ci95": [1.0, 1.0], "n": 3}
     assert (row["run"], row["against"], row["n"]) == ("new", "openai/m base", 3)
+
+
+def test_means_of_different_panels_are_not_compared_and_those_of_their_common_judge_are(tmp_path):
+    both, one = make_run(tmp_path / "both", model="a"), make_run(tmp_path / "one", model="b", judges=("openai/j1",))
+    for task in TASKS:
+        overall(both, task, 4, 10)
+        add(one, f"{task}/idea", [review("openai/j1", "idea", {"Overall": 5})])
+    text = render([both, one], "md")
+    assert "paired differences of the panel" not in text
+    assert "| a | mlr-agent | mean | 3 | 7.00 ±" in text
+    assert "| b | mlr-agent | openai/j1 | 3 | **5.00** ±" in text
+    assert "idea: means of different panels are not compared: openai/j1, openai/j2; openai/j1" in text
 
 
 def test_a_difference_is_marked_from_six_tasks_on(tmp_path):
@@ -365,6 +395,45 @@ def test_verdicts_outcomes_and_findings_are_counted_per_stage_and_model(tmp_path
     assert row["warnings"] == 1
     assert row["support"] == pytest.approx(0.6)
     assert row["opinions"] == {"openai/j1": [2, 2]}
+
+
+def test_two_runs_of_one_model_have_verdicts_hallucinations_and_costs_of_their_own(tmp_path):
+    stores = [make_run(tmp_path / name) for name in ("before", "after")]
+    for store, found in zip(stores, ([], [finding()]), strict=True):
+        verdict = "hallucinated" if found else "verified"
+        reviews = [review("openai/j1", "experiment", {"Overall": 6})]
+        add(store, f"{TASKS[0]}/experiment", reviews, verdict=verdict, findings=found)
+    assert [(row["run"], row["n"], row["verdicts"]["hallucinated"]) for row in verdict_table(stores)] == [
+        ("before", 1, 0),
+        ("after", 1, 1),
+    ]
+    counted = [(row["run"], row["types"]["faked_results"]["yes"], row["n"]) for row in hallucination_table(stores)]
+    assert counted == [("before", 0, 1), ("after", 1, 1)]
+    assert [(row["run"], row["n"]) for row in cost_table(stores)] == [("before", 1), ("after", 1)]
+    text = render(stores, "md")
+    assert "| experiment | openai/m before | 1 | 1 | 0 |" in text
+    assert "| experiment | openai/m after | mlr-agent | checks | 1 | 1 of 1 |" in text
+    page = write_html(stores, tmp_path / "report.html").read_text()
+    assert 'openai/m <span class="soft small">after</span>' in page
+    assert "run" not in verdict_table(stores[:1])[0]
+
+
+def test_a_judges_repeated_forms_are_one_work_with_what_most_of_them_list(tmp_path):
+    def form(*types: str) -> JudgeForm:
+        claims = [
+            JudgeClaim(
+                type=kind, scope="paper", statement="so", confidence=4, quotes=[Passage(file="paper.md", line=1, last=1, quote="x")]
+            )
+            for kind in types
+        ]
+        return JudgeForm(judge="openai/j1", stage="paper", protocol="f" * 64, answer={}, claims=claims)
+
+    store = make_run(tmp_path / "run")
+    forms = [form("faked_results", "other"), form("faked_results", "incorrect_citation"), form("mathematical_error")]
+    add(store, f"{TASKS[0]}/paper", [review("openai/j1", "paper", {"Overall": 6})], forms=forms)
+    (row,) = hallucination_table([store])
+    assert row["n"] == 1
+    assert [kind for kind, cell in row["types"].items() if cell["yes"]] == ["faked_results"]
 
 
 def test_thresholds_of_the_run_make_outcomes_failed_but_leave_scores(tmp_path):

@@ -11,7 +11,7 @@ in no output of a program. Scope follows the document. structure.py adds what a 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ...records import Finding, Quote
 from .aligned import Index
@@ -77,7 +77,7 @@ def _between(case: Case, paper: Document, report: Document, found: list[Finding]
     Signs are left out: whether a reduction is a negative improvement is the writer's choice.
     """
     known = {(quote.file, quote.line) for one in found for quote in one.evidence}
-    facts = [replace(fact, value=abs(fact.value)) for fact in facts_of(report.name, report.text)[0] if fact.names]
+    facts = [fact._replace(value=abs(fact.value)) for fact in facts_of(report.name, report.text)[0] if fact.names]
     bare = Document(paper.name, _SIGN.sub(" ", paper.text), paper.scope)
     other, _ = _compare(case, bare, *_indexed(facts), known)
     texts = {report.name: report.lines, paper.name: paper.lines}

@@ -8,8 +8,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .arrays import MAX_VALUES, series_of
 from .documents import Document
@@ -33,8 +32,7 @@ RESULT_SUFFIXES = TEXT_SUFFIXES | frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """A number that stands in a file, or a simple statistic of numbers there."""
 
     value: float
@@ -85,17 +83,24 @@ def array_facts(name: str, content: bytes) -> list[Fact]:
 
 def _document(suffix: str, text: str) -> Any:
     """The document's root; None when it cannot be read."""
-    import tomllib
-
-    import yaml
-
     try:
         if suffix == ".json":
             return json.loads(text)
         if suffix == ".toml":
+            import tomllib
+
             return tomllib.loads(text)
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if len(text) < 2**20 else None  # noqa: S506
-    except (ValueError, RecursionError, yaml.YAMLError, TypeError, AttributeError):
+        return _yaml(text) if len(text) < 2**20 else None
+    except (ValueError, RecursionError, TypeError, AttributeError):
+        return None
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
+    except yaml.YAMLError:
         return None
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from ...records import Quote
-from ..ledger import GPU_ACTIVITY
+from ..events import GPU_ACTIVITY
 from .case import Case
 
 CORE = 1.0e12

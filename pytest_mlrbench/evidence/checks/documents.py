@@ -54,7 +54,7 @@ class Claim:
     in_table: bool
 
 
-@dataclass
+@dataclass(eq=False)
 class Document:
     """One text, parsed once: LaTeX when its name ends in .tex, Markdown (with HTML tables) otherwise."""
 

@@ -14,7 +14,6 @@ import itertools
 import json
 import pickletools
 import re
-import sqlite3
 import statistics
 import zlib
 from collections.abc import Iterator
@@ -190,6 +189,8 @@ def _unpacked(raw: bytes) -> bytes:
 
 def _rows(raw: bytes) -> list[Series]:
     """Numbers of every table of a database, by the texts beside them. It is read in memory; views and triggers are not run."""
+    import sqlite3
+
     found: dict[tuple[str, ...], Series] = {}
     database = sqlite3.connect(":memory:")
     steps = iter(range(200))

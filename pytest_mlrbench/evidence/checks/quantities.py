@@ -1,7 +1,7 @@
 """Numbers as people write them in reports, tables and logs, with the precision they claim; for every check on numbers."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NUMBER = re.compile(
     r"(?<![\w.,])(?P<sign>(?<![\w)\]}])[-+−–]\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
@@ -43,8 +43,7 @@ RAISED = re.compile(r"(10)([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})")
 CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?")
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """One written number."""
 
     value: float

@@ -8,8 +8,7 @@ from typing import Any
 
 from ..coder_logs import Action
 from ..coder_logs.calls import actions_of
-from ..events import Event
-from ..ledger import MODEL_CALLS, UNATTENDED
+from ..events import MODEL_CALLS, UNATTENDED, Event
 
 
 @dataclass(frozen=True)

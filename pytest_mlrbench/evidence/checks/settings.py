@@ -29,12 +29,14 @@ class Setting:
     """How documents state it; group `n` is the value."""
     code: re.Pattern[str]
     """Names that code gives it."""
+    words: tuple[str, ...]
+    """One of these, in lower case, stands in every sentence that states it: looked for first."""
     counts: bool = False
     """A whole number."""
 
 
-def _setting(name: str, stated: str, code: str, *, counts: bool = False) -> Setting:
-    return Setting(name, re.compile(stated, re.IGNORECASE), re.compile(code, re.IGNORECASE), counts)
+def _setting(name: str, stated: str, code: str, words: str, *, counts: bool = False) -> Setting:
+    return Setting(name, re.compile(stated, re.IGNORECASE), re.compile(code, re.IGNORECASE), tuple(words.split()), counts)
 
 
 SETTINGS = (
@@ -43,24 +45,28 @@ SETTINGS = (
         rf"(?:\bfor|\bover|\bof|:|\b)\s?\*{{0,2}}\s?{_COUNT}\s(?:training\s)?epochs?\b|\bepochs?\b\*{{0,2}}\s?(?:[:=|]|is|was"
         rf"|of)\s?\*{{0,2}}\s?{_COUNT.replace('<n>', '<m>')}\b",
         r"^(?:n_?|num_?|max_?|train(?:ing)?_?|total_?|warmup_?|finetune_?)*epochs?$|^n_?iter|^max_?iter",
+        "epoch",
         counts=True,
     ),
     _setting(
         "batch size",
         rf"\bbatch[- ]?size\b\*{{0,2}}\s?(?:[:=|]|of|is|was|=)?\s?\*{{0,2}}\s?{_COUNT}\b",
         r"batch|^bs$|^mb$",
+        "batch",
         counts=True,
     ),
     _setting(
         "learning rate",
         rf"\blearning[- ]rate\b\*{{0,2}}[^.;\d]{{0,25}}?{_N}|\blr\s?=\s?{_N.replace('<n>', '<m>')}",
         r"(?:^|_)(?:lr|eta0|step_?size)(?:$|_)|lr$|learning_?rate",
+        "learning lr",
     ),
     _setting(
         "seeds",
         rf"\b{_COUNT}\s(?:(?:different|independent|random|distinct|fixed|data|training)\s){{0,2}}(?:seeds|(?:independent|repeated|random)\s(?:runs|trials|repetitions|repeats))\b"
         rf"|\b(?:number of seeds|seeds)\*{{0,2}}\s?[:=|]\s?\*{{0,2}}\s?{_COUNT.replace('<n>', '<m>')}\s*$",
         r"seeds?|repeats?|n_?runs?|trials?|repetitions?|replicat",
+        "seeds runs trials repetitions repeats",
         counts=True,
     ),
 )
@@ -124,8 +130,11 @@ def contradicted(case: Case, document: Document) -> list[Finding]:
         for sentence in sentences(line):
             if HEDGE.search(sentence):
                 continue
+            lower = sentence.lower()
             for setting in SETTINGS:
-                if setting.name not in told and (found := _setting_of(constants, document, number, sentence, setting)):
+                if setting.name in told or not any(word in lower for word in setting.words):
+                    continue
+                if found := _setting_of(constants, document, number, sentence, setting):
                     findings.append(found)
                     told.add(setting.name)
             if "optimiser" not in told and (found := _optimiser(case, document, number, sentence)):

@@ -2,10 +2,11 @@
 
 import hashlib
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
 
 from .arrays import ARRAY_SUFFIXES, MAX_BYTES, Unreadable
 from .data import RESULT_SUFFIXES, Fact, array_facts, facts_of
@@ -14,10 +15,6 @@ from .gathered import gathered
 from .quantities import Number
 from .subject import TEXT_LIMIT, Subject, files_below, read_bytes, read_text
 from .writers import Writers, plain
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 BYTES = 24 * 2**20
 """Bytes of outputs read for one audit; result folders come first, so that junk cannot push them out."""
@@ -29,6 +26,8 @@ TOP_SUFFIXES = frozenset(
 """Files at the top of a folder without a ledger that a program left, not the harness."""
 PRESET_SHARE = 0.6
 """A file or output in which this share of the telling numbers (three at least) had been typed before is no measurement."""
+STEPS = [sign * (0.02 + 0.022 * step) for step in range(16) for sign in (1, -1)]
+"""By what part a number is moved to learn how dense the pool is around it: 2 to 35 %."""
 SCALES = (1.0, 100.0, 0.01)
 """As it stands, a share as percent, percent as a share."""
 
@@ -47,52 +46,43 @@ class Pool:
     """Files that were not read, or not whole, with the reason."""
     presets: dict[str, list[float]] = field(default_factory=dict)
     """Files most of whose numbers stood as literals in code or documents before the program wrote them."""
-    _sorted: Any = None
-    _order: Any = None
+    _sorted: list[float] | None = None
+    _order: list[int] = field(default_factory=list)
 
     def add(self, facts: Iterable[Fact]) -> None:
         self.facts.extend(facts)
         self._sorted = None
 
-    def _values(self) -> "NDArray[np.float64]":
-        import numpy as np
-
+    def _values(self) -> list[float]:
+        """Magnitudes in ascending order; `_order` says whose they are. (numpy would take longer to import than to sort.)"""
         if self._sorted is None:
-            values = np.abs(np.array([fact.value for fact in self.facts], dtype=np.float64))
-            self._order = np.argsort(values, kind="stable")
-            self._sorted = values[self._order]
-        return self._sorted  # type: ignore[no-any-return]
+            values = [abs(fact.value) for fact in self.facts]
+            self._order = sorted(range(len(values)), key=values.__getitem__)
+            self._sorted = [values[index] for index in self._order]
+        return self._sorted
 
-    def hits(
-        self, values: "Sequence[float] | NDArray[np.float64]", ulp: float, units: tuple[float, ...] = ()
-    ) -> "NDArray[np.bool_]":
+    def hits(self, values: Iterable[float], ulp: float, units: tuple[float, ...] = ()) -> list[bool]:
         """For each value, whether a number of the pool rounds to it (sign ignored, share or percent, or in other `units`)."""
-        import numpy as np
-
         pool = self._values()
-        wanted = np.abs(np.asarray(values, dtype=np.float64))
-        found = np.zeros(len(wanted), dtype=bool)
-        for scale in (*SCALES, *units):
+        scales = (*SCALES, *units)
+        found = []
+        for value in values:
+            wanted = abs(value)
             slack = ulp * 0.5 * (1 + 1e-6) + 1e-12 * wanted
-            low = np.searchsorted(pool, (wanted - slack) * scale, side="left")
-            high = np.searchsorted(pool, (wanted + slack) * scale, side="right")
-            found |= high > low
+            ends = (((wanted - slack) * scale, (wanted + slack) * scale) for scale in scales)
+            found.append(any(bisect_right(pool, high) > bisect_left(pool, low) for low, high in ends))
         return found
 
     def source(self, number: Number) -> Fact | None:
         """A fact that the number can be, plain values before statistics."""
-        import numpy as np
-
         pool = self._values()
         best: Fact | None = None
         value = abs(number.value)
         for scale in (*SCALES, *number.units):
             slack = number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * value
-            low, high = np.searchsorted(pool, [(value - slack) * scale, (value + slack) * scale])
-            for index in range(int(low), min(int(high) + 1, len(pool))):
-                if not (value - slack) * scale <= pool[index] <= (value + slack) * scale:
-                    continue
-                fact = self.facts[int(self._order[index])]
+            low, high = (value - slack) * scale, (value + slack) * scale
+            for index in range(bisect_left(pool, low), bisect_right(pool, high)):
+                fact = self.facts[self._order[index]]
                 if fact.how == "value":
                     return fact
                 best = best or fact
@@ -104,16 +94,13 @@ class Pool:
         The claim itself is moved by 2 to 35 % in 32 steps and each is looked up: a dense pool, or a claim of few digits, finds
         most of them, and then finding the real one says little.
         """
-        import numpy as np
-
         if not self.facts:
             return 0.0
-        steps = np.concatenate([np.linspace(0.02, 0.35, 16), -np.linspace(0.02, 0.35, 16)])
-        moved = number.value * (1 + steps)
+        moved = {number.value * (1 + step) for step in STEPS}
         if number.ulp > 0:
-            moved = np.round(moved / number.ulp) * number.ulp
-        moved = np.unique(moved[np.abs(moved - number.value) > 1.5 * number.ulp])
-        return float(np.mean(self.hits(moved, number.ulp, number.units))) if len(moved) else 1.0
+            moved = {round(value / number.ulp) * number.ulp for value in moved}
+        told = [value for value in moved if abs(value - number.value) > 1.5 * number.ulp]
+        return fmean(self.hits(told, number.ulp, number.units)) if told else 1.0
 
 
 def program_pool(subject: Subject, writers: Writers, exclude: str | None = None) -> Pool:

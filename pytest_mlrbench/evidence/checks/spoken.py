@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .documents import Document
-from .known import Known, flexible, stem
+from .known import Known, flexible, letters, squeezed
 from .subject import files_below, read_text
 
 if TYPE_CHECKING:
@@ -141,9 +141,9 @@ class Spoken:
 
     @cached_property
     def _texts(self) -> list[tuple[str, str, str]]:
-        """(file, text, the same in lower case) of all that is searched."""
+        """(file, text, its letters and digits alone) of all that is searched."""
         found = [*self.code.items(), *self.rest.items(), ("file names", self.paths)]
-        return [(file, text, text.lower()) for file, text in found]
+        return [(file, text, squeezed(text)) for file, text in found]
 
     def place(self, name: str) -> tuple[str, int, str] | None:
         """(file, line, text) where executed code, an output or a data file says `name`; None when none does."""
@@ -152,11 +152,14 @@ class Spoken:
         return self._found[name]
 
     def _search(self, name: str) -> tuple[str, int, str] | None:
-        pattern = re.compile(flexible(name), re.IGNORECASE)
-        piece = stem(name)
-        for file, text, lower in self._texts:
+        pattern: re.Pattern[str] | None = None
+        piece = letters(name)
+        for file, text, plain in self._texts:
             # A plain search first: most names stand in no text, and it is a hundred times faster.
-            match = pattern.search(text) if piece in lower else None
+            if piece not in plain:
+                continue
+            pattern = pattern or re.compile(flexible(name), re.IGNORECASE)
+            match = pattern.search(text)
             if match is not None:
                 start = text.rfind("\n", 0, match.start()) + 1
                 line = text[start : start + 300].partition("\n")[0]
@@ -198,8 +201,13 @@ def _kept(match: re.Match[str]) -> str:
     return " " if text.startswith("#") or " " in text.strip("\"' ") else text
 
 
-def own_lines(document: Document) -> Iterator[tuple[int, str, str]]:
+@lru_cache(maxsize=16)
+def own_lines(document: Document) -> tuple[tuple[int, str, str], ...]:
     """(line, text, section titles) of what a document says of its own work: no related work, limits, plans or code blocks."""
+    return tuple(_own_lines(document))
+
+
+def _own_lines(document: Document) -> Iterator[tuple[int, str, str]]:
     titles: list[tuple[int, str]] = []
     fenced = False
     budget = DOCUMENT_CHARACTERS

@@ -4,8 +4,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..events import Event
-from ..ledger import UNATTENDED
+from ..events import UNATTENDED, Event
 from .quantities import Number, numbers_in
 from .requested import unconfirmed
 from .shell import Reading, read_command, same_file

@@ -27,7 +27,7 @@ DRAWS = 2_000
 CHUNK = 2_000_000
 """Drawn units, or values, that are looked at at once: 16 MB an array."""
 TINY = 1e-12
-"""Spread below which scores are all equal, but for rounding."""
+"""Spread below which scores are all equal, and value below which there is none, but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def estimate(units: int, statistic: "Callable[[Indices], Floats]", held: int = 0
 
     if not units:
         return NOTHING
-    value = float(statistic(numpy.arange(units)[None, :])[0])
+    value = _exact_zero(float(statistic(numpy.arange(units)[None, :])[0]))
     if not isfinite(value):
         return NOTHING
     if units < 2:
@@ -76,7 +76,12 @@ def estimate(units: int, statistic: "Callable[[Indices], Floats]", held: int = 0
     if len(defined) < LEAST_DEFINED * DRAWS:
         return Estimate(value)
     low, high = numpy.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, _exact_zero(float(low)), _exact_zero(float(high)))
+
+
+def _exact_zero(value: float) -> float:
+    """0 for what is 0 but for rounding: an interval from 1e-15 on would leave 0 out."""
+    return 0.0 if abs(value) < TINY else value
 
 
 def _of_sums(rows: Sequence[Sequence[float]], measure: "Callable[..., Floats]") -> Estimate:

@@ -8,7 +8,7 @@ from ...errors import ConfigError
 from ...keys import GRADED
 from ..shown import count
 from ..store import RunStore
-from . import bias, panel
+from . import bias, panel, people
 from .works import Work, judges_of, works_of
 
 
@@ -30,9 +30,11 @@ def judges_report(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> dic
         raise ConfigError(f"{', '.join(str(store.root) for store in stores)}: {told} has a review yet, there is nothing to compare")
     again = len(works_of(stores, stages)) - len(works)
     drift, drift_notes = bias.drift(stores, stages) if len(stores) > 1 else ([], [])
+    labelled, label_notes = people.people_and_others(stores, stages)
     return {
         "judges": panel.judge_pairs(works),
         "hallucination": panel.verdict_pairs(works),
+        "hallucination_people": labelled,
         "repeats": panel.repeats(works),
         "drift": drift,
         "leniency": bias.leniency(works),
@@ -40,7 +42,7 @@ def judges_report(stores: Sequence[RunStore], stages: Sequence[str] = ()) -> dic
         "length": bias.length_slopes(works),
         "blind_informed": bias.blind_informed(works),
         "differ_most": panel.differ_most(works),
-        "notes": [*_notes(works, again), *drift_notes, *_differences(stores)],
+        "notes": [*_notes(works, again), *label_notes, *drift_notes, *_differences(stores)],
     }
 
 

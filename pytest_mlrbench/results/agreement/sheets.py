@@ -173,8 +173,7 @@ def _split(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]
     hint = re.match(r"sep=(.)\r?\n", text)  # written by spreadsheets so that others of them split alike
     if hint:
         text, start = text[hint.end() :], 2
-    first = text.lstrip("\r\n").partition("\n")[0]
-    separator = hint[1] if hint else max(",;\t", key=first.count)
+    separator = hint[1] if hint else separator_of(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     found: list[tuple[int, list[str]]] = []
     before = 0
@@ -192,8 +191,18 @@ def _split(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]
     if ragged:
         raise ConfigError(f"{path}: {len(header)} columns in the header, but {_few(ragged, ', ')}")
     if separator == ";":
-        found[1:] = [(line, [re.sub(r"^(\d+),(\d+)$", r"\1.\2", cell) for cell in cells]) for line, cells in found[1:]]
+        found[1:] = [(line, [with_point(cell) for cell in cells]) for line, cells in found[1:]]
     return header, found[1:]
+
+
+def separator_of(text: str) -> str:
+    """What separates the cells of a CSV file, told from its header."""
+    return max(",;\t", key=text.lstrip("\r\n").partition("\n")[0].count)
+
+
+def with_point(cell: str) -> str:
+    """`cell` with a decimal point where it is a number with a decimal comma."""
+    return re.sub(r"^(\d+),(\d+)$", r"\1.\2", cell)
 
 
 @dataclass(frozen=True)
@@ -241,7 +250,7 @@ _EMPTY = frozenset({"", "-", "–", "na", "n/a", "nan", "none", "null"})
 def _score(name: str, text: str) -> float:
     low, high = SCALES["confidence" if name == CONFIDENCE else "score"]
     try:
-        value = float(text)
+        value = float(text) if "_" not in text else float("nan")  # 1_0 is a slip, not Python's ten
     except ValueError:
         value = float("nan")
     if not isfinite(value) or not low <= value <= high:
@@ -274,6 +283,8 @@ def _columns(path: Path, header: Sequence[str], side: Side, alone: bool) -> _Col
     if missing:
         long = {"dimension", "score"} <= set(names)
         hint = "; this is an export with a row a score: give the run directory itself" if long else ""
+        if any(name.startswith("is_hallucinated") for name in names):
+            hint = "; these are labels of hallucinations: `mlrbench import` reads them, then: mlrbench agreement RUN"
         raise ConfigError(f"{path}, line 1: missing columns: {'; '.join(missing)}. Found: {', '.join(header)[:300]}{hint}")
     return _Columns(side, places, dimensions)
 

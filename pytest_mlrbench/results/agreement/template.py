@@ -20,6 +20,7 @@ from ...records import TrialRecord
 from ...stages.outputs import NotReadable, list_files, read_text, shown_name
 from ...stages.rubric import SCALES, Rubric, load_rubric
 from ...tasks.catalogue import load_tasks
+from ..imported_run import NO_REVIEW, output_published
 from ..shown import plain
 from ..store import RunStore, write_atomic
 from ..tables import ordered
@@ -88,7 +89,7 @@ def write_template(
     """Write `reviews.csv` and `reviews.html` for the works of `stores` to `folder`; the two paths and how many works that are.
 
     `stages` narrows to these; `sample` draws that many works of each stage by `seed`. Raises ConfigError when there is no such
-    work, when the CSV is there already (it may hold reviews), and when `folder` cannot be written.
+    work or none was published, when the CSV is there already (it may hold reviews), and when `folder` cannot be written.
     """
     wrong = sorted(set(stages) - set(GRADED))
     if wrong:
@@ -116,11 +117,15 @@ def _chosen(stores: Sequence[RunStore], stages: Sequence[str], sample: int | Non
         (store, record)
         for store in stores
         for record in store.records()
-        if record.status == "done" and record.stage in (stages or GRADED)
+        if (record.status == "done" or record.reason == NO_REVIEW) and record.stage in (stages or GRADED)
     ]
+    whose = ", ".join(str(store.root) for store in stores)
     if not found:
         told = f" of stage {', '.join(stages)}" if stages else ""
-        raise ConfigError(f"{', '.join(str(store.root) for store in stores)}: no finished work{told} to review")
+        raise ConfigError(f"{whose}: no finished work{told} to review")
+    found = [(store, record) for store, record in found if output_published(record)]
+    if not found:
+        raise ConfigError(f"{whose}: its works were published with their reviews alone, there is nothing to read")
     found.sort(key=lambda one: (GRADED.index(one[1].stage), one[1].task, one[1].epoch, run_code(one[0])))
     if sample is None:
         return found

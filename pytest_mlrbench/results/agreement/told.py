@@ -158,6 +158,9 @@ def runs_text(sections: Mapping[str, Any]) -> str:
     parts = [
         _section("judge against judge", sections["judges"], _PAIR_HEAD, _pair, _PAIR_SAYS),
         _section("hallucination verdicts, judge against judge", sections["hallucination"], _VERDICT_HEAD, _verdict, _VERDICT_SAYS),
+        _section(
+            "hallucination, people beside judges and checks", sections["hallucination_people"], _LABEL_HEAD, _label, _LABEL_SAYS
+        ),
         _section("a judge against itself", sections["repeats"], _REPEAT_HEAD, _repeat, _REPEAT_SAYS),
         _section("drift between runs on the same outputs", sections["drift"], _DRIFT_HEAD, _drift, _DRIFT_SAYS),
         _section("leniency by family of models", sections["leniency"], _LENIENT_HEAD, _lenient, _LENIENT_SAYS),
@@ -205,6 +208,20 @@ _VERDICT_SAYS = (
 def _verdict(row: Row) -> list[str]:
     counts = [str(row[name]) for name in ("n", "both", "only_first", "only_second", "neither")]
     return [row["stage"], " / ".join(row["judges"]), row["kind"], *counts, _cell(row, "agree"), _cell(row, "kappa")]
+
+
+_LABEL_HEAD = ("Run", "Stage", "Who", "Type", "n", "not sure", "both", "only people", "only who", "neither", "agree", "Kappa")
+_LABEL_SAYS = (
+    "Who: a judge's own list, quotations not looked up, or our checks. What people were not sure of is in no pair",
+    "people were given the judges' lists and looked up what those say: they hardly looked for what no judge had listed, so this is "
+    "how much of a list stood a check, no agreement of two readers, and it favours the judges over the checks",
+)
+
+
+def _label(row: Row) -> list[str]:
+    counts = [str(row[name]) for name in ("n", "not_sure", "both", "only_people", "only_who", "neither")]
+    start = [row["run"], row["stage"], row["who"], row["type"].replace("_", " ")]
+    return [*start, *counts, _cell(row, "agree"), _cell(row, "kappa")]
 
 
 _REPEAT_HEAD = ("Stage", "Judge", "Dimension", "n", "repeats", "distance", "same score", "Alpha")
@@ -325,6 +342,8 @@ _WORDS = frozenset(
         "Read",
         "Reviews",
         "Protocol",
+        "Who",
+        "Type",
     )
 )
 """Columns that stand left."""

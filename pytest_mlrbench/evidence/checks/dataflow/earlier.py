@@ -1,15 +1,11 @@
 """Numbers that programs had put out before a script with these numbers in its text was run; the data-flow rules ask it."""
 
+from bisect import bisect_left
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..case import Case
 from ..data import facts_of
 from ..quantities import Number
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 BYTES = 16 * 2**20
 """Bytes of outputs and files that are read."""
@@ -22,9 +18,8 @@ class Earlier:
         self.case = case
 
     @cached_property
-    def _facts(self) -> "tuple[NDArray[np.float64], NDArray[np.int64]]":
-        import numpy as np
-
+    def _facts(self) -> list[tuple[float, int]]:
+        """(Magnitude, event) of each number, the smallest first."""
         subject, writers = self.case.subject, self.case.writers
         found: list[tuple[float, int]] = []
         budget = BYTES
@@ -35,21 +30,18 @@ class Earlier:
         for name, text, seq in texts:
             if text and budget > 0:
                 budget -= len(text)
-                found += [(fact.value, seq) for fact in facts_of(name, text)[0]]
-        return np.abs(np.array([v for v, _ in found], dtype=np.float64)), np.array([s for _, s in found], dtype=np.int64)
+                found += [(abs(fact.value), seq) for fact in facts_of(name, text)[0]]
+        return sorted(found)
 
     def measured(self, number: Number, seq: int) -> bool:
         """Whether a program put `number` out before event `seq`, and nobody had typed it until then."""
-        import numpy as np
-
-        values, seqs = self._facts
         wanted = abs(number.value)
         slack = number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * wanted
-        near = np.zeros(len(values), dtype=bool)
+        near: set[int] = set()
         for scale in (1.0, 100.0):
-            near |= np.abs(values * scale - wanted) <= slack
-        for index in np.nonzero(near & (seqs < seq))[0][:50]:
-            typed = self.case.writers.typed_before(number.value, int(seqs[index]), settings=True)
-            if typed is None:
-                return True
-        return False
+            first, last = (
+                bisect_left(self._facts, ((wanted - slack) / scale, 0)),
+                bisect_left(self._facts, ((wanted + slack) / scale, seq)),
+            )
+            near.update(at for _, at in self._facts[first:last] if at < seq)
+        return any(self.case.writers.typed_before(number.value, at, settings=True) is None for at in sorted(near)[:50])
