@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,23 @@ def running(processes: list[psutil.Process]) -> list[str]:
     return [" ".join(one.cmdline()) for one in alive]
 
 
+def told_to_end(process: psutil.Process) -> bool:
+    """Whether SIGTERM waits for a suspended process."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines()
+    waiting = next(line.split()[1] for line in status if line.startswith("ShdPnd:"))
+    return bool(int(waiting, 16) & 1 << (signal.SIGTERM - 1))
+
+
 def interrupted(session: Session, new: Path, lacks: str) -> None:
-    """Ctrl-C at `session` and what it leaves."""
+    """Ctrl-C at `session` and what it leaves. A runner is held until it is told to end: it would end by itself soon."""
     processes = psutil.Process(session.process.pid).children(recursive=True)
+    runners = session.children("pytest_mlrbench.engine.runner")
+    for runner in runners:
+        runner.suspend()
     session.interrupt()
+    for runner in runners:
+        until(lambda one=runner: told_to_end(one) or session.process.poll() is not None, "end of the runner")
+        runner.resume()
     assert session.wait(60) == 2, session.output
     assert running(processes) == []
     (line,) = [line for line in session.output.splitlines() if "resume with: pytest " in line]
