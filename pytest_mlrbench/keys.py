@@ -9,6 +9,9 @@ STAGES = ("idea", "literature", "proposal", "experiment", "paper", "end2end")
 GRADED = ("idea", "proposal", "experiment", "paper", "end2end")
 """The stages that are pytest items."""
 
+WITH_EXPERIMENT = ("experiment", "paper", "end2end")
+"""Those that rest on an experiment: they are audited for made-up results and have a verdict."""
+
 
 class TrialKey(NamedTuple):
     """What one trial is called: unit of work, storage and resume."""

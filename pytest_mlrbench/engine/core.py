@@ -16,7 +16,7 @@ from ..agents.base import StageContext
 from ..agents.carry import carry_out
 from ..errors import AgentFailure, BudgetSpent, ConfigError, InfrastructureError, NotDone
 from ..keys import STAGES as STAGE_NAMES
-from ..keys import TrialKey
+from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.counting import CountingModels
 from ..records import StageResult, TrialRecord
 from ..results.store import FINISHED, RunStore, file_digests
@@ -31,8 +31,6 @@ from .progress import Pace
 from .resources import Resources
 from .sources import Sources
 
-WITH_EXPERIMENT = ("experiment", "paper", "end2end")
-"""Stages that ran or used an experiment, so that its coder is told of them."""
 RERUN_ONE_IN = 10
 """--mlr-rerun=sample runs one experiment in so many again."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..evidence.checks import subject_of_folder
-from ..keys import TrialKey
+from ..keys import WITH_EXPERIMENT, TrialKey
 from ..records import StageResult, TrialRecord
 from ..results.store import RunStore, file_digests
 from ..settings import Settings
@@ -113,7 +113,7 @@ def lay_out(parts: Parts, stage: str, folder: Path) -> Laid:
     if stage in ("idea", "proposal"):
         assert parts.text is not None
         (output(stage) / TEXTS[stage]).write_text(_text(parts.text, laid), encoding="utf-8")
-    if stage in ("experiment", "paper", "end2end") and parts.root is not None:
+    if stage in WITH_EXPERIMENT and parts.root is not None:
         _experiment(parts, output("experiment"), laid)
     if stage in ("paper", "end2end"):
         assert parts.text is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, MLRBenchError, NotDone
-from ..keys import TrialKey
+from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.catalog import check_model
 from ..results.comparison.compare import Comparison, compare
 from ..results.comparison.pairs import differing
@@ -95,7 +95,7 @@ class Gate:
             again = Plan(todo, 0, Counter(), Counter(key.stage for key in todo))
             settings = self._settings.model_copy(update={"hallucination_check": "off"})
             lines.append(f"mlrbench: gate: the baseline is judged again ({self._rejudging.reason}): {_costs(settings, again)}")
-        audited = {key.stage for key in self._keys} & {"experiment", "paper", "end2end"}
+        audited = {key.stage for key in self._keys} & set(WITH_EXPERIMENT)
         if audited:
             repeat = Plan((), 0, Counter(experiment=1, paper=1), Counter())
             price = "no model call" if self._settings.offline else f"for one {_costs(self._settings, repeat)}"

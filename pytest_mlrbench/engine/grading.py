@@ -10,7 +10,7 @@ from ..judging.form import fill_form, form_protocol, told_dropped
 from ..judging.panel import OFFLINE, panel_scores, protocol_of, review
 from ..judging.quotes import Exhibits
 from ..judging.work import Work, collect_case, collect_work
-from ..keys import TrialKey
+from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.counting import CountingModels
 from ..records import Audit, JudgeForm, Review, Spent, TrialRecord
 from ..results.store import RunStore
@@ -23,13 +23,10 @@ from .resources import Resources
 
 T = TypeVar("T")
 
-VERDICT_STAGES = ("experiment", "paper", "end2end")
-"""Stages with results to verify; ideas and proposals claim none, so they have findings but no verdict."""
-
 
 def form_judges(settings: Settings, stage: str) -> tuple[str, ...]:
     """Judges that fill in the hallucination form of a stage; none where it claims no results or the check is off."""
-    if stage not in VERDICT_STAGES or settings.hallucination_check == "off":
+    if stage not in WITH_EXPERIMENT or settings.hallucination_check == "off":
         return ()
     return tuple(judge for judge in dict.fromkeys(settings.judges) if judge != OFFLINE)
 
@@ -60,7 +57,7 @@ class Grader:
         if isinstance(reviews, Exception):
             raise reviews
         audit, forms = audited
-        verdict = key.stage in VERDICT_STAGES
+        verdict = key.stage in WITH_EXPERIMENT
         return base.model_copy(
             update={
                 "status": "done",
@@ -79,7 +76,7 @@ class Grader:
     async def _audited(self, key: TrialKey, attempt: int, task: Task, inputs: dict[str, Path]) -> tuple[Audit, list[JudgeForm]]:
         """What the checks found (audit.json, stored as it is) with what the panel's forms add to it, and the forms."""
         audit = await self._audit(key, inputs)
-        if key.stage not in VERDICT_STAGES:
+        if key.stage not in WITH_EXPERIMENT:
             return audit, []
         forms = await self._forms(key, attempt, task, inputs, audit)
         return await asyncio.to_thread(with_forms, audit, forms, self._settings), forms

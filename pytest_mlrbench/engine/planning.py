@@ -9,7 +9,7 @@ from ..errors import ConfigError
 from ..evidence.reruns import RERUN
 from ..judging.form import form_protocol
 from ..keys import STAGES as STAGE_NAMES
-from ..keys import TrialKey
+from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.catalog import map_entry
 from ..records import Spent
 from ..results.shown import usd
@@ -107,7 +107,7 @@ def make_plan(settings: Settings, store: RunStore, sources: Sources, keys: Seque
     for key in todo:
         need(key)
     make = Counter(key.stage for key in outputs if key.stage != "end2end")
-    stages = ("experiment", "paper", "end2end") if sources.own else ("experiment",)
+    stages = WITH_EXPERIMENT if sources.own else ("experiment",)
     chains = {key.at("experiment") for key in todo if key.stage in stages}
     again = sum(rerun_chosen(settings, key) and not (store.trial(key) / RERUN).exists() for key in chains)
     plan = Plan(keys, len(keys) - len(todo), make, grade, again)

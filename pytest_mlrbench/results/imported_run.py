@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ..keys import GRADED, STAGES, TrialKey
+from ..keys import GRADED, STAGES, WITH_EXPERIMENT, TrialKey
 from ..records import Audit, JudgeForm, Review, Spent, StageResult, TrialRecord
 from ..settings import Settings
 from .published_files import protocol
@@ -97,7 +97,7 @@ class Part:
             stage=key.stage,
             model=self.model,
             agent=self.agent,
-            coder="claude-code" if self.agent == "mlr-agent" and key.stage in ("experiment", "paper", "end2end") else None,
+            coder="claude-code" if self.agent == "mlr-agent" and key.stage in WITH_EXPERIMENT else None,
             status="done" if reviewed else "skipped",
             reason="" if reviewed else NO_REVIEW,
             inputs=self.inputs.get(key) or (dict.fromkeys(("paper", "experiment"), "own") if key.stage == "end2end" else {}),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..keys import WITH_EXPERIMENT
 from ..settings import ModelSettings, Settings
 from ..tasks.catalogue import load_tasks, task_digest
 from ..tasks.official import verify
@@ -17,7 +18,6 @@ BRIEFS = "briefs of pytest-mlrbench"
 """`tasks_source` of a run on our own texts (engine/planning.py, provenance)."""
 PAPER_SEARCH = "gpt-4o-search-preview"
 """Who did the paper's literature reviews (Appendix E.1)."""
-WITH_EXPERIMENT = ("experiment", "paper", "end2end")
 WITH_LITERATURE = ("proposal", *WITH_EXPERIMENT)
 
 

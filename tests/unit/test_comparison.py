@@ -257,6 +257,20 @@ def test_hallucination_is_compared_pair_by_pair(tmp_path):
     assert found.support.mean == pytest.approx(-0.25)
 
 
+def test_what_one_run_did_not_audit_is_not_taken_for_clean(tmp_path):
+    base, new = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    for task in TASKS[:2]:
+        add(base, f"{task}/experiment", reviews("experiment", 6))  # as an import without --check leaves it
+        experiment(new, task, hallucinated=True)
+    experiment(base, TASKS[2], hallucinated=False)
+    experiment(new, TASKS[2], hallucinated=False)
+    compared = compare(base, new)
+    found = compared.hallucination
+    assert (found.n_pairs, found.base_rate, found.new_rate, found.newly) == (1, 0.0, 0.0, ())
+    told = f"audited for made-up results in b only, not compared in that: {TASKS[0]}/experiment, {TASKS[1]}/experiment"
+    assert told in compared.warnings
+
+
 def test_stages_of_one_chain_are_one_task_in_the_exact_test(tmp_path):
     base, new = make_run(tmp_path / "a"), make_run(tmp_path / "b")
     for store, fails in ((base, False), (new, True)):

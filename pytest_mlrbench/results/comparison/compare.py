@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from ...keys import GRADED, TrialKey
+from ...keys import GRADED, WITH_EXPERIMENT, TrialKey
 from ..store import RunStore
 from ..tables import ordered
 from .pairs import LOWEST, Pair, Pairs, Side, read_pairs
@@ -198,7 +198,8 @@ def _hallucination(found: Pairs) -> HallucinationDifference:
     supports: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for pair in found.pairs:
         base, new = pair.base.hallucinated, pair.new.hallucinated
-        if (base is None and not new) or (new is None and not base) or _ungraded(pair):
+        unknown = None in (base, new) if pair.key.stage in WITH_EXPERIMENT else not (base or new)
+        if unknown or _ungraded(pair):
             continue  # an idea has no verdict: it counts where a finding fails it
         said[pair.key.task].append((float(bool(base)), float(bool(new))))
         if pair.base.support is not None and pair.new.support is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ...errors import ConfigError
-from ...keys import GRADED, TrialKey
+from ...keys import GRADED, WITH_EXPERIMENT, TrialKey
 from ...settings import Settings
 from ...stages.stage import STAGES
 from ..notes import COMPARED
@@ -121,6 +121,9 @@ def read_pairs(
     alone = [key for item, one in epochs[1].items() if item not in epochs[0] for key in one.hallucinated]
     if alone:
         warnings.append(f"hallucinated in {new.root.name}, and nothing in {base.root.name} to compare with: {_listed(alone)}")
+    for store, side, other in ((base, ours, theirs), (new, theirs, ours)):
+        if keys := [key for key in common if hallucinated(side[key]) is not None and _unaudited(other[key])]:
+            warnings.append(f"audited for made-up results in {store.root.name} only, not compared in that: {_listed(keys)}")
     judges: dict[str, dict[str, str]] = {}
     counts: dict[str, float] = {}
     for stage in GRADED:
@@ -185,17 +188,25 @@ def _graded(records: Mapping[TrialKey, TrialLine | None], keys: Iterable[TrialKe
 
 
 def hallucinated(record: TrialLine | None) -> bool | None:
-    """Whether a finding of severity fail stands against a trial; None where nothing was audited for made-up results."""
-    if record is None or record.status != "done":
+    """Whether a finding of severity fail stands against a trial; None where nothing was audited for made-up results.
+
+    An idea or a proposal has no verdict: nothing is said of one that no finding fails.
+    """
+    if record is None or record.status != "done" or (record.verdict is None and record.stage in WITH_EXPERIMENT):
         return None
     failing = any(one.severity == "fail" for one in record.findings)
     return failing or (record.verdict == "hallucinated" if record.verdict is not None else None)
 
 
+def _unaudited(record: TrialLine | None) -> bool:
+    """As an output that was imported without a check of it."""
+    return record is not None and record.status == "done" and record.verdict is None and record.stage in WITH_EXPERIMENT
+
+
 def _epochs(records: Mapping[TrialKey, TrialLine | None]) -> dict[str, Epochs]:
     found: dict[str, Epochs] = {}
     for key, record in records.items():
-        if record is not None and record.status == "done":
+        if record is not None and record.status == "done" and not _unaudited(record):
             before = found.get(item := str(key._replace(epoch=1)), Epochs())
             found[item] = Epochs(before.done + 1, (*before.hallucinated, key) if hallucinated(record) else before.hallucinated)
     return found
