@@ -13,7 +13,7 @@ help:
 	@echo "make demo   run the offline benchmark end to end (no keys, no Docker, no GPU)"
 	@echo "make test   the project's tests (Docker tests are skipped with the reason where there is no Docker)"
 	@echo "make lint   ruff, mypy --strict, import-linter"
-	@echo "make perf   what the engine and mlrbench check cost, on this machine (minutes; FOLDERS=\"a b\" for check)"
+	@echo "make perf   what the engine, tables and mlrbench check cost, on this machine (half an hour, 4 GB of disk; FOLDERS=\"a b\" for check)"
 	@echo "make soak   200 offline runs of different seeds, each audited: no finding may fail (RUNS=N for fewer; goes on where it stopped)"
 	@echo "make evidence-report CORPUS=\"DIR...\" RESULTS=\"FILE.json...\"   measure the checks, write the tables of docs/evidence.md"
 	@echo "make clean  remove the environment and what the other targets made"
@@ -52,6 +52,7 @@ perf: $(VENV)/.test
 	$(RUN) tests.perf.rejecting
 	$(RUN) tests.perf.memory
 	$(RUN) tests.perf.throughput
+	$(RUN) tests.perf.store_scale
 	$(BIN)/python tests/perf/check_time.py $(FOLDERS)
 
 soak: $(VENV)/.test

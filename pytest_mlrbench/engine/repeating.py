@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import InfrastructureError
+from ..evidence.reruns import ATTEMPTS, RERUN
 from ..judging.panel import OFFLINE
 from ..judging.voices import CHECK
 from ..keys import STAGES as STAGE_NAMES
@@ -20,8 +21,10 @@ from .core import Engine, fresh_directories
 from .resources import Resources
 from .sources import Chain, Sources
 
-KEPT = ("stage.json", "evidence.jsonl")
-"""Files of a trial directory that an audit of what follows reads, beside `output/` and `evidence/`."""
+KEPT = ("stage.json", "evidence.jsonl", RERUN)
+"""Files of a trial directory that an audit of what follows reads."""
+KEPT_FOLDERS = ("output", "evidence", ATTEMPTS)
+"""Likewise. What a re-run of an experiment came to is taken over: a repeated paper must not have it run again."""
 
 
 class Repeating:
@@ -119,7 +122,7 @@ class Repeating:
             for name in KEPT:
                 if (source / name).is_file():
                     shutil.copyfile(source / name, staging / name)
-            for name in ("output", "evidence"):
+            for name in KEPT_FOLDERS:
                 if (source / name).is_dir():
                     shutil.copytree(source / name, staging / name, symlinks=True)
             shutil.rmtree(target, ignore_errors=True)
