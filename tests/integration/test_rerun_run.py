@@ -18,26 +18,6 @@ COMMON = (*ARGUMENTS, "-n", "0", "-p", "no:cacheprovider")
 KEY = TrialKey("iclr2025_dl4c", "experiment")
 
 
-def test_an_honest_experiment_is_run_again_and_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    code, output = run(tmp_path, *COMMON)
-    assert code == 0, output
-    assert "to run again (--mlr-rerun=all): 1 experiment" in output
-    store = RunStore(tmp_path / "run")
-    record, rerun = store.record(KEY), read_rerun(store.trial(KEY))
-    assert record is not None
-    assert rerun is not None
-    assert [f"{one.name} {one.ended}" for one in rerun.attempts] == ["same-1 done", "seed-1 done", "seed-2 done", "seed-3 done"]
-    assert rerun.attempts[0].differs == []
-    assert record.verdict == "verified"
-    assert record.coverage["rerun"] == "done"
-    assert [one.severity for one in record.findings if one.check == "rerun"] == ["info"]
-    assert not (store.trial(KEY) / "work").exists()
-    assert not (store.trial(KEY) / "rerun" / "runner.json").exists()
-    shutil.copytree(store.trial(KEY), tmp_path / "copy")
-    assert main(["check", str(tmp_path / "copy"), "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["coverage"]["rerun"] == "done"
-
-
 def test_a_fabricated_experiment_has_nothing_that_could_be_run_again(tmp_path: Path):
     code, output = run(tmp_path, *COMMON, "--mlr-model=offline-fabricator")
     assert code == 1, output
@@ -64,7 +44,9 @@ def test_a_killed_rerunner_is_an_error_and_goes_on_behind_its_last_attempt(tmp_p
     assert (trial / RERUN).is_file()
 
 
-def test_a_killed_pytest_leaves_the_rerunner_to_be_adopted(tmp_path: Path):
+def test_a_killed_pytest_leaves_the_rerunner_to_be_adopted_and_the_honest_experiment_is_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     session = Session(tmp_path, *COMMON)
     trial = tmp_path / "run" / "trials" / str(KEY)
     rerunner = until(lambda: session.children("pytest_mlrbench.engine.rerunner"), "rerunner")[0]
@@ -75,7 +57,21 @@ def test_a_killed_pytest_leaves_the_rerunner_to_be_adopted(tmp_path: Path):
     assert rerunner.is_running()
     code, output = run(tmp_path, *COMMON)
     assert code == 0, output
-    assert (trial / RERUN).is_file()
+    assert "to run again (--mlr-rerun=all): 1 experiment" in output
+    store = RunStore(tmp_path / "run")
+    record, rerun = store.record(KEY), read_rerun(store.trial(KEY))
+    assert record is not None
+    assert rerun is not None
+    assert [f"{one.name} {one.ended}" for one in rerun.attempts] == ["same-1 done", "seed-1 done", "seed-2 done", "seed-3 done"]
+    assert rerun.attempts[0].differs == []
+    assert record.verdict == "verified"
+    assert record.coverage["rerun"] == "done"
+    assert [one.severity for one in record.findings if one.check == "rerun"] == ["info"]
+    assert not (store.trial(KEY) / "work").exists()
+    assert not (store.trial(KEY) / "rerun" / "runner.json").exists()
+    shutil.copytree(store.trial(KEY), tmp_path / "copy")
+    assert main(["check", str(tmp_path / "copy"), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["coverage"]["rerun"] == "done"
 
 
 def test_ctrl_c_ends_the_rerunner_and_what_it_runs(tmp_path: Path):

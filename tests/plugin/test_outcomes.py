@@ -119,14 +119,14 @@ def test_the_gravest_outcome_decides_the_exit_code(failed: int, over_budget: int
 def test_with_a_gate_failed_items_leave_the_exit_code_to_it(missed: int, over_budget: int, errors: int, verdict: str, code: int):
     counted = Outcomes(gated=True)
     counted.failed, counted.missed, counted.skipped_for_budget, counted.errors = 3, missed, over_budget, errors
-    decision = {"verdict": verdict, "infrastructure": []}
+    decision = {"verdict": verdict, "infrastructure": [], "look": ""}
     counted.take_gate({"decision": decision, "lines": ["gate"], "over_budget": False})
     assert counted.exit_code() == code
 
 
 def test_a_gate_that_the_budget_cut_short_has_the_budgets_code():
     counted = Outcomes(gated=True)
-    counted.take_gate({"decision": {"verdict": "broken", "infrastructure": []}, "lines": [], "over_budget": True})
+    counted.take_gate({"decision": {"verdict": "broken", "infrastructure": [], "look": ""}, "lines": [], "over_budget": True})
     assert counted.exit_code() == 9
 
 

@@ -19,7 +19,7 @@ from tests.support.scripted_server import ScriptedServer
 MODEL = ("--mlr-model=openai/m", "--mlr-judges=openai/j1,openai/j2", "--mlr-budget=none", "--mlr-search=none")
 PATIENCE = 120.0
 """Seconds until something that should happen counts as not happening."""
-UNUSED = "-p no:hypothesispytest -p no:timeout"
+UNUSED = "-p no:hypothesispytest -p no:timeout -p no:anyio"
 """Plugins of this project's own tests, which an installation does not bring: hypothesis alone takes 0.8 s in every process."""
 
 
