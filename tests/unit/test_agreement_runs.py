@@ -242,7 +242,7 @@ def test_labels_stand_in_words_with_what_they_do_not_show_and_belong_to_end2end_
     text = capsys.readouterr().out
     assert f"| run | end2end | {CLAUDE} | faked results | 1 | 0 | 1 | 0 | 0 | 0 |" in text
     assert "they hardly looked for what no judge had listed" in text
-    assert f"run: people labelled no: {TASKS[1]}" in text
+    assert f"run: people did not label: {TASKS[1]}" in text
     add(store, f"{TASKS[0]}/idea", [review(CLAUDE, "idea", {"Overall": 5})])
     assert judges_report([store], ["idea"])["hallucination_people"] == []
 

@@ -32,7 +32,7 @@ def people_and_others(stores: Sequence[RunStore], stages: Sequence[str] = ()) ->
         named = {task for task, _ in labels}
         for what, tasks in (
             ("people labelled works that are not here", named - set(records)),
-            ("people labelled no", set(records) - named),
+            ("people did not label", set(records) - named),
         ):
             if tasks:
                 notes.append(f"{store.root.name}: {what}: {', '.join(sorted(tasks))}")
