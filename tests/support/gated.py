@@ -16,15 +16,20 @@ JUDGED = ("--mlr-judges=openai/j1", "--mlr-budget=none")
 """A judge whose id names no snapshot, behind the scripted server."""
 
 
-def honest(factory: pytest.TempPathFactory) -> Path:
-    """The offline model's experiment, as a baseline."""
+def _baseline(factory: pytest.TempPathFactory, name: str, *arguments: str) -> Path:
+    """A run of the offline model, `base`."""
 
     def make(folder: Path) -> Path:
-        code, output = run(folder, "--mlr-model=offline", *EXPERIMENT, "-n", "0", "--mlr-run=base")
+        code, output = run(folder, "--mlr-model=offline", *arguments, "--mlr-run=base")
         assert code == 0, output
         return folder / "base"
 
-    return once(factory, "gate-honest", make)
+    return once(factory, name, make)
+
+
+def honest(factory: pytest.TempPathFactory) -> Path:
+    """The offline model's experiment, as a baseline."""
+    return _baseline(factory, "gate-honest", *EXPERIMENT, "-n", "0")
 
 
 def fabricated(factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
@@ -43,13 +48,7 @@ def fabricated(factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
 
 def many(factory: pytest.TempPathFactory) -> Path:
     """37 ideas of the offline model, as a baseline for early looks."""
-
-    def make(folder: Path) -> Path:
-        code, output = run(folder, "--mlr-model=offline", *MANY, "-n", "2", "--mlr-run=base")
-        assert code == 0, output
-        return folder / "base"
-
-    return once(factory, "gate-many", make)
+    return _baseline(factory, "gate-many", *MANY, "-n", "2")
 
 
 def judged(factory: pytest.TempPathFactory) -> Path:

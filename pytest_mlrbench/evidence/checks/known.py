@@ -1,7 +1,8 @@
 """Well-known data sets and models: their names in documents and in code, their sizes; `work` asks which of them a text names.
 
 known.json has them: name -> other names (`also`), what stands in code only (`signs`), parameters of the whole model, FLOP of one
-forward pass over an image of 224 x 224 (`image`). Sources: the models' papers (ResNet arXiv 1512.03385 table 1, doubled from
+forward pass over an image of 224 x 224 (`image`), and how its name is told from other words (`word`, `context`, `case`,
+`not_before`: the fields of Known). Sources: the models' papers (ResNet arXiv 1512.03385 table 1, doubled from
 multiply-adds; ViT 2010.11929; BERT 1810.04805; GPT-2 report and released weights; T5 1910.10683; Llama 2302.13971, 2307.09288,
 2407.21783; Mistral 2310.06825; CLIP 2103.00020).
 """

@@ -126,6 +126,11 @@ def _unit(text: str) -> str:
     return text.removesuffix("s")
 
 
+def slack(value: float, ulp: float) -> float:
+    """How far what rounds to a written number may lie from it: half of its last digit, and what floats lose."""
+    return ulp * 0.5 * (1 + 1e-6) + 1e-12 * abs(value)
+
+
 def agree(claim: Number, value: float) -> bool:
     """Whether `claim` can be `value` rounded, as it stands or in percent, whatever its sign convention says.
 
@@ -135,7 +140,6 @@ def agree(claim: Number, value: float) -> bool:
     False
     """
     for scale in (1.0, 100.0) if not claim.percent else (100.0, 1.0):
-        slack = claim.ulp * 0.5 * (1 + 1e-6) + 1e-12 * abs(claim.value)
-        if abs(value * scale - claim.value) <= slack:
+        if abs(value * scale - claim.value) <= slack(claim.value, claim.ulp):
             return True
     return False

@@ -15,7 +15,7 @@ from ..reruns import ATTEMPTS, Attempt
 from .case import Case, Traced
 from .data import RESULT_SUFFIXES, facts_of
 from .documents import Claim
-from .quantities import agree, numbers_in
+from .quantities import agree, numbers_in, slack
 from .subject import read_text
 from .writers import WITHOUT_PROGRAM, Writing
 
@@ -211,9 +211,9 @@ def _match(one: Traced, by_value: list[tuple[float, Key]], after: list[Outputs],
     candidates: list[tuple[Key, float]] = []
     for scale in (1.0, 0.01):
         wanted = abs(number.value) * scale
-        slack = (number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * abs(number.value)) * scale
-        index = bisect.bisect_left(by_value, wanted - slack, key=lambda item: item[0])
-        while index < len(by_value) and by_value[index][0] <= wanted + slack and len(candidates) < 200:
+        reach = slack(number.value, number.ulp) * scale
+        index = bisect.bisect_left(by_value, wanted - reach, key=lambda item: item[0])
+        while index < len(by_value) and by_value[index][0] <= wanted + reach and len(candidates) < 200:
             candidates.append((by_value[index][1], by_value[index][0]))
             index += 1
     if any(timed(key) for key, _ in candidates):
@@ -234,9 +234,9 @@ def borne_out(claim: Claim, outputs: Outputs, sorted_values: list[float]) -> boo
     number = claim.number
     for scale in (1.0, 0.01):
         wanted = abs(number.value) * scale
-        slack = (number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * abs(number.value)) * scale
-        index = bisect.bisect_left(sorted_values, wanted - slack)
-        if index < len(sorted_values) and sorted_values[index] <= wanted + slack:
+        reach = slack(number.value, number.ulp) * scale
+        index = bisect.bisect_left(sorted_values, wanted - reach)
+        if index < len(sorted_values) and sorted_values[index] <= wanted + reach:
             return True
     return False
 

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -12,7 +12,7 @@ from .arrays import ARRAY_SUFFIXES, MAX_BYTES, Unreadable
 from .data import RESULT_SUFFIXES, Fact, array_facts, facts_of
 from .documents import Claim
 from .gathered import gathered
-from .quantities import Number
+from .quantities import Number, slack
 from .subject import TEXT_LIMIT, Subject, files_below, read_bytes, read_text
 from .writers import Writers, plain
 
@@ -61,31 +61,21 @@ class Pool:
             self._sorted = [values[index] for index in self._order]
         return self._sorted
 
-    def hits(self, values: Iterable[float], ulp: float, units: tuple[float, ...] = ()) -> list[bool]:
-        """For each value, whether a number of the pool rounds to it (sign ignored, share or percent, or in other `units`)."""
+    def near(self, size: float, ulp: float, scales: Iterable[float]) -> Iterator[Fact]:
+        """Facts that a number of this magnitude and last digit can be in one of `scales`, scale by scale (sign ignored)."""
         pool = self._values()
-        scales = (*SCALES, *units)
-        found = []
-        for value in values:
-            wanted = abs(value)
-            slack = ulp * 0.5 * (1 + 1e-6) + 1e-12 * wanted
-            ends = (((wanted - slack) * scale, (wanted + slack) * scale) for scale in scales)
-            found.append(any(bisect_right(pool, high) > bisect_left(pool, low) for low, high in ends))
-        return found
+        reach = slack(size, ulp)
+        for scale in scales:
+            for index in range(bisect_left(pool, (size - reach) * scale), bisect_right(pool, (size + reach) * scale)):
+                yield self.facts[self._order[index]]
 
     def source(self, number: Number) -> Fact | None:
         """A fact that the number can be, plain values before statistics."""
-        pool = self._values()
         best: Fact | None = None
-        value = abs(number.value)
-        for scale in (*SCALES, *number.units):
-            slack = number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * value
-            low, high = (value - slack) * scale, (value + slack) * scale
-            for index in range(bisect_left(pool, low), bisect_right(pool, high)):
-                fact = self.facts[self._order[index]]
-                if fact.how == "value":
-                    return fact
-                best = best or fact
+        for fact in self.near(abs(number.value), number.ulp, (*SCALES, *number.units)):
+            if fact.how == "value":
+                return fact
+            best = best or fact
         return best
 
     def chance(self, number: Number) -> float:
@@ -100,7 +90,8 @@ class Pool:
         if number.ulp > 0:
             moved = {round(value / number.ulp) * number.ulp for value in moved}
         told = [value for value in moved if abs(value - number.value) > 1.5 * number.ulp]
-        return fmean(self.hits(told, number.ulp, number.units)) if told else 1.0
+        scales = (*SCALES, *number.units)
+        return fmean(any(True for _ in self.near(abs(value), number.ulp, scales)) for value in told) if told else 1.0
 
 
 def program_pool(subject: Subject, writers: Writers, exclude: str | None = None) -> Pool:

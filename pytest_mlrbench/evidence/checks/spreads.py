@@ -7,6 +7,7 @@ nowhere is one `warn` for the document, with the rows. A single one among many o
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from ...records import Finding, Quote
 from .case import Case, finding
@@ -125,19 +126,10 @@ def _means(case: Case, mean: Number, title: frozenset[str]) -> list[Fact]:
 
 def _agreeing(case: Case, number: Number, size: float) -> Iterator[Fact]:
     """Facts of the pool that the number can be."""
-    import numpy as np
-
-    pool = case.pool._values()
+    sized = number._replace(value=size)
     for scale in (1.0, 0.01, 100.0):
-        slack = number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * size
-        low, high = np.searchsorted(pool, [(size - slack) * scale, (size + slack) * scale])
-        for index in range(int(low), min(int(high) + 1, len(pool), int(low) + 400)):
-            fact = case.pool.facts[int(case.pool._order[index])]
-            if agree(
-                Number(size, number.ulp, number.digits, number.decimals, number.percent, number.text, 0), abs(fact.value)
-            ) or agree(
-                Number(size, number.ulp, number.digits, number.decimals, number.percent, number.text, 0), abs(fact.value) * 0.01
-            ):
+        for fact in islice(case.pool.near(size, number.ulp, (scale,)), 400):
+            if agree(sized, abs(fact.value)) or agree(sized, abs(fact.value) * 0.01):
                 yield fact
 
 

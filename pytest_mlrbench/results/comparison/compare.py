@@ -135,11 +135,7 @@ def compare(
     selected: Collection[TrialKey] | None = None,
 ) -> Comparison:
     """The comparison of two runs; arguments and errors as read_pairs."""
-    return compare_pairs(base, new, read_pairs(base, new, rejudged, only, selected))
-
-
-def compare_pairs(base: RunStore, new: RunStore, found: Pairs) -> Comparison:
-    """As `compare`, of pairs that were read already."""
+    found = read_pairs(base, new, rejudged, only, selected)
     scored = [pair for pair in found.pairs if pair.scored]
     dimensions: dict[str, dict[str, DimensionDifference]] = {}
     for stage in GRADED:
@@ -208,17 +204,17 @@ def _hallucination(found: Pairs) -> HallucinationDifference:
     more, less = sum(one > 0 for one in differences.values()), sum(one < 0 for one in differences.values())
     gained = sum(fmean(max(0.0, new - base) for base, new in one) for one in said.values())
     lost = sum(fmean(max(0.0, base - new) for base, new in one) for one in said.values())
-    before, after = found.epochs
+    before, after = found.hallucinated
     in_both = [item for item in before if item in after]
-    newly = [item for item in in_both if after[item].hallucinated and not before[item].hallucinated]
-    gone = [item for item in in_both if before[item].hallucinated and not after[item].hallucinated]
+    newly = [item for item in in_both if after[item] and not before[item]]
+    gone = [item for item in in_both if before[item] and not after[item]]
     return HallucinationDifference(
         n_pairs=sum(len(one) for one in said.values()),
         base_rate=_mean(said, 0) if said else None,
         new_rate=_mean(said, 1) if said else None,
         newly=tuple(newly),
-        newly_keys=tuple(after[item].hallucinated[0] for item in newly),
-        repeated=tuple(item for item in newly if len(after[item].hallucinated) > 1),
+        newly_keys=tuple(after[item][0] for item in newly),
+        repeated=tuple(item for item in newly if len(after[item]) > 1),
         gone=tuple(gone),
         ci95=difference_of_shares(gained, lost, len(said)) if said else (-1.0, 1.0),
         p=exact_p(more, less),

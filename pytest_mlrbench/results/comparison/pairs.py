@@ -1,6 +1,6 @@
 """Pairs of two runs: what of them may be compared, and what each trial counts as; the comparison and the gate read them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,15 +59,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Epochs:
-    """A stage of a task in all of its epochs, whether the other run has the same ones or not."""
-
-    done: int = 0
-    """Epochs with an output."""
-    hallucinated: tuple[TrialKey, ...] = ()
-
-
-@dataclass(frozen=True)
 class Pairs:
     """What two runs have in common."""
 
@@ -77,8 +68,8 @@ class Pairs:
     reviews: Mapping[str, float]
     """Stage -> reviews behind one score, repeats included (mean)."""
     warnings: tuple[str, ...]
-    epochs: tuple[Mapping[str, Epochs], Mapping[str, Epochs]]
-    """TASK/STAGE -> its epochs, in base and new."""
+    hallucinated: tuple[Mapping[str, Sequence[TrialKey]], Mapping[str, Sequence[TrialKey]]]
+    """TASK/STAGE -> its hallucinated epochs in base and new, whether the other has them or not; absent where none was audited."""
 
     @property
     def unscored(self) -> list[Pair]:
@@ -112,13 +103,13 @@ def read_pairs(
             f"{base.root} and {new.root} have no trial in common ({_listed(ours)} against {_listed(theirs)}): "
             "compare runs of the same tasks, stages and epochs"
         )
-    epochs = _epochs(ours), _epochs(theirs)
+    made_up = _made_up(ours), _made_up(theirs)
     if rejudged is not None:
         warnings += _judged_again(ours, theirs, _records(rejudged))
     for store, keys in ((base, [key for key in ours if key not in theirs]), (new, [key for key in theirs if key not in ours])):
         if keys:
             warnings.append(f"only in {store.root.name}, not compared: {_listed(keys)}")
-    alone = [key for item, one in epochs[1].items() if item not in epochs[0] for key in one.hallucinated]
+    alone = [key for item, keys in made_up[1].items() if item not in made_up[0] for key in keys]
     if alone:
         warnings.append(f"hallucinated in {new.root.name}, and nothing in {base.root.name} to compare with: {_listed(alone)}")
     for store, side, other in ((base, ours, theirs), (new, theirs, ours)):
@@ -141,7 +132,9 @@ def read_pairs(
     pairs = [
         Pair(key, _side(base, key, ours[key], judges[key.stage]), _side(new, key, theirs[key], judges[key.stage])) for key in common
     ]
-    return Pairs(tuple(pairs), {stage: tuple(one) for stage, one in judges.items()}, counts, tuple(dict.fromkeys(warnings)), epochs)
+    return Pairs(
+        tuple(pairs), {stage: tuple(one) for stage, one in judges.items()}, counts, tuple(dict.fromkeys(warnings)), made_up
+    )
 
 
 def _records(store: RunStore) -> dict[TrialKey, TrialLine | None]:
@@ -192,7 +185,7 @@ def hallucinated(record: TrialLine | None) -> bool | None:
 
     An idea or a proposal has no verdict: nothing is said of one that no finding fails.
     """
-    if record is None or record.status != "done" or (record.verdict is None and record.stage in WITH_EXPERIMENT):
+    if record is None or record.status != "done" or _unaudited(record):
         return None
     failing = any(one.severity == "fail" for one in record.findings)
     return failing or (record.verdict == "hallucinated" if record.verdict is not None else None)
@@ -203,12 +196,11 @@ def _unaudited(record: TrialLine | None) -> bool:
     return record is not None and record.status == "done" and record.verdict is None and record.stage in WITH_EXPERIMENT
 
 
-def _epochs(records: Mapping[TrialKey, TrialLine | None]) -> dict[str, Epochs]:
-    found: dict[str, Epochs] = {}
+def _made_up(records: Mapping[TrialKey, TrialLine | None]) -> dict[str, list[TrialKey]]:
+    found: dict[str, list[TrialKey]] = {}
     for key, record in records.items():
         if record is not None and record.status == "done" and not _unaudited(record):
-            before = found.get(item := str(key._replace(epoch=1)), Epochs())
-            found[item] = Epochs(before.done + 1, (*before.hallucinated, key) if hallucinated(record) else before.hallucinated)
+            found.setdefault(str(key._replace(epoch=1)), []).extend([key] if hallucinated(record) else [])
     return found
 
 

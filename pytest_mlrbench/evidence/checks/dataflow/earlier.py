@@ -5,7 +5,7 @@ from functools import cached_property
 
 from ..case import Case
 from ..data import facts_of
-from ..quantities import Number
+from ..quantities import Number, slack
 
 BYTES = 16 * 2**20
 """Bytes of outputs and files that are read."""
@@ -36,12 +36,12 @@ class Earlier:
     def measured(self, number: Number, seq: int) -> bool:
         """Whether a program put `number` out before event `seq`, and nobody had typed it until then."""
         wanted = abs(number.value)
-        slack = number.ulp * 0.5 * (1 + 1e-6) + 1e-12 * wanted
+        reach = slack(wanted, number.ulp)
         near: set[int] = set()
         for scale in (1.0, 100.0):
             first, last = (
-                bisect_left(self._facts, ((wanted - slack) / scale, 0)),
-                bisect_left(self._facts, ((wanted + slack) / scale, seq)),
+                bisect_left(self._facts, ((wanted - reach) / scale, 0)),
+                bisect_left(self._facts, ((wanted + reach) / scale, seq)),
             )
             near.update(at for _, at in self._facts[first:last] if at < seq)
         return any(self.case.writers.typed_before(number.value, at, settings=True) is None for at in sorted(near)[:50])
