@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -268,8 +268,6 @@ TASK_ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
 def _check(options: argparse.Namespace) -> int:
     # A process of a second: what its imports make stays, and what the reading makes is seldom garbage. A tenth of the time.
     gc.set_threshold(100_000, 20, 100)
-    # No plug-in of pydantic can say anything of an audit, and looking for them reads the metadata of every installed package.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from .evidence.checks import audit, subject_of_folder
     from .evidence.checks.layout import nothing_usable
 
@@ -287,7 +285,7 @@ def _check(options: argparse.Namespace) -> int:
     subject = subject_of_folder(options.folder, parts["paper"], parts["code"], parts["results"], parts["log"])
     found = audit(replace(subject, online=options.online))
     if options.format == "json":
-        print(json.dumps({"path": str(options.folder), **found.model_dump(mode="json")}, indent=1, ensure_ascii=False))
+        print(json.dumps({"path": str(options.folder), **asdict(found)}, indent=1, ensure_ascii=False))
     else:
         from .results.findings import audit_lines
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from pytest_mlrbench import doctor
+from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.cli import build_parser, main
 from pytest_mlrbench.engine.lock import identity
 from pytest_mlrbench.keys import TrialKey
-from pytest_mlrbench.records import Audit
 from pytest_mlrbench.results.gate.repeats import repeats_of
 from tests.support.runs import add, finding, make_run, review
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from . import changed_cells, columns, mathtext, unfollowed
 from .case import Case, Check, Outcome, finding
 from .changes import fits

@@ -2,12 +2,12 @@
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...records import Finding, FindingType, Quote, Scope, Severity
+from ...audits import Finding, FindingType, Quote, Scope, Severity
 from ..events import Event
 from .data import Fact
 from .documents import Claim, Document
@@ -158,10 +158,9 @@ class Case:
         """A finding whose quotes of a PDF give the page, where they gave the line of its text."""
         paged = {document.name: document for document in self.documents if document.pages}
         quotes = [
-            quote.model_copy(update={"line": paged[quote.file].place(quote.line)}) if quote.file in paged else quote
-            for quote in found.evidence
+            replace(quote, line=paged[quote.file].place(quote.line)) if quote.file in paged else quote for quote in found.evidence
         ]
-        return found.model_copy(update={"evidence": quotes}) if paged else found
+        return replace(found, evidence=quotes) if paged else found
 
     @cached_property
     def tallies(self) -> dict[str, Tally]:
@@ -289,7 +288,7 @@ def finding(
     kind: FindingType, scope: str, check: str, severity: Severity, message: str, evidence: "list[Quote] | tuple[Quote, ...]" = ()
 ) -> Finding:
     """A finding with each place quoted once, cut to a readable length."""
-    quotes = list({(q.file, q.line): q.model_copy(update={"quote": q.quote[:400]}) for q in evidence}.values())
+    quotes = list({(q.file, q.line): replace(q, quote=q.quote[:400]) for q in evidence}.values())
     named: Scope = "paper" if scope == "paper" else "results"
     return Finding(type=kind, scope=named, check=check, severity=severity, message=message, evidence=quotes)
 

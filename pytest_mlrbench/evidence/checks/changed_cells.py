@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import finding
 from .changes import Stated, fits
 from .documents import Document

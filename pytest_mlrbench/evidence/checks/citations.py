@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from datetime import date
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, Check, Outcome, finding
 from .citations_ids import id_problem, judge_ids
 from .citations_listed import judge_lists

@@ -4,7 +4,7 @@ import calendar
 import re
 from datetime import date, timedelta
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import finding
 
 NAME = "citations"

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import finding
 from .references import YEAR, Entry, References, folded
 
@@ -147,7 +147,7 @@ def _by_author(cited: Cited, entries: list[Entry], body: list[str], name: str, s
             message = f"({text}) is cited, but the list has this author only with {found.year}"
             extra = Quote(file=found.file, line=found.line, quote=found.text)
             one = _at(body, line, message, name, scope)
-            findings.append(one.model_copy(update={"evidence": [*one.evidence, extra]}))
+            findings.append(replace(one, evidence=[*one.evidence, extra]))
         else:
             message = f"({text}) is cited, but no listed reference is by this author ({len(entries)} entries)"
             findings.append(_at(body, line, message, name, scope))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from ...search.trace import FOLDER, RETRIEVED
 from ...search.works import Work, identifiers
 from .case import MAX_QUOTES, few, finding

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from .case import finding
 from .changes import Stated, fits
 from .documents import Document

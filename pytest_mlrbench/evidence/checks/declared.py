@@ -7,7 +7,7 @@ these rows say the literal's value, no literal agrees with all of them, and the 
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, finding
 from .data import clean
 from .documents import Document, Row, Table

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from ...records import Finding, FindingType, Quote
+from ...audits import Finding, FindingType, Quote
 from . import splits
 from .case import Case, Check, Outcome, finding
 from .documents import Document

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from ...records import Quote
+from ...audits import Quote
 from ..events import GPU_ACTIVITY
 from .case import Case
 

@@ -7,7 +7,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, finding
 from .data import facts_of
 from .sentences import NEGATED, UNSURE, plain_text, sentences_of

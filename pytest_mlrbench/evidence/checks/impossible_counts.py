@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from .case import Case, finding
 from .documents import Document
 from .impossible_cells import COUNTED, Cell, cells_of

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from .case import finding
 from .documents import Document
 from .impossible_math import Family, grimmer, interval, p_ranges, rounded, sd_limit

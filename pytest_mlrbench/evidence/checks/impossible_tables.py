@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from .case import finding
 from .documents import Document
 from .impossible_cells import BOUNDED, Cell, cells_of

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .syntax import children, walk
 
 if TYPE_CHECKING:

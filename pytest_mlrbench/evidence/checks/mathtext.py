@@ -5,7 +5,7 @@
 
 import re
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import finding
 from .documents import Document
 

@@ -11,7 +11,7 @@ of the code (declared.py), and settings, seeds and sizes that contradict the cod
 import re
 from dataclasses import dataclass
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from .case import INFORMATIVE, Case, Check, Outcome, finding
 from .data import clean, row_labels
 from .declared import misquoted

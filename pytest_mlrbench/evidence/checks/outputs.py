@@ -5,7 +5,7 @@ import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import MAX_QUOTES, Case, Check, Outcome, few, finding
 from .documents import Document
 from .subject import files_below, read_bytes

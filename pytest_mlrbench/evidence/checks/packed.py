@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .arrays import MAX_OPCODES, Unreadable, series_of
 from .quantities import Number, agree, numbers_in
 

@@ -13,7 +13,7 @@ nothing.
 import re
 from collections.abc import Sequence
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from . import foretold, stated, trends, unproduced
 from .case import Case, Check, Outcome, finding
 from .comparisons import Comparison, comparisons

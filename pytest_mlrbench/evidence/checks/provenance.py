@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from . import packed
 from .case import Case, Check, Outcome, Tally, finding, quote_of
 from .documents import Claim

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from ..events import Event
 from .case import Case, Check, Outcome, finding
 from .chosen import chosen

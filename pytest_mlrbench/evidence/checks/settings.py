@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, finding
 from .data import Fact
 from .documents import Document

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...records import Quote
+from ...audits import Quote
 from .subject import Subject, files_below, read_text
 
 MAX_BYTES = 8 * 2**20

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import finding
 from .comparisons import _E, _EN, _GET, _M
 from .documents import Document

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from . import clocks
 from .case import Case, Check, Outcome, finding
 from .clocks import Duration, Moment, Session

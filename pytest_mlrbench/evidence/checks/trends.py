@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, finding
 from .data import Fact
 from .documents import Document

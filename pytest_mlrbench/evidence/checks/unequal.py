@@ -15,7 +15,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, Check, Outcome, finding
 from .syntax import walk
 

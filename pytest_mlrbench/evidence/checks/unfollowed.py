@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import MAX_QUOTES, few, finding
 from .changes import Stated, fits
 from .data import clean

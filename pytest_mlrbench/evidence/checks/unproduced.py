@@ -7,7 +7,7 @@ in a printed output or among the names in result files. Where the executed code 
 import re
 from collections.abc import Sequence
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, finding
 from .documents import Document
 from .sentences import Sentence

@@ -11,7 +11,7 @@ names, hardware that the machine's own outputs contradict, impossible training b
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from . import clocks, devices, known
 from .case import Case, Check, Outcome, finding
 from .clocks import Session, spell

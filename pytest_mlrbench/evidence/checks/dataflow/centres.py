@@ -9,7 +9,7 @@ they simulate (there the typed number is the truth that an estimate is compared 
 import re
 from typing import TYPE_CHECKING
 
-from ....records import Finding, Quote
+from ....audits import Finding, Quote
 from ..case import finding
 from ..quantities import Number
 from ..sources import is_telling

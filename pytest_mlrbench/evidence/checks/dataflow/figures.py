@@ -8,7 +8,7 @@ script with measured numbers draws is never told, whatever else it shows.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ....records import Finding, Quote
+from ....audits import Finding, Quote
 from ..case import finding
 from ..quantities import numbers_in
 from ..sources import is_telling

@@ -10,7 +10,7 @@ Inputs of a computation and branches that may not have run do not count. A study
 import re
 from typing import TYPE_CHECKING
 
-from ....records import Finding, Quote
+from ....audits import Finding, Quote
 from ..case import finding
 from ..quantities import numbers_in
 from ..sources import is_telling

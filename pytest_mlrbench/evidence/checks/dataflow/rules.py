@@ -16,7 +16,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from ....records import Finding, Quote
+from ....audits import Finding, Quote
 from ..case import Case, Check, Outcome, finding
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
