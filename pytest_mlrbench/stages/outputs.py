@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import quote
 
+from ..patterns import lazy
+
 TEXT_CAP = 200_000
 """Bytes of one text file that are read; the middle of a longer one is left out."""
 FILES_CAP = 5_000
@@ -39,10 +41,10 @@ TOOL_FOLDERS = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", 
 """Folders that tools fill, not authors."""
 
 # Colour codes carry nothing for a reader. All other control characters stay visible, escaped, so that nothing can hide.
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_COLOUR = lazy(r"\x1b\[[0-9;:]*m")
 # C0 and C1 but for tab and newline; direction overrides and invisible joiners, which make text read other than it is; tag
 # characters and variation selectors, in which whole instructions can be hidden from people.
-_HIDDEN = re.compile(
+_HIDDEN = lazy(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e01ef]"
 )

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import cache
 
 from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from . import changed_cells, columns, mathtext, unfollowed
 from .case import Case, Check, Outcome, finding
 from .changes import fits
@@ -27,18 +28,18 @@ NAME = "arithmetic"
 MAX_TOLD = 20
 """Findings of one kind and document."""
 _N = r"<N\d+>"
-_FROM = re.compile(rf"\bfrom (?P<a>{_N}) (?:\w+ )?(?:to|→) (?P<b>{_N})")
-_COUNTED = re.compile(r"\d ?(?:of|out of|/|-|:|–) ?(?:the |all )?\d")
-_COUNT = re.compile(
+_FROM = lazy(rf"\bfrom (?P<a>{_N}) (?:\w+ )?(?:to|→) (?P<b>{_N})")
+_COUNTED = lazy(r"\d ?(?:of|out of|/|-|:|–) ?(?:the |all )?\d")
+_COUNT = lazy(
     r"(?<![\d.,/])(?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?:the |all )?(?P<m>\d{1,7})(?![\d.]*[/\d])(?: [A-Za-z][\w-]*){0,4} "
     r"?[(,=:]{1,2} ?"
     r"(?P<p>\d{1,3}(?:\.\d+)?) ?\\?%(?=\s*[).,;]|$)(?! ?(?:CI|confidence))"
 )
-_COUNT_BACK = re.compile(
+_COUNT_BACK = lazy(
     r"(?<![\d.–-])(?P<p>\d{1,3}(?:\.\d+)?) ?\\?% ?\((?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?P<m>\d{1,7})(?: [A-Za-z][\w-]*){0,3}\)"
 )
-_SPLIT = re.compile(r"(?<![\d.,/:-])(\d{1,2}(?:[/:–-]\d{1,2}){1,3})(?![\d/:.–-])(?:%)? (?:train\w*|split|\w+/\w+ split|\(train)")
-_NOT_PAIR = re.compile(r"\bp\s*[<=]|\bconfidence\b|\bCI\b")
+_SPLIT = lazy(r"(?<![\d.,/:-])(\d{1,2}(?:[/:–-]\d{1,2}){1,3})(?![\d/:.–-])(?:%)? (?:train\w*|split|\w+/\w+ split|\(train)")
+_NOT_PAIR = lazy(r"\bp\s*[<=]|\bconfidence\b|\bCI\b")
 
 
 def run(case: Case) -> Outcome:

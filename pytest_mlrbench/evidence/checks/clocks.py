@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ...patterns import lazy
 from ..events import EVIDENCE
 from .case import Case
 from .subject import read_text
@@ -14,24 +15,24 @@ QUARTER = 900.0
 """Seconds: every time zone is a whole number of these away from every other."""
 ZONES = 56
 """Quarters of an hour that two zones can lie apart either way (14 h)."""
-STAMP = re.compile(
+STAMP = lazy(
     r"(?P<date>(?P<y>20\d\d)[-/](?P<m>0?[1-9]|1[0-2])[-/](?P<d>[0-2]?\d|3[01]))[T ,_]{1,2}"
     r"(?P<h>[01]\d|2[0-3]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:[.,](?P<f>\d{1,9}))?)?\s?(?P<zone>Z\b|[+-][01]\d:?[0-5]\d\b)?"
 )
 """2025-05-10 06:51:50,117 and its kin."""
-NAMED_STAMP = re.compile(
+NAMED_STAMP = lazy(
     r"\b(?P<mon>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.? +(?P<d>\d{1,2}),? +(?:(?P<y1>20\d\d),? +)?"
     r"(?P<h>\d{1,2}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?: ?(?P<half>[AP]M))?(?: +(?P<zone>[A-Z]{2,5}"
     r"|[+-]\d{2,4}))?(?: +(?P<y2>20\d\d))?"
 )
 """Wed May  7 06:03:15 PM +08 2025, Jan 05 2026 12:00:01."""
-CLOCK_ONLY = re.compile(r"^\W{0,2}(?P<h>[01]?\d|2[0-3]):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:[.,]\d+)?\W")
+CLOCK_ONLY = lazy(r"^\W{0,2}(?P<h>[01]?\d|2[0-3]):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:[.,]\d+)?\W")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 MONTHS = {name: number for number, name in enumerate(_MONTHS.split(), 1)}
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _UNIT = r"(?P<unit>days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|(?-i:[hms])|milliseconds?|msecs?|ms)(?![A-Za-z/])"
-AMOUNT = re.compile(rf"(?<![\w.])(?P<n>\d+(?:,\d{{3}})*(?:\.\d+)?)\s?-?{_UNIT}", re.IGNORECASE)
-COLONS = re.compile(r"(?<![\d:.-])(?P<h>\d{1,3}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:\.\d+)?(?![\d:])")
+AMOUNT = lazy(rf"(?<![\w.])(?P<n>\d+(?:,\d{{3}})*(?:\.\d+)?)\s?-?{_UNIT}", re.IGNORECASE)
+COLONS = lazy(r"(?<![\d:.-])(?P<h>\d{1,3}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:\.\d+)?(?![\d:])")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def session_of(case: Case) -> Session | None:
     return _stated_length(case)
 
 
-_LENGTH = re.compile(
+_LENGTH = lazy(
     r'(?<!\\)"(?:total_)?(?:wall_)?(?:duration|elapsed)(?:_time)?(?P<unit>_ms|Ms|_s|_sec|_seconds)"\s*:\s*(?P<n>\d+(?:\.\d+)?)'
 )
 

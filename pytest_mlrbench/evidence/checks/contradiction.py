@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ...audits import Finding, Quote
+from ...patterns import lazy
 from .aligned import Index
 from .case import Case, Check, Outcome, finding
 from .data import Fact, clean, facts_of, row_labels
@@ -85,7 +86,7 @@ def _between(case: Case, paper: Document, report: Document, found: list[Finding]
     return [replace(one, severity="warn", evidence=quotes) for one, quotes in zip(other, quoted, strict=True)]
 
 
-_SIGN = re.compile(r"(?<![\w.])[-−–+](?=\s?\.?\d)")
+_SIGN = lazy(r"(?<![\w.])[-−–+](?=\s?\.?\d)")
 
 
 def _as_written(quote: Quote, texts: dict[str, list[str]]) -> Quote:

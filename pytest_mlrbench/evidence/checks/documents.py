@@ -6,12 +6,13 @@ from functools import cached_property
 
 from markdown_it import MarkdownIt
 
+from ...patterns import lazy
 from . import htmltables, latex
 from .quantities import Number, numbers_in
 
-HEADLINE = re.compile(r"\b(abstract|conclusions?|concluding|summary|key (results|findings)|main results)\b", re.IGNORECASE)
-REFERENCES = re.compile(r"^\W*(\d+\W*)?(references|bibliography)\b", re.IGNORECASE)
-NOT_CLAIMS = re.compile(
+HEADLINE = lazy(r"\b(abstract|conclusions?|concluding|summary|key (results|findings)|main results)\b", re.IGNORECASE)
+REFERENCES = lazy(r"^\W*(\d+\W*)?(references|bibliography)\b", re.IGNORECASE)
+NOT_CLAIMS = lazy(
     r"!?\[[^\]]*\]\([^)]*\)|`[^`]*`|</?[a-zA-Z][^<>]{0,300}>|https?://\S+|(?:arxiv|doi)[:\s]\s*\S+|\b10\.\d{4,9}/\S+|\[\d+(?:\s*[,–-]\s*\d+)*\]"
     r"|\b(?:section|sec\.|table|tables|figure|fig\.|eq\.|equation|appendix|chapter|python|cuda|version|v)\s*~?\(?[A-Z]?\d+(?:\.\d+)*",
     re.IGNORECASE,

@@ -15,9 +15,11 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from ...patterns import lazy
+
 DATA_WORD = r"(?:data ?sets?|data\b|benchmarks?|corpus|collection|images?|table)"
-_DATA = re.compile(r"(?i)\bdata ?sets?\b|\bbenchmarks?\b|\bcorpus\b|\bdata\b")
-_JOINTS = re.compile(r"[\W_]+")
+_DATA = lazy(r"(?i)\bdata ?sets?\b|\bbenchmarks?\b|\bcorpus\b|\bdata\b")
+_JOINTS = lazy(r"[\W_]+")
 _ASCII_JOINTS = bytes(code for code in range(128) if not chr(code).isalnum())
 TASK_WORD = r"(?:[\w-]+\s+){0,2}"
 

@@ -6,14 +6,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import MAX_QUOTES, Case, Check, Outcome, few, finding
 from .documents import Document
 from .subject import files_below, read_bytes
 
 NAME = "outputs"
-FIGURE = re.compile(
-    r"!\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|<img[^>]+src=[\"']([^\"']+)[\"']|\\includegraphics(?:\[[^\]]*\])?\{([^}]+)\}"
-)
+FIGURE = lazy(r"!\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|<img[^>]+src=[\"']([^\"']+)[\"']|\\includegraphics(?:\[[^\]]*\])?\{([^}]+)\}")
 MAGIC = {
     ".png": (b"\x89PNG\r\n\x1a\n",),
     ".jpg": (b"\xff\xd8\xff",),

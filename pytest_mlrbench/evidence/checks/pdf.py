@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...patterns import lazy
 from .subject import read_bytes
 
 MAX_BYTES = 40 * 2**20
@@ -13,7 +14,7 @@ MAX_PAGES = 50
 MAX_CHARS = 1_000_000
 MAX_SECONDS = 5.0
 """CPU time after which no further page is begun."""
-HEADING = re.compile(
+HEADING = lazy(
     r"^(?:(?:\d{1,2}(?:\.\d{1,2}){0,2}|[A-Z](?:\.\d{1,2})?)\.?\s+[A-Z][\w ,:&/()'-]{2,70}|abstract|references|bibliography|"
     r"acknowledge?ments?|appendix|(?:\d\.?\s+)?conclusions?|limitations)\s*$",
     re.IGNORECASE,

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...audits import Finding, Quote
+from ...patterns import lazy
 from ..events import Event
 from .case import Case, Check, Outcome, finding
 from .chosen import chosen
@@ -25,7 +26,7 @@ from .subject import TEXT_LIMIT, read_text
 from .syntax import parse, walk
 
 NAME = "seeds"
-SAYS = re.compile(
+SAYS = lazy(
     r"\bbest[- ]of\b|\bbest (?:of|over|among|across|run|seed|trial|result)|max(?:imum|imal)? (?:of|over|across)"
     r"|min(?:imum)? (?:over|across)|highest (?:of|over|across|run|seed)"
     r"|(?:over|across|of|from) (?:all |the )?(?:\w+ )?(?:seeds|runs|trials|restarts|repetitions|repeats)|best seed|best run"
@@ -34,21 +35,21 @@ SAYS = re.compile(
     re.IGNORECASE,
 )
 """A document that says one of these speaks of its runs."""
-SAYS_BEST = re.compile(
+SAYS_BEST = lazy(
     r"\bbest[- ]of\b|\bbest (?:of|over|among|across|run|seed|trial|result)|(?:max|min)(?:imum|imal)? (?:of|over|across)"
     r"|highest (?:of|over|across|run|seed)|lowest (?:of|over|across|run|seed)|\bselected\b.{0,40}\b(?:seed|run)|cherry"
     r"|re-?ran|re-?run|restarts?\b|retr(?:y|ies)|lucky|random search|hyper-?parameter search",
     re.IGNORECASE,
 )
 """A document that says one of these says that the best was chosen; that it averages over seeds says nothing of a choice."""
-SEED_NAME = re.compile(r"(?i)seed|restart|^run$|^runs$|^run_|_run$|trial|repeat|attempt|^rep$")
-LOOP = re.compile(r"(?im)^\s*for\b[^\n]*(?:seed|restart|trial|run|rep|attempt)")
-TEST_NAME = re.compile(r"(?i)test|held_?out|eval(?!uator)")
-VALIDATION = re.compile(r"(?i)val(?:id(?:ation)?)?(?:$|_|[^a-z])|(?:^|_)dev(?:$|_)|(?:^|_)cv(?:$|_)|cross_val|train(?!er)|loss")
-LOWER_BETTER = re.compile(
+SEED_NAME = lazy(r"(?i)seed|restart|^run$|^runs$|^run_|_run$|trial|repeat|attempt|^rep$")
+LOOP = lazy(r"(?im)^\s*for\b[^\n]*(?:seed|restart|trial|run|rep|attempt)")
+TEST_NAME = lazy(r"(?i)test|held_?out|eval(?!uator)")
+VALIDATION = lazy(r"(?i)val(?:id(?:ation)?)?(?:$|_|[^a-z])|(?:^|_)dev(?:$|_)|(?:^|_)cv(?:$|_)|cross_val|train(?!er)|loss")
+LOWER_BETTER = lazy(
     r"(?i)loss|error|err\b|mae|mse|rmse|perplexity|ppl|fid|wer|cer|regret|brier|ece|latency|time|cost|distance|violation"
 )
-SETTING = re.compile(r"(?i)seed|epoch|step|iter|lr|rate|size|alpha|lambda|time|second|date|version|port|pid|hour|minute")
+SETTING = lazy(r"(?i)seed|epoch|step|iter|lr|rate|size|alpha|lambda|time|second|date|version|port|pid|hour|minute")
 MAX_RUNS, MAX_NAMES, MAX_CLAIMS = 60, 60, 300
 """Bounds on what is compared with what: executions, named values of each, numbers of a document."""
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...patterns import lazy
 from ..events import Change, ChangeKind, Event
 from ..files import files_below, read_bytes, read_text
 from .actions import Action
@@ -24,14 +25,14 @@ SNIFFED = 300
 SNIFF_BYTES = 2**18
 SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".log", ".txt", ".out", ".traj", ".trajectory"))
 TEXT_SUFFIXES = frozenset((".log", ".txt", ".out"))
-MARKS = re.compile(
+MARKS = lazy(
     rb'"(?:tool_use|tool_calls|toolCalls|tool_name|functionCall|function_call|function_name|command_execution|file_change|'
     rb'local_shell_call|custom_tool_call|exec_command_begin|arguments|parameters|action|command)"'
 )
 """Words that only records of tool calls are likely to hold: a cheap look before a file is parsed."""
 SAME_RUN = 0.5
 """Two logs that share this part of the smaller one's calls tell of the same run."""
-FILE_NAME = re.compile(r"[\w-]{1,100}\.[A-Za-z]\w{0,6}\b")
+FILE_NAME = lazy(r"[\w-]{1,100}\.[A-Za-z]\w{0,6}\b")
 
 
 @dataclass(frozen=True)

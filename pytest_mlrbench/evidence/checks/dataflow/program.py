@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ....patterns import lazy
 from ...events import Event
 from ...files import SKIPPED_FOLDERS
 from ..case import Case
@@ -18,11 +19,11 @@ MAX_EXECUTIONS = 24
 """Different executions of one run that are read, the last ones first: they left the results."""
 MAX_SOURCES = 200
 """Source files in which a search path is looked for."""
-PYTHON = re.compile(r"^(?:.*/)?(?:i?python[\d.]*|uv|accelerate|torchrun)$")
-_PYTHONPATH = re.compile(r"\bPYTHONPATH=[\"']?([^\s\"';&|]+)")
-_SYS_PATH = re.compile(r"\bsys\.path\.(?:insert|append|extend)\(([^\n]*)\)")
-_LITERAL = re.compile(r"[\"']([\w./-]*)[\"']")
-_TOP = re.compile(r"^(?:\$\{?PWD\}?|\$\(pwd\)|`pwd`|/workspace|\.{1,2}|/)(?:/|$)")
+PYTHON = lazy(r"^(?:.*/)?(?:i?python[\d.]*|uv|accelerate|torchrun)$")
+_PYTHONPATH = lazy(r"\bPYTHONPATH=[\"']?([^\s\"';&|]+)")
+_SYS_PATH = lazy(r"\bsys\.path\.(?:insert|append|extend)\(([^\n]*)\)")
+_LITERAL = lazy(r"[\"']([\w./-]*)[\"']")
+_TOP = lazy(r"^(?:\$\{?PWD\}?|\$\(pwd\)|`pwd`|/workspace|\.{1,2}|/)(?:/|$)")
 """The workspace's own name, in front of a folder of it."""
 NOT_SOURCES = frozenset((".png", ".jpg", ".npz", ".pt", ".pth", ".pkl"))
 

@@ -17,6 +17,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ....audits import Finding, Quote
+from ....patterns import lazy
 from ..case import Case, Check, Outcome, finding
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
@@ -39,7 +40,7 @@ gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle
 """
 LIBRARIES = frozenset(_LIBRARIES.split())
 """Names under which a reader of the code expects the library, not a module of the run."""
-SAYS_COINS = re.compile(
+SAYS_COINS = lazy(
     r"(?i)simulat|nois[ey]|annotator|rater|crowd|channel|bit[- ]?error|flip|corrupt|erasure|synthetic (?:user|respon|judge|label)|"
     r"monte[- ]carlo|stochastic (?:parrot|oracle)|noisy oracle"
 )
