@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from ..patterns import lazy
 
@@ -49,8 +49,7 @@ _NO_PROSE = lazy(r"`[^`]*`|\$[^$]*\$|https?://\S+|(?<=\w)['’]s\b")
 _LABEL = lazy(r"^title\s*[:*]+\s*", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """What an idea is about."""
 
     title: str

@@ -11,9 +11,8 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from ..patterns import lazy
@@ -50,8 +49,7 @@ _HIDDEN = lazy(
 )
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A regular file of an output folder."""
 
     path: str
@@ -68,8 +66,7 @@ class Found:
         return PurePosixPath(self.path).suffix.lower()
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """What a folder holds."""
 
     files: tuple[Found, ...]
@@ -78,8 +75,7 @@ class Listing:
     """One sentence for each thing that is not in `files`."""
 
 
-@dataclass(frozen=True)
-class TextFile:
+class TextFile(NamedTuple):
     """A text file, cleaned."""
 
     text: str
@@ -89,8 +85,7 @@ class TextFile:
     """Bytes of its middle that were not read."""
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """An image that decodes."""
 
     data: bytes

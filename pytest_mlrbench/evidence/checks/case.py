@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ...audits import Finding, FindingType, Quote, Scope, Severity
 from ..events import Event
@@ -33,8 +33,7 @@ INFORMATIVE = 0.5
 Status = Literal["traced", "derived", "constant", "unsourced"]
 
 
-@dataclass(frozen=True)
-class Traced:
+class Traced(NamedTuple):
     """A claim and what was found of it."""
 
     claim: Claim
@@ -98,8 +97,7 @@ class Outcome:
     """`done` or `no evidence: WHY`."""
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One detector: a name for coverage and findings, and its function."""
 
     name: str

@@ -3,8 +3,8 @@
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from ...patterns import lazy
 from ..events import EVIDENCE
@@ -35,8 +35,7 @@ AMOUNT = lazy(rf"(?<![\w.])(?P<n>\d+(?:,\d{{3}})*(?:\.\d+)?)\s?-?{_UNIT}", re.IG
 COLONS = lazy(r"(?<![\d:.-])(?P<h>\d{1,3}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:\.\d+)?(?![\d:])")
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """When and how long a run was recorded."""
 
     seconds: float
@@ -61,8 +60,7 @@ class Session:
         return f"the whole recorded run lasted {spell(self.seconds)}" + ("" if self.host else " by the coder's own log")
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """A time of day with its date, as written."""
 
     time: float
@@ -70,8 +68,7 @@ class Moment:
     zoned: bool
 
 
-@dataclass(frozen=True)
-class Duration:
+class Duration(NamedTuple):
     """A duration as written."""
 
     seconds: float

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
@@ -23,8 +24,7 @@ MAX_LINE = 20_000
 """Characters of one line that are read for claims."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row of a table."""
 
     cells: tuple[str, ...]
@@ -32,8 +32,7 @@ class Row:
     """1-based line in the document."""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """One table with a header."""
 
     header: tuple[str, ...]
@@ -42,8 +41,7 @@ class Table:
     """Title of the section it stands in."""
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A number that a document states."""
 
     number: Number

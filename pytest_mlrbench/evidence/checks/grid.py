@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ...patterns import lazy
 from .case import Case
@@ -21,8 +22,7 @@ _VALUE = lazy(r"^[<>~≈±+\-−–$*_\s(]*[\d.]")
 _NOT_LABEL = frozenset(("-", "–", "—", "n/a", "nan", "yes", "no", "✓", "✗", "none"))
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """One number of a table."""
 
     number: Number

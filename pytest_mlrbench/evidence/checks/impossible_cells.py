@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ...patterns import lazy
 from .data import clean
@@ -58,8 +58,7 @@ _MARKS = lazy(r"\\(?:text|mathrm|mathbf|textbf|operatorname)\b|\\(?:uparrow|down
 _JUNK = lazy(r"\\pm|\+/-|±|\\%|%|[*_`${}()\[\]~\s†‡]|\\,|\\mathbf|\\textbf|\\text")
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """What a header or a row's label says is measured."""
 
     kind: str
@@ -70,8 +69,7 @@ class Metric:
     text: str
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One number of a table with what it is of."""
 
     metric: Metric

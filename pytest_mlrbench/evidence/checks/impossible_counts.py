@@ -1,7 +1,7 @@
 """Proportions that no count gives: `45/50 (92%)`, and an accuracy that no number of right answers out of the stated n has."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...audits import Finding, Quote, Severity
 from ...patterns import lazy
@@ -83,8 +83,7 @@ CODE_FILES = 60
 CODE_BYTES = 60_000
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """How many things were tested on, as the text says."""
 
     n: int

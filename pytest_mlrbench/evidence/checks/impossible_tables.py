@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...audits import Finding, Quote, Severity
 from ...patterns import lazy
@@ -23,8 +23,7 @@ OTHER_SPREADS = ("confidence interval", "95% ci", "95\\% ci", "2 std", "two stan
 SD_SAID = ("std", "standard deviation", "stdev", "s.d.", "± sd", "±sd")
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """One group of cells in which a relation does not hold."""
 
     message: str

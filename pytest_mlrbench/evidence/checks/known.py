@@ -10,10 +10,9 @@ multiply-adds; ViT 2010.11929; BERT 1810.04805; GPT-2 report and released weight
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...patterns import lazy
 
@@ -24,8 +23,7 @@ _ASCII_JOINTS = bytes(code for code in range(128) if not chr(code).isalnum())
 TASK_WORD = r"(?:[\w-]+\s+){0,2}"
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """One data set or model."""
 
     name: str

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...patterns import lazy
 
@@ -32,8 +32,7 @@ RULES = lazy(
 MAX_TABLES = 200
 
 
-@dataclass(frozen=True)
-class RawTable:
+class RawTable(NamedTuple):
     """Cells as text, each row with its first and last line (1-based)."""
 
     header: tuple[str, ...]

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ...patterns import lazy
 from ..files import files_below, read_bytes
@@ -20,8 +20,7 @@ MAX_LOOKED_INTO = 40
 """LaTeX files of which the beginning is read, to tell a paper from a part of one."""
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(NamedTuple):
     """What was found. None: there is none."""
 
     code: Path

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ...patterns import lazy
 from .grid import Grid, Line
@@ -86,8 +87,7 @@ CLOSED = frozenset(
 """Words that neither begin nor end a metric's name."""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """A sentence with its mentions."""
 
     code: str

@@ -3,8 +3,8 @@
 import logging
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ...patterns import lazy
 from .subject import read_bytes
@@ -21,8 +21,7 @@ HEADING = lazy(
 )
 
 
-@dataclass(frozen=True)
-class Pages:
+class Pages(NamedTuple):
     """What was read of one PDF."""
 
     text: str

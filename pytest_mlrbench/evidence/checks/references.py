@@ -4,6 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from ...patterns import lazy
 from ...search.works import identifiers
@@ -112,8 +113,7 @@ class Entry:
         return frozenset(folded(word) for word in re.findall(r"[^\W\d_][\w'’‑-]+", self.head) if word[0].isupper())
 
 
-@dataclass(frozen=True)
-class References:
+class References(NamedTuple):
     """The reference list of a text."""
 
     entries: tuple[Entry, ...]

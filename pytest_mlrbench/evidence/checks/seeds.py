@@ -12,7 +12,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...audits import Finding, Quote
 from ...patterns import lazy
@@ -54,8 +54,7 @@ MAX_RUNS, MAX_NAMES, MAX_CLAIMS = 60, 60, 300
 """Bounds on what is compared with what: executions, named values of each, numbers of a document."""
 
 
-@dataclass(frozen=True)
-class Outcomes:
+class Outcomes(NamedTuple):
     """One execution and the named values it left."""
 
     event: Event

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from ...audits import Finding, Quote
 from ...patterns import lazy
@@ -21,8 +21,7 @@ _WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eig
 _COUNT = rf"(?P<n>\d{{1,6}}|{'|'.join(_WORDS)})"
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One kind of setting."""
 
     name: str
@@ -103,8 +102,7 @@ SIZES = lazy(
 )
 
 
-@dataclass(frozen=True)
-class Constant:
+class Constant(NamedTuple):
     """A value that executed code, a command or data give a name."""
 
     name: str

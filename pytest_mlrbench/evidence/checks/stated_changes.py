@@ -134,7 +134,7 @@ def spelled(reading: Reading) -> Reading:
         last = phrase.lower().split()[-1]
         if re.fullmatch(_NOUN, last):
             code = code.replace(f"<M{index}>", f"<M{index}> {last}")
-    return reading if code == reading.code else replace(reading, code=code)
+    return reading if code == reading.code else reading._replace(code=code)
 
 
 def changes_of(reading: Reading, lexicon: Lexicon) -> list[Change]:

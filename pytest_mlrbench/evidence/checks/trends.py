@@ -10,7 +10,7 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...audits import Finding, Quote
 from ...patterns import lazy
@@ -40,8 +40,7 @@ _ORDER = frozenset(("epoch", "step", "round", "iteration", "iter", "episode", "t
 MIN_SERIES = 3
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """Values in the order in which a program left them."""
 
     file: str

@@ -2,7 +2,7 @@
 
 import posixpath
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..events import UNATTENDED, Event
 from .quantities import Number, numbers_in
@@ -22,8 +22,7 @@ CLAIM_SECONDS = 5.0
 How = Literal["typed", "program", "copied", "unknown"]
 
 
-@dataclass(frozen=True)
-class Writing:
+class Writing(NamedTuple):
     """One event's hand in one file."""
 
     path: str
@@ -40,8 +39,7 @@ class Writing:
         return f"{log}:{record} ({self.means})" if log else f"event {self.event.seq} ({self.means})"
 
 
-@dataclass(frozen=True)
-class TypedNumber:
+class TypedNumber(NamedTuple):
     """Where a number was first typed."""
 
     seq: int

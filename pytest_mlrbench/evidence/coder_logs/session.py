@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...patterns import lazy
 from ..events import Change, ChangeKind, Event
@@ -35,8 +35,7 @@ SAME_RUN = 0.5
 FILE_NAME = lazy(r"[\w-]{1,100}\.[A-Za-z]\w{0,6}\b")
 
 
-@dataclass(frozen=True)
-class CoderLog:
+class CoderLog(NamedTuple):
     """The session logs of one run, read."""
 
     name: str

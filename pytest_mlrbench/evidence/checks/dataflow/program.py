@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ....patterns import lazy
 from ...events import Event
@@ -28,8 +29,7 @@ _TOP = lazy(r"^(?:\$\{?PWD\}?|\$\(pwd\)|`pwd`|/workspace|\.{1,2}|/)(?:/|$)")
 NOT_SOURCES = frozenset((".png", ".jpg", ".npz", ".pt", ".pth", ".pkl"))
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(NamedTuple):
     """One script that was run."""
 
     file: str

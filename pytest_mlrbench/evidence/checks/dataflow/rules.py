@@ -15,6 +15,7 @@ In a branch about which nothing is known (an error handler, a test of a measured
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ....audits import Finding, Quote
 from ....patterns import lazy
@@ -52,8 +53,7 @@ MAX_STEPS_FAILED = 40_000
 QUOTED = 4
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """What one execution put out."""
 
     execution: Execution
