@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...patterns import lazy
@@ -73,7 +73,7 @@ def models() -> tuple[Known, ...]:
 
 @lru_cache
 def _content() -> dict[str, Any]:
-    return dict(json.loads((files(__package__) / "known.json").read_text(encoding="utf-8")))
+    return dict(json.loads(Path(__file__).with_name("known.json").read_text(encoding="utf-8")))
 
 
 def _known(name: str, fields: dict[str, Any]) -> Known:

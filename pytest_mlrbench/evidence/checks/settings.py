@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from ...audits import Finding, Quote
@@ -220,13 +220,19 @@ class Constants:
             for pattern, read in ASSIGNED:
                 for match in pattern.finditer(text):
                     name = match["name"].replace("-", "_")
-                    if not any(setting.code.search(name) for setting in SETTINGS):
+                    if not _is_setting(name):
                         continue
                     value = read(match)
                     if value is not None:
                         start = text.rfind("\n", 0, match.start("name")) + 1
                         quote = text[start : start + 200].partition("\n")[0].strip()
                         yield Constant(name, value, file, text.count("\n", 0, start) + 1, quote)
+
+
+@lru_cache(maxsize=4096)
+def _is_setting(name: str) -> bool:
+    """Code names the same few things again and again."""
+    return any(setting.code.search(name) for setting in SETTINGS)
 
 
 def _float(text: str) -> float | None:

@@ -6,7 +6,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 
 from .arrays import ARRAY_SUFFIXES, MAX_BYTES, Unreadable
 from .data import RESULT_SUFFIXES, Fact, array_facts, facts_of
@@ -91,7 +90,8 @@ class Pool:
             moved = {round(value / number.ulp) * number.ulp for value in moved}
         told = [value for value in moved if abs(value - number.value) > 1.5 * number.ulp]
         scales = (*SCALES, *number.units)
-        return fmean(any(True for _ in self.near(abs(value), number.ulp, scales)) for value in told) if told else 1.0
+        found = sum(any(True for _ in self.near(abs(value), number.ulp, scales)) for value in told)
+        return found / len(told) if told else 1.0
 
 
 def program_pool(subject: Subject, writers: Writers, exclude: str | None = None) -> Pool:

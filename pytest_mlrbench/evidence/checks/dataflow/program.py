@@ -188,8 +188,14 @@ class Executed:
             if SKIPPED_FOLDERS.isdisjoint(name.split("/"))
         )
         texts = [text for name in itertools.islice(own, MAX_SOURCES) if (text := self.text(name, 10**9))]
-        said = [word for text in (*commands, *texts) for found in _PYTHONPATH.findall(text) for word in found.split(":")]
-        said += ["/".join(_LITERAL.findall(call)) for text in texts for call in _SYS_PATH.findall(text)]
+        said = [
+            word
+            for text in (*commands, *texts)
+            if "PYTHONPATH" in text
+            for found in _PYTHONPATH.findall(text)
+            for word in found.split(":")
+        ]
+        said += ["/".join(_LITERAL.findall(call)) for text in texts if "sys.path" in text for call in _SYS_PATH.findall(text)]
         known = sorted({posixpath.dirname(name) for name in (*self.on_disk, *self.history, *self.typed)} - {""})
         found: list[str] = []
         for word in said:
