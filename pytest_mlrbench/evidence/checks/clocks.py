@@ -102,9 +102,11 @@ def session_of(case: Case) -> Session | None:
     return _stated_length(case)
 
 
-_LENGTH = lazy(
-    r'(?<!\\)"(?:total_)?(?:wall_)?(?:duration|elapsed)(?:_time)?(?P<unit>_ms|Ms|_s|_sec|_seconds)"\s*:\s*(?P<n>\d+(?:\.\d+)?)'
+# Literals first, and the start of the name looked for behind them: as one pattern it stops at every quotation mark of a log.
+_LENGTHS = tuple(
+    lazy(rf'{word}(?:_time)?(?P<unit>_ms|Ms|_s|_sec|_seconds)"\s*:\s*(?P<n>\d+(?:\.\d+)?)') for word in ("duration", "elapsed")
 )
+_NAME_STARTS = lazy(r'(?<!\\)"(?:total_)?(?:wall_)?\Z')
 
 
 def _stated_length(case: Case) -> Session | None:
@@ -113,13 +115,12 @@ def _stated_length(case: Case) -> Session | None:
     if root is None:
         return None
     text = read_text(root / case.subject.log_name)
-    total, last = 0.0, None
-    for match in _LENGTH.finditer(text):
-        value = float(match["n"]) / (1000 if match["unit"] in ("_ms", "Ms") else 1)
-        total, last = total + value, match
-    if last is None or total < 30:
-        return None
-    return Session(total, False, case.subject.log_name, text.count("\n", 0, last.start()) + 1, last.group())
+    total, quote, start = 0.0, "", 0
+    for match in sorted((found for length in _LENGTHS for found in length.finditer(text)), key=lambda found: found.start()):
+        if name := _NAME_STARTS.search(text, max(0, match.start() - 14), match.start()):
+            total += float(match["n"]) / (1000 if match["unit"] in ("_ms", "Ms") else 1)
+            start, quote = name.start(), name.group() + match.group()
+    return Session(total, False, case.subject.log_name, text.count("\n", 0, start) + 1, quote) if total >= 30 else None
 
 
 def written(time: float) -> str:

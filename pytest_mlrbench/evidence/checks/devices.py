@@ -55,7 +55,8 @@ _ON = lazy(
     re.IGNORECASE,
 )
 _GPU = lazy(r"(?<![\w-])(?:GPUs?|CUDA|TPUs?)\b")
-_ABOUT = lazy(r"(?i)gpu|cuda|nvidia|geforce|device|\btpu|[AHVPTLB]\d{2,4}\b")
+_ABOUT = lazy(r"gpu|cuda|nvidia|geforce|device|\btpu|[ahvptlb]\d{2,4}\b")
+"""Of texts in lower case: ignoring case took four times as long."""
 NO_GPU_SEEN = lazy(
     r"(?i)cuda available:? *(?:=|is)? *false|cuda: *false|using device:? *['\"]?cpu|device:? *['\"]?cpu\b|no (?:cuda"
     r"|gpu)[- ](?:capable|available|found|detected)|nvidia-smi: (?:command )?not found|gpu available:? *(?:false|no)"
@@ -125,10 +126,10 @@ def machine_of(case: Case) -> Machine:
     if used and all(isinstance(one, (int, float)) for one in used):
         machine.cpu_seconds = sum(float(one) for one in used if one is not None)
     for file, text in case.spoken.rest.items():
-        if not _ABOUT.search(text):
+        if not _ABOUT.search(text.lower()):
             continue
         for number, line in enumerate(text.splitlines(), 1):
-            if len(line) > 400 or not _ABOUT.search(line):
+            if len(line) > 400 or not _ABOUT.search(line.lower()):
                 continue
             quote = Quote(file=file, line=number, quote=line.strip())
             for name in named(line):

@@ -26,20 +26,19 @@ from .subject import TEXT_LIMIT, read_text
 from .syntax import parse, walk
 
 NAME = "seeds"
+# Both are laid over texts in lower case: ignoring case took four times as long.
 SAYS = lazy(
     r"\bbest[- ]of\b|\bbest (?:of|over|among|across|run|seed|trial|result)|max(?:imum|imal)? (?:of|over|across)"
     r"|min(?:imum)? (?:over|across)|highest (?:of|over|across|run|seed)"
     r"|(?:over|across|of|from) (?:all |the )?(?:\w+ )?(?:seeds|runs|trials|restarts|repetitions|repeats)|best seed|best run"
     r"|\bselected\b.{0,40}\b(?:seed|run)|cherry"
-    r"|re-?ran|re-?run|repeated (?:the )?(?:run|experiment)|restarts?|several runs|multiple runs|lucky",
-    re.IGNORECASE,
+    r"|re-?ran|re-?run|repeated (?:the )?(?:run|experiment)|restarts?|several runs|multiple runs|lucky"
 )
 """A document that says one of these speaks of its runs."""
 SAYS_BEST = lazy(
     r"\bbest[- ]of\b|\bbest (?:of|over|among|across|run|seed|trial|result)|(?:max|min)(?:imum|imal)? (?:of|over|across)"
     r"|highest (?:of|over|across|run|seed)|lowest (?:of|over|across|run|seed)|\bselected\b.{0,40}\b(?:seed|run)|cherry"
-    r"|re-?ran|re-?run|restarts?\b|retr(?:y|ies)|lucky|random search|hyper-?parameter search",
-    re.IGNORECASE,
+    r"|re-?ran|re-?run|restarts?\b|retr(?:y|ies)|lucky|random search|hyper-?parameter search"
 )
 """A document that says one of these says that the best was chosen; that it averages over seeds says nothing of a choice."""
 SEED_NAME = lazy(r"(?i)seed|restart|^run$|^runs$|^run_|_run$|trial|repeat|attempt|^rep$")
@@ -137,7 +136,7 @@ def _chosen(case: Case, entry: str, runs: list[Outcomes]) -> Finding | None:
     names = [name for name in runs[0].values if all(name in one.values for one in runs)]
     names = [name for name in names if len({one.values[name] for one in runs}) > 1][:MAX_NAMES]
     for document in case.documents:
-        if SAYS.search(document.text):
+        if SAYS.search(document.text.lower()):
             continue
         votes: dict[int, list[str]] = defaultdict(list)
         for claim in document.claims[:MAX_CLAIMS]:
@@ -196,8 +195,8 @@ def _is_best(name: str, index: int, runs: list[Outcomes]) -> bool:
 
 
 def _loops(case: Case) -> list[Finding]:
-    said = any(SAYS.search(document.text) for document in case.documents)
-    told_best = any(SAYS_BEST.search(document.text) for document in case.documents)
+    said = any(SAYS.search(document.text.lower()) for document in case.documents)
+    told_best = any(SAYS_BEST.search(document.text.lower()) for document in case.documents)
     for file, tree in case.trees.items():
         text = case.dataflow.latest[file]
         found = [] if told_best else list(chosen(tree))
