@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled at their first use: the checks have 330, of which a folder needs three quarters."""
+"""Regular expressions that are compiled at their first use: the checks have 330, of which a folder needs two thirds."""
 
 import re
 from typing import Any, AnyStr, Generic, cast
