@@ -46,6 +46,7 @@ class Resources:
         self._notice = notice
         self._models: Any = None
         self._pool: ProcessPoolExecutor | None = None
+        self._short_audits = asyncio.Semaphore(1)
         self._places: Places | None = None
 
     @property
@@ -78,11 +79,18 @@ class Resources:
             self._models = ModelClient(self.settings, self.calls, self.budget, limiter=self.limiter, notice=self._notice)
         return self._models
 
-    async def audit(self, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    async def audit(self, function: Callable[..., dict[str, Any]], *arguments: Any, long: bool) -> dict[str, Any]:
         """`function(*arguments)` in a process of its own: artefacts are hostile and checks are CPU work.
 
-        Raises InfrastructureError when it dies or takes longer than AUDIT_TIMEOUT.
+        One that is not `long` (of a text without an experiment: milliseconds) waits for another such, so that they do not have a
+        second process started for them. Raises InfrastructureError when it dies or takes longer than AUDIT_TIMEOUT.
         """
+        if not long:
+            async with self._short_audits:
+                return await self._audit(function, *arguments)
+        return await self._audit(function, *arguments)
+
+    async def _audit(self, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         for last in (False, True):
             pool = self._audit_pool()
