@@ -150,7 +150,7 @@ class RunStore:
 
     def trial(self, key: TrialKey) -> Path:
         """The trial's directory."""
-        return self.root / "trials" / str(key)
+        return Path(f"{self.root}/trials/{key}")
 
     def output(self, key: TrialKey) -> Path:
         return self.trial(key) / "output"
