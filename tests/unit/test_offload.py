@@ -5,7 +5,9 @@ import os
 import threading
 from pathlib import Path
 
-from pytest_mlrbench.engine.resources import Resources
+import pytest
+
+from pytest_mlrbench.engine import resources
 from pytest_mlrbench.offload import SHORT, in_thread_if_long, read_if_there
 from pytest_mlrbench.resources import resource
 from pytest_mlrbench.results.store import RunStore
@@ -53,18 +55,33 @@ def test_short_audits_share_one_process_and_long_ones_do_not_wait_for_each_other
     store.write_run({"started": "2026-11-26T00:00:00+00:00"})
 
     async def pids() -> tuple[set[int], set[int]]:
-        resources = Resources(Settings(model="offline", run=str(tmp_path)), store, lambda text: None)
+        shared = resources.Resources(Settings(model="offline", run=str(tmp_path)), store, lambda text: None)
         try:
-            short = await asyncio.gather(*(resources.audit(process_id, 0.0, long=False) for _ in range(4)))
-            long = await asyncio.gather(*(resources.audit(process_id, 2.0, long=True) for _ in range(2)))
+            short = await asyncio.gather(*(shared.audit(process_id, 0.05, long=False) for _ in range(8)))
+            long = await asyncio.gather(*(shared.audit(process_id, 2.0, long=True) for _ in range(2)))
         finally:
-            await resources.close()
+            await shared.close()
         return {one["pid"] for one in short}, {one["pid"] for one in long}
 
     short, long = asyncio.run(pids())
     assert len(short) == 1
     assert len(long) == min(2, os.cpu_count() or 1)
     assert os.getpid() not in short | long
+
+
+def test_the_time_an_audit_waits_for_others_is_not_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "AUDIT_TIMEOUT", 4.0)
+    store = RunStore(tmp_path)
+    store.write_run({"started": "2026-11-26T00:00:00+00:00"})
+
+    async def audited() -> int:
+        shared = resources.Resources(Settings(model="offline", run=str(tmp_path)), store, lambda text: None)
+        try:
+            return len(await asyncio.gather(*(shared.audit(process_id, 1.5, long=False) for _ in range(4))))
+        finally:
+            await shared.close()
+
+    assert asyncio.run(audited()) == 4
 
 
 def test_given_prompts_are_looked_at_again_and_the_packaged_ones_are_not(tmp_path: Path) -> None:
