@@ -64,6 +64,8 @@ def _judge(case: Case, document: Document, tally: Tally) -> Finding | None:
     quotes = [quote_of(one.claim, document.name) for one in _spread(missing)]
     named = ", ".join(one.claim.number.text for one in _spread(missing))
     where = f" (looked up in {len(case.pool.files)} files and outputs, with rounding, percent and simple statistics)"
+    if case.pool.withheld:
+        where += f"; they may stand in what could not be read: {', '.join(case.pool.withheld[:3])}"
     literals = case.subject.host_ledger and len(literal) > len(missing) / 2
     if case.subject.watched and (typed or literals) and case.decides(tally):
         who = (
