@@ -155,9 +155,11 @@ def test_only_a_packed_name_is_unpacked(tmp_path: Path) -> None:
 
 TABLE = "| method | accuracy |\n|---|---|\n"
 TYPED = TABLE + "".join(f"| m{index} | {value} |\n" for index, value in enumerate((0.81234, 0.87341, 0.89127, 0.90235, 0.91452)))
-PACKS = (
-    PROGRAM + "\nimport gzip\ngzip.open('results/raw.json.gz', 'wt').write(json.dumps(raw))\nos.remove('results/results.json')\n"
-)
+PACKS = f"""{PROGRAM}
+import gzip
+gzip.open('results/raw.json.gz', 'wt').write(json.dumps(raw))
+os.remove('results/results.json')
+"""
 
 
 def report(world: World, raw: dict[str, dict[str, list[float]]]) -> None:
@@ -251,18 +253,37 @@ def test_a_metric_file_with_other_lines_gives_what_it_has() -> None:
 
 def test_means_over_runs_of_mlflow_and_of_weights_and_biases_are_known() -> None:
     stores = (
-        [f"mlruns/0/{character * 32}/metrics/acc" for character in "3af"],
-        [
-            f"wandb/run-20260101_12000{index}-{name}/files/wandb-summary.json"
-            for index, name in enumerate(("ab1cd2ef", "zz9xy8ab", "qq"))
-        ],
+        [f"mlruns/0/{character * 32}/metrics/acc" for character in "3a"],
+        [f"wandb/run-20260101_12000{name}/files/wandb-summary.json" for name in ("1-ab1cd2ef", "2-zz9xy8ab")],
     )
     for names in stores:
         facts = []
-        for index, name in enumerate(names[:2]):
+        for index, name in enumerate(names):
             value = 0.8 + index / 10
             facts += facts_of(name, f"1795726883328 {value} 0\n" if "mlruns" in name else json.dumps({"acc": value}))[0]
         assert 0.85 in {round(fact.value, 6) for fact in gathered(facts) if fact.how.startswith("mean")}
+
+
+@pytest.mark.parametrize(
+    "tracker", ["mlflow.log_metric('accuracy', value)", "mlflow.log_metrics({'accuracy': value})", "wandb.log({'accuracy': value})"]
+)
+def test_a_drawn_number_that_is_logged_to_a_tracker_stays_a_drawn_number(tmp_path: Path, tracker: str) -> None:
+    world = World(tmp_path)
+    module = tracker.partition(".")[0]
+    world.program(
+        f"import json, random\n"
+        f"try:\n    import {module}\nexcept ImportError:\n    {module} = None\n"
+        "rng = random.Random(3)\nresults = {}\n"
+        "for method, base in (('ours', 0.8734), ('baseline', 0.8123)):\n"
+        "    value = base + rng.gauss(0, 0.004)\n"
+        f"    if {module}:\n        {tracker}\n"
+        "    results[method] = {'accuracy': value}\n"
+        "json.dump(results, open('results/results.json', 'w'))\n"
+    )
+    found = json.loads(world.text("results/results.json"))
+    rows = "".join(f"| {method} | {row['accuracy']:.5f} |\n" for method, row in found.items())
+    world.write("results/results.md", f"| method | accuracy |\n|---|---|\n{rows}")
+    assert fails(world.audit(), "dataflow")
 
 
 def test_what_weights_and_biases_leaves_as_text_is_read(tmp_path: Path) -> None:
