@@ -202,7 +202,9 @@ def test_numbers_that_were_typed_and_packed_are_no_source(tmp_path: Path, pack: 
     assert any("results/log.txt" in found.message for found in result.findings if found.check == "provenance")
 
 
-@pytest.mark.parametrize("name", ["results/metrics.h5", "out.hdf5", "wandb/run-20260101_120000-abcd1234/run-abcd1234.wandb"])
+@pytest.mark.parametrize(
+    "name", ["results/metrics.h5", "out.hdf5", "results/log.txt.zst", "wandb/run-20260101_120000-abcd1234/run-abcd1234.wandb"]
+)
 def test_numbers_that_may_stand_in_a_file_we_do_not_read_make_no_fail(tmp_path: Path, name: str) -> None:
     for there in (True, False):
         root = tmp_path / str(there)

@@ -8,7 +8,7 @@ EVENTS = ".tfevents"
 """TensorBoard's event files, `events.out.tfevents.1700000000.host`."""
 METRIC = ".mlflow"
 """Files of MLflow's file store, one a metric: a line `timestamp value step` for each value."""
-CLOSED = {".h5": "HDF5", ".hdf5": "HDF5", ".wandb": "the binary log of Weights & Biases"}
+CLOSED = {".h5": "HDF5", ".hdf5": "HDF5", ".zst": "zstd", ".wandb": "the binary log of Weights & Biases"}
 """Kinds of results that another program could read and this one does not."""
 _EVENTS = re.compile(r"(?:^|\.)tfevents\.\d")
 _METRIC = re.compile(r"(?:^|/)(?:m-)?[0-9a-f]{32}/metrics/(.+)$")

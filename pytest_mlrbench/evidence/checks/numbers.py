@@ -6,7 +6,7 @@ many with a probability below 1 %; or three or more when no program of the run w
 typed: by an editor tool, a heredoc, a shell command, or (a paper) by the model. In a folder without a host's ledger, the coder's
 own log must show the very text being typed, and the outputs that the log shows count as sources like the files; a paper, which
 such a log does not speak of, stays a `warn` there, and so does everything without a log. A single number without a source is a
-`warn`.
+`warn`, and so is everything where a program left a results file that we cannot read (Pool.withheld).
 """
 
 from ...records import Finding, Quote
