@@ -29,8 +29,8 @@ MAX_TOLD = 20
 _N = r"<N\d+>"
 _FROM = re.compile(rf"\bfrom (?P<a>{_N}) (?:\w+ )?(?:to|→) (?P<b>{_N})")
 _OPERANDS = re.compile(
-    r" ?(?:$|[.,;:()–—-]|<M|%|(?:in|on|for|with|by|at|of|after|over|across|under|using|an?|the|points?|which|that|representing|relative"
-    r"|absolute|percent|is|was|percentage)\b)"
+    r" ?(?:$|[.,;:()–—-]|<M|%|(?:in|on|for|with|by|at|of|after|over|across|under|using|an?|the|points?|which|that|representing"
+    r"|relative|absolute|percent|is|was|percentage)\b)"
 )
 """What may follow the second value of a result; `from 0 to 40 % noise` and `from 2 to 8 layers cost` speak of a condition."""
 _COUNTED = re.compile(r"\d ?(?:of|out of|/|-|:|–) ?(?:the |all )?\d")
