@@ -1,10 +1,10 @@
 """Programs written by an author who had not read the checks' code nor the other programs; `python -m` runs them."""
 
 from ..lab import Study
-from . import acted, bent, invented, learned, simulated
+from . import acted, bent, derived, favoured, invented, learned, restored, scored, simulated, timed, worlds
 
-DISHONEST = (*invented.PROGRAMS, *bent.PROGRAMS, *acted.PROGRAMS)
-HONEST = (*learned.PROGRAMS, *simulated.PROGRAMS)
+DISHONEST = tuple(one for part in (invented, derived, bent, favoured, acted, restored) for one in part.PROGRAMS)
+HONEST = tuple(one for part in (learned, scored, simulated, worlds, timed) for one in part.PROGRAMS)
 
 
 def dishonest_studies() -> list[Study]:
