@@ -93,6 +93,13 @@ for name, rate in (("slow", 0.05), ("medium", 0.15), ("fast", 0.45)):
     losses = [train(rate, seed) for seed in range(3)]
     results[name] = {"loss": sum(losses) / 3, "worst": max(losses)}
 """,
+    "a mixture": """
+for name, share in (("none", 0.0), ("half", 0.45), ("strong", 0.85)):
+    runs = [measure(seed) for seed in range(5)]
+    mean = sum(runs) / 5
+    drawn = [(1 - share) * run + share * mean for run in runs]
+    results[name] = {"centre": sum(drawn) / 5, "range": max(drawn) - min(drawn)}
+""",
     "classes of policies": """
 class Greedy:
     def pick(self, wins, plays, rng):

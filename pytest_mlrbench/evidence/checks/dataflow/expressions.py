@@ -177,8 +177,9 @@ class Expressions(Comparing):
     def bent(self, op: ast.operator, a: Num, b: Num) -> frozenset[str]:
         """The literals that arithmetic adds to computed numbers or multiplies them with, of which one at least is computed."""
         if a.computed and b.computed:
-            # `score + 0.21 * (1 - score)`. Where two computed values are multiplied, the literal is a part of a method.
-            return a.tilted | b.tilted if isinstance(op, (ast.Add, ast.Sub)) else frozenset()
+            # `score + 0.21 * (1 - score)`. Where two computed values are multiplied, or mixed as in `(1 - w) * a + w * b`, the
+            # literal is a part of a method.
+            return a.tilted ^ b.tilted if isinstance(op, (ast.Add, ast.Sub)) else frozenset()
         measured, other = (a, b) if a.computed else (b, a)
         if not isinstance(op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
             return frozenset()
