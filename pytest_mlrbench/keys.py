@@ -1,5 +1,6 @@
 """Names of trials: the key (task, stage, epoch), shared by pytest items, engine and store. Stdlib only, workers import it."""
 
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -44,6 +45,7 @@ class TrialKey(NamedTuple):
         return cls(unquote(task), stage, int(epoch or 1))
 
 
+@lru_cache(maxsize=4096)
 def safe_name(text: str) -> str:
     """`text` as one percent-encoded path component (model ids hold `/`, task names may hold anything).
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import AgentFailure, ConfigError
 from ..models.api import Request, Response
+from ..offload import in_thread_if_long
 from ..stages.fitting import Piece, fit
 from ..stages.outputs import PICTURE_SUFFIXES, Figure, NotReadable, list_files, open_regular, read_figure, read_text, shown_name
 from ..stages.prompts import render
@@ -188,7 +189,8 @@ class MLRAgent:
         info = context.models.info(model)
         answer = context.settings.for_model(model).max_tokens or ANSWER_TOKENS
         window = info.context - min(answer, info.context // 4) - IMAGE_TOKENS * len(images)
-        prompt = await asyncio.to_thread(self._prompt, context, template, pieces, window, **variables)
+        length = sum(len(piece.text) for piece in pieces)
+        prompt = await in_thread_if_long(length, self._prompt, context, template, pieces, window, **variables)
         content: Any = prompt
         if images:
             content = [{"type": "text", "text": prompt}, *(part for name, figure in images for part in _image(name, figure))]

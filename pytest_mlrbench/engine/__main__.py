@@ -1,6 +1,7 @@
 """`python -m pytest_mlrbench.engine`, started by the pytest controller (client.EngineProcess)."""
 
-from .service import main
+if __name__ == "__main__":
+    # Here, for the audit's processes import this module too, and have no use for an engine.
+    from .service import main
 
-if __name__ == "__main__":  # the audit's processes import this module too
     main()

@@ -15,8 +15,9 @@ from typing import Any
 from ..errors import ConfigError, InfrastructureError
 
 CONFIG = "ConfigError"
-MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
-"""glibc's allocator in the engine, unless the user set it otherwise: freed texts go back to the system."""
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+"""Of the engine, unless the user set it otherwise: glibc gives freed texts back to the system; pydantic does not read the metadata
+of every installed package for plug-ins, which have nothing to say here."""
 
 
 def send(connection: Connection, message: dict[str, Any]) -> None:
@@ -83,7 +84,7 @@ class EngineProcess:
                 stderr=log,
                 # Ctrl-C goes to the terminal's process group; the controller decides what it means for the engine.
                 start_new_session=True,
-                env={**MALLOC, **os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**ENVIRONMENT, **os.environ, "PYTHONUNBUFFERED": "1"},
             )
         assert self._process.stdin
         assert self._process.stdout

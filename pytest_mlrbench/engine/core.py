@@ -18,6 +18,7 @@ from ..errors import AgentFailure, BudgetSpent, ConfigError, InfrastructureError
 from ..keys import STAGES as STAGE_NAMES
 from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.counting import CountingModels
+from ..offload import read_if_there
 from ..records import StageResult, TrialRecord
 from ..results.store import FINISHED, RunStore, file_digests
 from ..sandboxes.export import export_workspace
@@ -64,6 +65,7 @@ class Engine:
         self._records: dict[TrialKey, asyncio.Task[TrialRecord]] = {}
         """Records in the making, and those that the disk did not take; all others are in the store."""
         self._stored: set[TrialKey] = set()
+        self._tasks: dict[str, Task] = {}
 
     # -- single flight ------------------------------------------------------------------------------------------------
 
@@ -108,7 +110,7 @@ class Engine:
     # -- a record -----------------------------------------------------------------------------------------------------
 
     async def _record(self, key: TrialKey) -> TrialRecord:
-        stored = await asyncio.to_thread(self.store.record, key)
+        stored = await read_if_there(self.store.record_file(key), self.store.record, key)
         if stored is not None and stored.status in FINISHED:
             self._count(key, "waiting", stored.status)
             self.pace.found()
@@ -170,10 +172,13 @@ class Engine:
         self.counts[key.stage][after] += 1
 
     def task(self, name: str) -> Task:
-        task = load_tasks().get(name)
-        if task is None:
-            raise ConfigError(f"unknown task {name!r}; `mlrbench tasks` lists all")
-        return task.with_text(self.settings.tasks)
+        """The task with its text, read once: agent and judges of a run have the same one, whatever becomes of the file."""
+        if name not in self._tasks:
+            task = load_tasks().get(name)
+            if task is None:
+                raise ConfigError(f"unknown task {name!r}; `mlrbench tasks` lists all")
+            self._tasks[name] = task.with_text(self.settings.tasks)
+        return self._tasks[name]
 
     async def _rerun(self, key: TrialKey) -> None:
         """Run the experiment of `key`'s chain again where that was asked for; its audit, and its paper's, read what came of it."""
@@ -212,7 +217,7 @@ class Engine:
         return {stage: self.store.output(key.at(stage)) for stage in needed}, dict.fromkeys(needed, "own")
 
     async def _output(self, key: TrialKey) -> StageResult:
-        stored = await asyncio.to_thread(self.store.stage_result, key)
+        stored = await read_if_there(self.store.stage_file(key), self.store.stage_result, key)
         if stored is not None and stored.status in FINISHED:
             return stored
         started = time.time()
@@ -220,24 +225,23 @@ class Engine:
             inputs, _ = await self.inputs(key)
             if key.stage == "end2end":
                 result = StageResult(status="done", started=started, finished=time.time())
+                await asyncio.to_thread(self.store.write_stage_result, key, result)
+                return result
             elif key.stage == "experiment" or self.settings.agent_command is not None:
                 return await self._detached.run(key, inputs)
-            else:
-                result = await self._carry_out(key, inputs)
+            return await self._carry_out(key, inputs)
         except Exception as error:  # noqa: BLE001 - the trials that need this output are told why it is missing
             status, reason = outcome_of(error)
             over = isinstance(error, BudgetSpent)
             return StageResult.model_validate(
                 {"status": status, "reason": reason, "over_budget": over, "started": started, "finished": time.time()}
             )
-        await asyncio.to_thread(self.store.write_stage_result, key, result)
-        return result
 
     async def _carry_out(self, key: TrialKey, inputs: dict[str, Path]) -> StageResult:
         """A model stage, in this process: what may be kept of the agent's workspace becomes the output in one rename."""
         trial = self.store.trial(key)
         workspace, staging = trial / "work", trial / ".staging"
-        await asyncio.to_thread(fresh_directories, workspace, staging)
+        await asyncio.to_thread(fresh_directory, workspace)
         async with self.resources.stage_slots:
             started = time.time()
             models = CountingModels(self.resources.models())
@@ -266,7 +270,9 @@ class Engine:
         context: StageContext,
         models: CountingModels,
     ) -> StageResult:
-        """What may be kept of `workspace`, in place; in one thread, for each hand-over costs the loop more than the small files."""
+        """What may be kept of `workspace`, in place, and how it ended; in one thread, for each hand-over costs the loop more than
+        the small files."""
+        remove_tree(staging)
         left_out = export_workspace(workspace, staging, skip=set(), max_file=TEXT_STAGE_FILE)
         context.not_shown += (from_pdf := read_paper(key.stage, staging))
         if not reason and (missing := missing_outputs(key.stage, staging)):
@@ -274,7 +280,7 @@ class Engine:
         files = file_digests(staging)
         self.store.commit_output(key, staging)
         shutil.rmtree(workspace, ignore_errors=True)
-        return StageResult.model_validate(
+        result = StageResult.model_validate(
             {
                 "status": "failed" if reason else "done",
                 "reason": reason,
@@ -286,6 +292,8 @@ class Engine:
                 "environment": {"left_out": left_out} if left_out else {},
             }
         )
+        self.store.write_stage_result(key, result)
+        return result
 
 
 def rerun_chosen(settings: Settings, key: TrialKey) -> bool:
@@ -296,12 +304,16 @@ def rerun_chosen(settings: Settings, key: TrialKey) -> bool:
     return int.from_bytes(drawn[:8], "big") % RERUN_ONE_IN == 0
 
 
-def fresh_directories(*paths: Path) -> None:
-    """Empty directories at `paths`, whatever an interrupted attempt left there."""
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(path)
-        path.mkdir(parents=True)
+def fresh_directory(path: Path) -> None:
+    """An empty directory at `path`, whatever an interrupted attempt left there."""
+    remove_tree(path)
+    path.mkdir(parents=True)
+
+
+def remove_tree(path: Path) -> None:
+    """`path` and all below it are gone. Raises OSError when they cannot be removed."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
 
 
 def outcome_of(error: BaseException) -> tuple[str, str]:

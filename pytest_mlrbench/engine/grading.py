@@ -16,6 +16,7 @@ from ..judging.quotes import Exhibits
 from ..judging.work import Work, collect_case, collect_work
 from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.counting import CountingModels
+from ..offload import read_if_there
 from ..records import JudgeForm, Review, Spent, TrialRecord
 from ..results.store import RunStore
 from ..search import SOURCES
@@ -86,7 +87,7 @@ class Grader:
         return await asyncio.to_thread(with_forms, audit, forms, self._settings), forms
 
     async def _audit(self, key: TrialKey, inputs: dict[str, Path]) -> Audit:
-        stored = await asyncio.to_thread(self._store.audit, key)
+        stored = await read_if_there(self._store.audit_file(key), self._store.audit, key)
         if stored is not None:
             return stored
         folders = {stage: str(path) for stage, path in inputs.items()}
@@ -94,8 +95,9 @@ class Grader:
         output = inputs["paper"] if key.stage == "end2end" else self._store.output(key)
         # Who searches an index may look references up there too; any other run sends nothing anywhere.
         online = self._settings.search in SOURCES
+        trial, today = str(self._store.trial(key)), self._resources.today.isoformat()
         found = await self._resources.audit(
-            audit_trial, key.stage, str(output), str(self._store.trial(key)), folders, self._resources.today.isoformat(), online
+            audit_trial, key.stage, str(output), trial, folders, today, online, long=key.stage in WITH_EXPERIMENT
         )
         audit = TypeAdapter(Audit).validate_python(found)
         await asyncio.to_thread(self._store.write_audit, key, audit)
@@ -139,7 +141,8 @@ class Grader:
         repeat: int,
     ) -> JudgeForm:
         prompts = self._settings.prompts
-        stored = await asyncio.to_thread(self._store.form, key, judge, form_protocol(rubric, prompts), repeat)
+        which = (key, judge, form_protocol(rubric, prompts), repeat)
+        stored = await read_if_there(self._store.form_file(*which), self._store.form, *which)
         if stored is not None:
             return stored
         scope = f"{key}#hallucination:{judge}.r{repeat}" + (f"~{attempt}" if attempt > 1 else "")
@@ -170,7 +173,8 @@ async def stored_review(
     Raises as judging.panel.review.
     """
     prompts = resources.settings.prompts
-    stored = await asyncio.to_thread(store.review, key, judge, protocol_of(rubric, prompts), repeat)
+    which = (key, judge, protocol_of(rubric, prompts), repeat)
+    stored = await read_if_there(store.review_file(*which), store.review, *which)
     if stored is not None:
         return stored
     models = CountingModels(resources.models())

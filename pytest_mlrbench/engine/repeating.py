@@ -17,7 +17,7 @@ from ..results.gate.repeats import FROM, read_repeats, repeat_key, repeats_of
 from ..results.store import RunStore
 from ..settings import Settings
 from .baseline import input_folder
-from .core import Engine, fresh_directories
+from .core import Engine, fresh_directory
 from .resources import Resources
 from .sources import Chain, Sources
 
@@ -118,7 +118,7 @@ class Repeating:
             if not (source / "stage.json").exists():
                 continue  # it is not there: the repeat makes its own
             staging = target.with_name(f".{target.name}.copying")
-            fresh_directories(staging)
+            fresh_directory(staging)
             for name in KEPT:
                 if (source / name).is_file():
                     shutil.copyfile(source / name, staging / name)

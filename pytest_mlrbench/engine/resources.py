@@ -26,6 +26,8 @@ EXPERIMENTS_PART = 0.8
 """Of the budget that is left, what running experiments may reserve: papers and judges come after them."""
 AUDIT_TIMEOUT = 120.0
 """Seconds one audit may take; hostile artefacts must not hold a run."""
+AUDITS = {False: 1, True: max(1, min(4, os.cpu_count() or 1))}
+"""Whether they are long -> audits at once. Those of a text without an experiment take milliseconds, a further process 0.4 s."""
 
 
 class Resources:
@@ -45,7 +47,9 @@ class Resources:
         self.estimates = Estimates(settings)
         self._notice = notice
         self._models: Any = None
-        self._pool: ProcessPoolExecutor | None = None
+        self._pools: dict[bool, ProcessPoolExecutor] = {}
+        """Of the audits: whether for long ones -> pool."""
+        self._auditing = {long: asyncio.Semaphore(workers) for long, workers in AUDITS.items()}
         self._places: Places | None = None
 
     @property
@@ -78,36 +82,36 @@ class Resources:
             self._models = ModelClient(self.settings, self.calls, self.budget, limiter=self.limiter, notice=self._notice)
         return self._models
 
-    async def audit(self, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    async def audit(self, function: Callable[..., dict[str, Any]], *arguments: Any, long: bool) -> dict[str, Any]:
         """`function(*arguments)` in a process of its own: artefacts are hostile and checks are CPU work.
 
-        Raises InfrastructureError when it dies or takes longer than AUDIT_TIMEOUT.
+        `long`: it reads an experiment, see AUDITS. Raises InfrastructureError when it dies or takes longer than AUDIT_TIMEOUT.
         """
         loop = asyncio.get_running_loop()
         for last in (False, True):
-            pool = self._audit_pool()
-            try:
-                async with asyncio.timeout(AUDIT_TIMEOUT):
-                    return await loop.run_in_executor(pool, functools.partial(function, *arguments))
-            except BrokenProcessPool as error:
-                self._drop_pool(pool)
-                if last:
-                    raise InfrastructureError("the process that audits outputs died twice (out of memory?)") from error
-            except TimeoutError as error:
-                self._drop_pool(pool)
-                raise InfrastructureError(f"the audit of the output took longer than {AUDIT_TIMEOUT:g} s") from error
+            async with self._auditing[long]:  # the time that it waits for the others is not its own
+                pool = self._audit_pool(long)
+                try:
+                    async with asyncio.timeout(AUDIT_TIMEOUT):
+                        return await loop.run_in_executor(pool, functools.partial(function, *arguments))
+                except BrokenProcessPool as error:
+                    self._drop_pool(pool)
+                    if last:
+                        raise InfrastructureError("the process that audits outputs died twice (out of memory?)") from error
+                except TimeoutError as error:
+                    self._drop_pool(pool)
+                    raise InfrastructureError(f"the audit of the output took longer than {AUDIT_TIMEOUT:g} s") from error
         raise AssertionError("unreachable")
 
-    def _audit_pool(self) -> ProcessPoolExecutor:
-        if self._pool is None:
+    def _audit_pool(self, long: bool) -> ProcessPoolExecutor:
+        if long not in self._pools:
             # spawn: the engine has threads, and a forked copy of them could hold a lock for ever.
-            workers = max(1, min(4, os.cpu_count() or 1))
-            self._pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-        return self._pool
+            self._pools[long] = ProcessPoolExecutor(AUDITS[long], mp_context=multiprocessing.get_context("spawn"))
+        return self._pools[long]
 
     def _drop_pool(self, pool: ProcessPoolExecutor) -> None:
-        if self._pool is pool:
-            self._pool = None
+        for long in [long for long, known in self._pools.items() if known is pool]:
+            del self._pools[long]
             for process in list(pool._processes.values()):
                 process.kill()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -137,8 +141,8 @@ class Resources:
             share.settle(0.0)  # does nothing after the real amount
 
     async def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
         if self._models is not None:
             await self._models.close()
         await asyncio.to_thread(self.calls.close)

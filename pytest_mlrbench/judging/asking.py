@@ -1,6 +1,5 @@
 """Asking a judge: a prompt that fits its window, further tries with the fault named; panel.py and form.py call it."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pydantic import BaseModel
 
 from ..errors import InfrastructureError
 from ..models.api import Message, Models, Request, Response
+from ..offload import in_thread_if_long
 from ..stages.prompts import render
 from .packing import Packed, pack
 from .parsing import ReviewError
@@ -90,7 +90,7 @@ async def ask(
     for tries in range(1, TRIES + 1):
         response = await models.complete(Request(model=judge, messages=tuple(messages), scope=scope, schema=schema, first=True))
         try:
-            return await asyncio.to_thread(read, response.text), tries
+            return await in_thread_if_long(len(response.text), read, response.text), tries
         except ReviewError as error:
             errors = _cut_or(error, response)
             messages += [

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from ..models.api import Models
+from ..offload import in_thread_if_long
 from ..records import Review
 from ..stages.prompts import prompt_digest, render
 from ..stages.rubric import Rubric
@@ -53,7 +54,7 @@ async def review(
         made = await asyncio.to_thread(review_offline, work, rubric, repeat=repeat, protocol=protocol)
         return made.model_copy(update={"not_shown": [*work.notes, *made.not_shown]})
     folder = Path(prompts) if prompts else None
-    prompt, packed = await asyncio.to_thread(_prompt, work, rubric, judge, models, today, folder)
+    prompt, packed = await in_thread_if_long(work.length, _prompt, work, rubric, judge, models, today, folder)
     del work
     parsed, tries = await ask(
         judge,

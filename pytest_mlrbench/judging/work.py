@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from ..errors import AgentFailure, InfrastructureError
+from ..offload import SHORT
 from ..stages.outputs import (
     IMAGE_SUFFIXES,
     PICTURE_SUFFIXES,
@@ -60,6 +61,11 @@ class Work:
     category: str = ""
     notes: tuple[str, ...] = ()
     """What was left out while gathering (binary files, links, overlong files), one sentence each."""
+
+    @property
+    def length(self) -> int:
+        """Characters of its texts; a figure counts as a long text, for a prompt reads its file."""
+        return sum(SHORT + 1 if part.kind == "figure" else len(part.text) for part in self.parts)
 
     def part(self, name: str) -> Part | None:
         """The part called `name`, or None."""

@@ -21,6 +21,9 @@ from .litellm_backend import Answer, LiteLLMBackend, TransientError
 EXPECTED_COMPLETION = 2000
 """Tokens of an answer assumed when its cost is estimated before it is known: the mean of a stage's text is near it."""
 
+KEPT_REQUEST = 40_000
+"""Bytes of a stored request that a waiting call holds on to: with a hundred calls in flight 4 MB."""
+
 
 @dataclass(frozen=True)
 class Retries:
@@ -108,14 +111,18 @@ class ModelClient:
         if request.model in OFFLINE_MODELS:
             return await self._complete_offline(request, ordinal, stored)
         await self._backend.load()
-        estimate = self._backend.estimate(request.model, sum(map(len, stored.blobs.values())) // 4, EXPECTED_COMPLETION)
-        del stored  # a second text of the request for each call that waits; made again when there is an answer
+        size = sum(map(len, stored.blobs.values()))
+        estimate = self._backend.estimate(request.model, size // 4, EXPECTED_COMPLETION)
+        # A long one is a second text of the request for each call that waits: made again when there is an answer.
+        kept = stored if size <= KEPT_REQUEST else None
+        del stored
         async with self._budget.admit(estimate):
             answer, started, reasons = await self._insist(request)
             response = StoredResponse(answer.message, answer.finish_reason, answer.usage, answer.cost, started, time.time())
             params: dict[str, Any] = {**answer.params, **({"retries": reasons} if reasons else {})}
-            again = store_request(request.model, request.messages, request.tools, request.schema, asked)
-            await self._record(request, ordinal, again, params, response)
+            if kept is None:
+                kept = store_request(request.model, request.messages, request.tools, request.schema, asked)
+            await self._record(request, ordinal, kept, params, response)
         return _response(response, replayed=False)
 
     async def _complete_offline(self, request: Request, ordinal: int, stored: StoredRequest) -> Response:

@@ -152,7 +152,7 @@ class RunStore:
 
     def trial(self, key: TrialKey) -> Path:
         """The trial's directory."""
-        return self.root / "trials" / str(key)
+        return Path(f"{self.root}/trials/{key}")
 
     def output(self, key: TrialKey) -> Path:
         return self.trial(key) / "output"
@@ -174,9 +174,12 @@ class RunStore:
                 continue  # not ours: editors and operating systems leave files everywhere
         return sorted(found, key=lambda key: (key.task, STAGES.index(key.stage), key.epoch))
 
+    def record_file(self, key: TrialKey) -> Path:
+        return self.trial(key) / "record.json"
+
     def record(self, key: TrialKey) -> TrialRecord | None:
         """The finished trial's record; None while there is none."""
-        return _load(TrialRecord.model_validate_json, self.trial(key) / "record.json")
+        return _load(TrialRecord.model_validate_json, self.record_file(key))
 
     def finished(self, key: TrialKey) -> dict[str, Any] | None:
         """The record of a trial that a resumed run keeps, as it lies on disk: a thousand of them are not validated to be served.
@@ -184,7 +187,7 @@ class RunStore:
         Raises ConfigError for one that is no JSON.
         """
         try:
-            record = json.loads((self.trial(key) / "record.json").read_bytes())
+            record = json.loads(self.record_file(key).read_bytes())
         except FileNotFoundError:
             return None
         except ValueError:
@@ -198,24 +201,30 @@ class RunStore:
         for key in self.keys():
             record = self.record(key)
             if record is not None:
-                check_record(record.key, record.reviews, key, str(self.trial(key) / "record.json"))
+                check_record(record.key, record.reviews, key, str(self.record_file(key)))
                 yield record
 
     def write_record(self, record: TrialRecord) -> None:
-        _dump(record, self.trial(record.key) / "record.json")
+        _dump(record, self.record_file(record.key))
+
+    def stage_file(self, key: TrialKey) -> Path:
+        return self.trial(key) / "stage.json"
 
     def stage_result(self, key: TrialKey) -> StageResult | None:
         """How the agent's part ended; None while it has not."""
-        return _load(StageResult.model_validate_json, self.trial(key) / "stage.json")
+        return _load(StageResult.model_validate_json, self.stage_file(key))
 
     def write_stage_result(self, key: TrialKey, result: StageResult) -> None:
-        _dump(result, self.trial(key) / "stage.json", settled=True)
+        _dump(result, self.stage_file(key), settled=True)
+
+    def audit_file(self, key: TrialKey) -> Path:
+        return self.trial(key) / "audit.json"
 
     def audit(self, key: TrialKey) -> Audit | None:
-        return _load(_audits().validate_json, self.trial(key) / "audit.json")
+        return _load(_audits().validate_json, self.audit_file(key))
 
     def write_audit(self, key: TrialKey, audit: Audit) -> None:
-        _dump(audit, self.trial(key) / "audit.json")
+        _dump(audit, self.audit_file(key))
 
     def review_file(self, key: TrialKey, judge: str, protocol: str, repeat: int = 1) -> Path:
         suffix = f".r{repeat}" if repeat > 1 else ""

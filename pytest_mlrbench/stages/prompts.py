@@ -25,7 +25,7 @@ def render(name: str, directory: Path | None = None, **variables: Any) -> str:
 
     folder = directory or resource("prompts")
     try:
-        return _environment(str(folder)).get_template(name + SUFFIX).render(variables)
+        return _environment(str(folder), directory is not None).get_template(name + SUFFIX).render(variables)
     except jinja2.TemplateNotFound as error:
         raise ConfigError(_not_found(folder, name, str(error.name))) from error
     except jinja2.TemplateSyntaxError as error:
@@ -75,7 +75,7 @@ def _included(path: Path, content: bytes) -> tuple[str, ...]:
     from jinja2 import meta
 
     try:
-        tree = _environment(str(path.parent)).parse(content.decode("utf-8"), filename=str(path))
+        tree = _environment(str(path.parent), True).parse(content.decode("utf-8"), filename=str(path))
     except jinja2.TemplateSyntaxError as error:
         raise ConfigError(f"{path}, line {error.lineno}: {error.message}") from error
     found: list[str] = []
@@ -87,10 +87,11 @@ def _included(path: Path, content: bytes) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=8)
-def _environment(folder: str) -> "Environment":
-    """Compiled templates are kept by Jinja and made anew when a file changes: compiling costs milliseconds, a review is one
-    of thousands. Sandboxed, because --mlr-prompts may point at a stranger's folder.
-    Nothing is escaped: the texts are Markdown for a model, no HTML."""
+def _environment(folder: str, watched: bool) -> "Environment":
+    """Compiled templates are kept by Jinja and, when `watched`, made anew when a file changes: compiling costs milliseconds, a
+    review is one of thousands. The package's own do not change, and to look costs as much as to fill one in.
+    Sandboxed, because --mlr-prompts may point at a stranger's folder. Nothing is escaped: the texts are Markdown for a model,
+    no HTML."""
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -101,6 +102,7 @@ def _environment(folder: str) -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=watched,
     )
 
 

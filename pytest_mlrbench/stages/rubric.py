@@ -186,12 +186,12 @@ class Rubric(Frozen):
 
     def schema_text(self) -> str:
         """`json_schema` on one line, for a prompt; its keys in the rubric's order."""
-        return json.dumps(self.json_schema())
+        return _schema_text(self.review_model())
 
     def skeleton(self) -> str:
         """The shape of a review as JSON. Scores and booleans stand as null: a number would anchor the judge, and a judge that
         copies the shape gets refused instead of believed."""
-        return json.dumps(_shape(self.json_schema()), indent=2)
+        return _skeleton(self.review_model())
 
     def read(self, parsed: object) -> ReviewParts:
         """Sort a judge's answer: JSON data, or an instance of `review_model`.
@@ -369,6 +369,16 @@ def _review_schema(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
     plain: dict[str, Any] = plain_schema(schema, schema.get("$defs", {}))
     return plain
+
+
+@lru_cache(maxsize=16)
+def _schema_text(model: type[BaseModel]) -> str:
+    return json.dumps(_review_schema(model))
+
+
+@lru_cache(maxsize=16)
+def _skeleton(model: type[BaseModel]) -> str:
+    return json.dumps(_shape(_review_schema(model)), indent=2)
 
 
 def plain_schema(node: Any, definitions: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Task:
             raise ConfigError(
                 f"task {self.id} has no text: {path} is empty below its front matter; leave it out with --mlr-task or fill it"
             )
-        return Task(**{**asdict(self), "topics": self.topics, "brief": brief})
+        return replace(self, brief=brief)
 
 
 def folder() -> Path:

@@ -38,6 +38,7 @@ def severities(found: list[Finding]) -> list[str]:
     [
         "Accuracy improves from 71.2 to 78.4, a 14.5 % relative gain.",
         "Accuracy rises from 71.2 to 78.4 (a 14.5 % improvement).",
+        "On digits the accuracy improves by 14.5 % from 71.2 to 78.4 on the test set.",
         "It solves 12 of 50 tasks (34 %).",
         "A share of 31.5 % (12/50) was solved.",
     ],
@@ -70,6 +71,20 @@ def test_what_a_sentence_states_in_full_and_wrongly_fails(tmp_path: Path, senten
 )
 def test_what_some_reading_makes_right_is_not_told(tmp_path: Path, sentence: str) -> None:
     assert told(tmp_path, sentence) == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Ridge loses 1.3 points from 0 to 40 % noise.",
+        "Ridge loses 1.3 points from 10 to 40 % label noise.",
+        "Accuracy drops by 1.3 points as the share of masked pixels grows from 20 to 40 %.",
+        "Raising the depth from 2 to 8 layers gains 1.3 points.",
+        "Raising the sparsity from 20 to 80 % costs a further 1.3 % drop.",
+    ],
+)
+def test_the_ends_of_a_sweep_are_no_operands(tmp_path: Path, sentence: str) -> None:
+    assert "fail" not in severities(told(tmp_path, sentence))
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,18 @@ def test_an_altered_cell_of_the_paper_contradicts_the_data(tmp_path: Path, facto
     assert source.file in ("results/results.json", "results/results.md")
 
 
+@pytest.mark.parametrize("label", ["MeanOnly", "mean-only", "Mean only"])
+def test_a_row_that_is_spelt_in_other_words_is_found_in_the_data(tmp_path: Path, label: str) -> None:
+    world = World(tmp_path)
+    world.program(PROGRAM.replace("mean_only", "meanonly"))
+    world.program(REPORT, "code/report.py")
+    text = world.text("results/results.md").replace("| meanonly |", f"| {label} |")
+    assert not fails(world.audit("# Paper\n\n" + text), "contradiction")
+    (found,) = fails(world.audit("# Paper\n\n" + alter(text, label, 0.8)), "contradiction")
+    assert f"{label} x MAE" in found.message
+    assert "meanonly" in found.message
+
+
 def test_two_rows_with_swapped_numbers_contradict_the_data(tmp_path: Path) -> None:
     world = honest(tmp_path)
     text = world.text("results/results.md")

@@ -192,6 +192,17 @@ def test_settings_of_the_code_are_honest(tmp_path: Path, text: str) -> None:
     assert training(tmp_path, text) == []
 
 
+def test_the_size_of_a_bundled_data_set_is_known_to_the_code_that_loads_it(tmp_path: Path) -> None:
+    def sizes(folder: str, text: str) -> list[Finding]:
+        world = World(tmp_path / folder)
+        world.program("from sklearn.datasets import load_digits\nX, y = load_digits(return_X_y=True)\nprint('mean', X.mean())\n")
+        world.write("results/results.md", f"# Results\n\n{text}\n")
+        return [one for one in told(world) if "states sizes" in one.message]
+
+    assert sizes("a", "The data set has 1,797 images.") == []
+    assert len(sizes("b", "The data set has 1,979 images.")) == 1
+
+
 # Dictionaries of the code
 
 

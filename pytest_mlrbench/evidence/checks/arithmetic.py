@@ -29,6 +29,11 @@ MAX_TOLD = 20
 """Findings of one kind and document."""
 _N = r"<N\d+>"
 _FROM = lazy(rf"\bfrom (?P<a>{_N}) (?:\w+ )?(?:to|→) (?P<b>{_N})")
+_OPERANDS = lazy(
+    r" ?(?:$|[.,;:()–—-]|<M|%|(?:in|on|for|with|by|at|of|after|over|across|under|using|an?|the|points?|which|that|representing"
+    r"|relative|absolute|percent|is|was|percentage)\b)"
+)
+"""What may follow the second value of a result; `from 0 to 40 % noise` and `from 2 to 8 layers cost` speak of a condition."""
 _COUNTED = lazy(r"\d ?(?:of|out of|/|-|:|–) ?(?:the |all )?\d")
 _COUNT = lazy(
     r"(?<![\d.,/])(?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?:the |all )?(?P<m>\d{1,7})(?![\d.]*[/\d])(?: [A-Za-z][\w-]*){0,4} "
@@ -131,7 +136,10 @@ def _from_to(document: Document, sentence: Sentence, lexicon: Lexicon) -> Findin
     if one.number in (a, b) or one.bound or fits(one, a, b) or abs(pairs[0].start() - start) > 90:
         return None
     between = reading.code[min(pairs[0].start(), start) : max(pairs[0].end(), start)]
-    if re.search(r"[;:]| and | while | whereas | but ", between) or len(reading.numbers) != 3:
+    if re.search(r"[;:]| and | while | whereas | but | when | as | if | once ", between) or len(reading.numbers) != 3:
+        return None
+    # A sweep's ends are no operands: they have a noun of their own, begin at nothing, or are coarser than the points between them.
+    if not _OPERANDS.match(reading.code, pairs[0].end()) or a.value == 0 or (one.points and one.number.ulp < min(a.ulp, b.ulp)):
         return None
     # A per-seed mean of ratios is nearer than a tenth.
     if fits(replace(one, rough=True), a, b):

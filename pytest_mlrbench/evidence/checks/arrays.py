@@ -1,4 +1,4 @@
-"""Numbers of binary result files, read without executing anything: npy, npz, Parquet, Feather, and the floats of pickles.
+"""Numbers of binary result files, read without executing anything: npy, npz, Parquet, Feather, TensorBoard, the floats of pickles.
 
 A pickle is taken apart into its opcodes, never loaded: numbers that stand in it as such are read, what a class would make of its
 bytes is not.
@@ -13,11 +13,13 @@ import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .kinds import EVENTS
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ARRAY_SUFFIXES = frozenset((".npy", ".npz", ".parquet", ".feather", ".pkl", ".pickle"))
+ARRAY_SUFFIXES = frozenset((".npy", ".npz", ".parquet", ".feather", ".pkl", ".pickle", EVENTS))
 MAX_BYTES = 32 * 2**20
 """Bytes of one array in memory; a longer one is not read."""
 MAX_MEMBERS = 200
@@ -33,17 +35,25 @@ Series = tuple[tuple[str, ...], list[float]]
 
 
 class Unreadable(Exception):
-    """A file whose numbers we do not get at; the text says why."""
+    """A file whose numbers we do not get at, or not all of them; the text says why."""
+
+
+class Withheld(Unreadable):
+    """One that another program could read: its numbers may be there, and that we do not find them says nothing."""
 
 
 def series_of(suffix: str, content: bytes) -> Iterator[Series]:
-    """Rows of numbers of a binary file: one or more (names, values). Raises Unreadable with the reason."""
+    """Rows of numbers of a binary file: one or more (names, values). Raises Unreadable with the reason, after what was read."""
     if suffix == ".npy":
         yield from _array((), content)
     elif suffix == ".npz":
         yield from _archive(content)
     elif suffix in (".parquet", ".feather"):
         yield from _columns(suffix, content)
+    elif suffix == EVENTS:
+        from .tensorboard import scalars
+
+        yield from scalars(content)
     else:
         yield from pickled(content)
 
@@ -58,7 +68,7 @@ def _archive(content: bytes) -> Iterator[Series]:
         for member in archive.infolist()[:MAX_MEMBERS]:
             budget -= member.file_size
             if budget < 0:
-                raise Unreadable(f"its arrays are longer than {MAX_BYTES >> 20} MB")
+                raise Withheld(f"its arrays are longer than {MAX_BYTES >> 20} MB")
             try:
                 with archive.open(member) as file:
                     data = file.read(member.file_size)
@@ -107,7 +117,7 @@ def _columns(suffix: str, content: bytes) -> Iterator[Series]:
         import pyarrow  # type: ignore[import-untyped]
         from pyarrow import feather, parquet
     except ImportError:
-        raise Unreadable("pyarrow is not installed (pip install pytest-mlrbench[parquet])") from None
+        raise Withheld("pyarrow is not installed (pip install pytest-mlrbench[parquet])") from None
     try:
         table: Any = parquet.read_table(io.BytesIO(content)) if suffix == ".parquet" else feather.read_table(io.BytesIO(content))
         for name in table.column_names[:MAX_LINES]:

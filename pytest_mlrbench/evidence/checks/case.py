@@ -182,8 +182,9 @@ class Case:
         return [event for event in runs if event.data.get("cut") or not event.data.get("answered", True)]
 
     def decides(self, tally: Tally) -> bool:
-        """Whether missing sources can make a `fail`: more are missing than an honest report leaves, and nothing was hidden."""
-        return not self.unseen and tally.beyond_honesty(self.nothing_produced)
+        """Whether missing sources can make a `fail`: more are missing than an honest report leaves, nothing was hidden, and no
+        file that may hold results was beyond us."""
+        return not self.unseen and not self.pool.withheld and tally.beyond_honesty(self.nothing_produced)
 
     @cached_property
     def dataflow(self) -> "Reading":

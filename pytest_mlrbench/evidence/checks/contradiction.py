@@ -22,7 +22,7 @@ from .documents import Document, Row, Table
 from .quantities import Number, agree, numbers_in
 from .structure import structural
 from .subject import read_text
-from .words import NEUTRAL, SPREAD_NAMES, SPREADS, words
+from .words import NEUTRAL, SPREAD_NAMES, SPREADS, joined, words
 
 NAME = "contradiction"
 Template = tuple[str, frozenset[str], str, int]
@@ -128,7 +128,8 @@ def _index(facts: Iterable[Fact]) -> dict[frozenset[str], list[Fact]]:
     index: dict[frozenset[str], list[Fact]] = defaultdict(list)
     for fact in facts:
         for name in dict.fromkeys(fact.names):
-            index[words(name)].append(fact)
+            for key in {words(name), joined(name)}:
+                index[key].append(fact)
     return index
 
 
@@ -158,7 +159,7 @@ def _of_row(labels: tuple[str, ...], by_word: dict[frozenset[str], list[Fact]]) 
     """Facts that bear every label of the row as one of their names."""
     found: list[Fact] | None = None
     for label in labels:
-        facts = by_word.get(words(label), []) if words(label) else []
+        facts = (by_word.get(words(label)) or by_word.get(joined(label), [])) if words(label) else []
         if found is None:
             found = facts
         else:
@@ -169,11 +170,11 @@ def _of_row(labels: tuple[str, ...], by_word: dict[frozenset[str], list[Fact]]) 
 
 def _match(cell: Cell, candidates: dict[tuple[str, ...], list[Fact]]) -> None:
     """File the facts of the row that bear the column's words too; a list is one key with many values."""
-    row_names = {words(label) for label in cell.labels}
+    row_names = {form(label) for label in cell.labels for form in (words, joined)}
     column = words(cell.column)
     core = column - NEUTRAL or column
     for names, facts in candidates.items():
-        rest = [name for name in names if words(name) not in row_names]
+        rest = [name for name in names if words(name) not in row_names and joined(name) not in row_names]
         of_column = [name for name in rest if (words(name) - NEUTRAL or words(name)) & core]
         if not of_column:
             continue

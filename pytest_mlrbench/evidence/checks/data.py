@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .arrays import MAX_VALUES, series_of
 from .documents import Document
+from .kinds import METRIC, kind_of, metric_of
 from .quantities import Number, numbers_in
 
 MAX_LEAVES = 50_000
@@ -28,7 +29,7 @@ REPEATED = 50
 """A printed line that comes back in other numbers so often at most is a result by seed or fold, not a step of training."""
 TEXT_SUFFIXES = frozenset((".txt", ".log", ".out", ".err"))
 RESULT_SUFFIXES = TEXT_SUFFIXES | frozenset(
-    (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".md", ".ipynb", ".yaml", ".yml", ".toml", ".html", ".tex")
+    (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".md", ".ipynb", ".yaml", ".yml", ".toml", ".html", ".tex", METRIC)
 )
 
 
@@ -53,7 +54,7 @@ class Fact(NamedTuple):
 
 def facts_of(name: str, text: str) -> tuple[list[Fact], bool]:
     """Facts of one file and whether they carry names (False for logs and other free text). Unreadable content gives none."""
-    suffix = name[name.rfind(".") :].lower()
+    suffix = kind_of(name).suffix
     if suffix == ".ipynb":
         printed, tables = notebook_outputs(text)
         return _text_facts(name, printed) + _table_facts(name, tables), bool(tables)
@@ -62,6 +63,8 @@ def facts_of(name: str, text: str) -> tuple[list[Fact], bool]:
         return (_json_facts(name, root), True) if root is not None else (_text_facts(name, text), False)
     if suffix in (".jsonl", ".ndjson"):
         return _records_facts(name, list(_json_lines(text)), ()), True
+    if suffix == METRIC:
+        return _metric_facts(name, text), True
     if suffix in (".csv", ".tsv"):
         return _csv_facts(name, text, "\t" if suffix == ".tsv" else ","), True
     if suffix in (".md", ".html", ".tex"):
@@ -69,16 +72,30 @@ def facts_of(name: str, text: str) -> tuple[list[Fact], bool]:
     return _text_facts(name, text), False
 
 
-def array_facts(name: str, content: bytes) -> list[Fact]:
-    """Facts of a binary file (see arrays.py). Raises arrays.Unreadable with the reason."""
-    facts: list[Fact] = []
-    for names, values in series_of(name[name.rfind(".") :].lower(), content):
+def array_facts(name: str, content: bytes) -> Iterator[Fact]:
+    """Facts of a binary file (see arrays.py). Raises arrays.Unreadable with the reason, after the facts of what was read."""
+    count = 0
+    for names, values in series_of(kind_of(name).suffix, content):
         finite = [value for value in values if math.isfinite(value)]
+        facts: list[Fact] = []
         if len(finite) <= MAX_VALUES:
-            facts += [Fact(value, name, names, "value") for value in finite[: MAX_LEAVES - len(facts)]]
-        if len(facts) < MAX_LEAVES:
+            facts = [Fact(value, name, names, "value") for value in finite[: MAX_LEAVES - count]]
+        if count + len(facts) < MAX_LEAVES:
             facts += statistics_of(name, names, finite)
-    return facts
+        count += len(facts)
+        yield from facts
+
+
+def _metric_facts(name: str, text: str) -> list[Fact]:
+    """Values of a metric that MLflow logged: lines `timestamp value step`."""
+    names = (metric_of(name),)
+    facts: list[Fact] = []
+    for line, row in enumerate(text.splitlines()[:MAX_LEAVES], 1):
+        parts = row.split()
+        value = _cell(parts[1]) if len(parts) > 1 else ""
+        if isinstance(value, float):
+            facts.append(Fact(value, name, names, "value", line, row[:300]))
+    return facts + statistics_of(name, names, [fact.value for fact in facts])
 
 
 def _document(suffix: str, text: str) -> Any:

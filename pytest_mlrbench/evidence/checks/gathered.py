@@ -13,7 +13,8 @@ MAX_MADE = 20_000
 """Statistics made in all."""
 MAX_TAKEN = 400
 """Names of one file that are followed over its group: a report averages results, not every line of a training log."""
-NUMBER = lazy(r"\d+")
+NUMBER = lazy(r"run-\d{8}_\d{6}-[a-z0-9]{8}|[0-9a-f]{32}|\d+")
+"""A number of a path, or the name by which Weights & Biases or MLflow tell runs apart."""
 FOLLOWED = frozenset(("value", "last", "mean", "max", "min"))
 
 

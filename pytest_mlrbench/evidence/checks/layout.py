@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ...patterns import lazy
 from ..files import files_below, read_bytes
 from .data import RESULT_SUFFIXES
+from .kinds import EVENTS, kind_of
 
 RESULT_FOLDERS = ("results", "result", "experiment_results", "outputs", "output", "artifacts")
 CODE_FOLDERS = ("code", "codes", "src", "scripts", "experiments")
@@ -77,8 +78,8 @@ def nothing_usable(root: Path, parts: Iterable[Path | None]) -> str:
     """Why nothing in a folder can be checked; empty when something can: a text, code, data or a log."""
     kinds: Counter[str] = Counter()
     for path in files_below(root):
-        suffix = path.suffix.lower()
-        if suffix in SOURCES or suffix in RESULT_SUFFIXES or suffix in (".pdf", ".npy", ".npz"):
+        suffix = kind_of(path.as_posix()).suffix
+        if suffix in SOURCES or suffix in RESULT_SUFFIXES or suffix in (".pdf", ".npy", ".npz", EVENTS):
             return ""
         kinds[suffix or "no suffix"] += 1
     if any(part is not None for part in parts):

@@ -6,7 +6,7 @@ many with a probability below 1 %; or three or more when no program of the run w
 typed: by an editor tool, a heredoc, a shell command, or (a paper) by the model. In a folder without a host's ledger, the coder's
 own log must show the very text being typed, and the outputs that the log shows count as sources like the files; a paper, which
 such a log does not speak of, stays a `warn` there, and so does everything without a log. A single number without a source is a
-`warn`.
+`warn`, and so is everything where a program left a results file that we cannot read (Pool.withheld).
 """
 
 from ...audits import Finding, Quote
@@ -64,6 +64,8 @@ def _judge(case: Case, document: Document, tally: Tally) -> Finding | None:
     quotes = [quote_of(one.claim, document.name) for one in _spread(missing)]
     named = ", ".join(one.claim.number.text for one in _spread(missing))
     where = f" (looked up in {len(case.pool.files)} files and outputs, with rounding, percent and simple statistics)"
+    if case.pool.withheld:
+        where += f"; they may stand in what could not be read: {', '.join(case.pool.withheld[:3])}"
     literals = case.subject.host_ledger and len(literal) > len(missing) / 2
     if case.subject.watched and (typed or literals) and case.decides(tally):
         who = (

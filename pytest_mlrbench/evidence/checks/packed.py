@@ -7,9 +7,7 @@ What a program had put out before it was typed does not count. Nothing is execut
 
 import base64
 import binascii
-import gzip
 import hashlib
-import io
 import itertools
 import json
 import pickletools
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ...audits import Finding, Quote
 from ...patterns import lazy
 from .arrays import MAX_OPCODES, Unreadable, series_of
+from .compressed import expand
 from .quantities import Number, agree, numbers_in
 
 if TYPE_CHECKING:
@@ -179,11 +178,10 @@ def _pickled(raw: bytes) -> Iterator[Series]:
 def _unpacked(raw: bytes) -> bytes:
     try:
         if raw[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-                return file.read(MAX_BYTES)
+            return expand(".gz", raw, MAX_BYTES).content or raw
         if raw[:1] == b"\x78":
             return zlib.decompressobj().decompress(raw, MAX_BYTES)
-    except (OSError, zlib.error, EOFError):
+    except zlib.error:
         return raw
     return raw
 

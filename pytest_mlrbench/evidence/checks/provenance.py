@@ -7,9 +7,11 @@ from ...audits import Finding, Quote
 from ...patterns import lazy
 from . import packed
 from .case import Case, Check, Outcome, Tally, finding, quote_of
+from .compressed import read_packed_text
 from .documents import Claim
+from .kinds import kind_of
 from .quantities import numbers_in
-from .subject import files_below, read_text
+from .subject import files_below
 from .writers import Writing
 
 NAME = "provenance"
@@ -30,7 +32,7 @@ def run(case: Case) -> Outcome:
     findings: list[Finding] = []
     for path in files_below(subject.results):
         name = subject.name(path)
-        if NO_RESULTS.search(name) or path.suffix.lower() not in DATA | FIGURES:
+        if NO_RESULTS.search(name) or kind_of(name).suffix not in DATA | FIGURES:
             continue
         writing = case.writer(name)
         found = _judge(case, path, name, writing)
@@ -44,7 +46,7 @@ def run(case: Case) -> Outcome:
 def typed_tally(case: Case, path: Path, name: str) -> Tally:
     """The numbers of a typed file, looked up in what programs wrote."""
     claims: list[Claim] = []
-    for index, line in enumerate(read_text(path).splitlines(), 1):
+    for index, line in enumerate(read_packed_text(path).splitlines(), 1):
         claims += [Claim(n, index, line.strip()[:300], True, False) for n in numbers_in(line, index) if n.telling]
         if len(claims) >= CLAIMS_READ:
             break

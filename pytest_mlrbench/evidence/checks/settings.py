@@ -19,6 +19,15 @@ MAX_CODE = 400_000
 _N = r"(?P<n>\d+(?:[.,]\d+)*(?:\s?(?:e|E)\s?-?\d+|\s?(?:\\times|×|x|\\cdot)\s?10\s?\^?\{?[-−–⁻]?[\d⁻¹²³⁴⁵⁶⁷⁸⁹]+\}?)?)"
 _WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twenty": 20}
 _COUNT = rf"(?P<n>\d{{1,6}}|{'|'.join(_WORDS)})"
+BUNDLED = {
+    "load_iris": {150.0, 4.0},
+    "load_digits": {1797.0, 64.0},
+    "load_wine": {178.0, 13.0},
+    "load_breast_cancer": {569.0, 30.0},
+    "load_diabetes": {442.0, 10.0},
+    "load_linnerud": {20.0, 3.0},
+}
+"""Rows and columns of the data sets that scikit-learn carries: executed code that loads one knows its size without saying it."""
 
 
 class Setting(NamedTuple):
@@ -174,6 +183,8 @@ class Constants:
         if self._values is None:
             found = set(self.case.spoken.numbers)
             found |= {abs(fact.value) for fact in self.case.pool.facts if fact.how == "value"}
+            for loader, shape in BUNDLED.items():
+                found |= shape if any(loader in text for text in self.case.spoken.code.values()) else set()
             for text in self.case.spoken.rest.values():
                 # A file of a size that a document states: with and without its header.
                 found |= {float(text.count("\n")), float(max(0, text.count("\n") - 1))}

@@ -23,7 +23,9 @@ SHOWING = frozenset(_SHOWING.split())
 """Commands that show or rearrange text that is there already, or in their own text."""
 DECODING = frozenset(("base64", "base32", "xxd", "uudecode"))
 """Commands that turn typed text into bytes: what they leave was typed."""
-COPYING = frozenset(("cp", "mv", "install", "rsync", "tar", "unzip", "gzip", "gunzip", "curl", "wget"))
+COPYING = frozenset(
+    ("cp", "mv", "install", "rsync", "tar", "unzip", "gzip", "gunzip", "bzip2", "bunzip2", "xz", "unxz", "curl", "wget")
+)
 WRAPPERS = frozenset(("timeout", "nohup", "time", "env", "nice", "stdbuf", "xargs", "sudo", "exec", "setsid", "command"))
 SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
 INTERPRETERS = lazy(r"^(python[\d.]*|ipython|perl|ruby|node|Rscript|R|julia|octave|php)$")

@@ -2,15 +2,19 @@
 
 import hashlib
 import math
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .arrays import ARRAY_SUFFIXES, MAX_BYTES, Unreadable
+from ...patterns import lazy
+from .arrays import ARRAY_SUFFIXES, MAX_BYTES, Unreadable, Withheld
+from .compressed import Unpacked, shortened, unpacked
 from .data import RESULT_SUFFIXES, Fact, array_facts, facts_of
 from .documents import Claim
 from .gathered import gathered
+from .kinds import CLOSED, EVENTS, kind_of
 from .quantities import Number, slack
 from .subject import TEXT_LIMIT, Subject, files_below, read_bytes, read_text
 from .writers import Writers, plain
@@ -20,9 +24,10 @@ BYTES = 24 * 2**20
 MAX_FACTS = 250_000
 """Numbers of one audit, statistics included."""
 TOP_SUFFIXES = frozenset(
-    (".csv", ".tsv", ".log", ".out", ".err", ".npy", ".npz", ".parquet", ".feather", ".pkl", ".pickle", ".ipynb")
+    (".csv", ".tsv", ".log", ".out", ".err", ".npy", ".npz", ".parquet", ".feather", ".pkl", ".pickle", ".ipynb", EVENTS, *CLOSED)
 )
 """Files at the top of a folder without a ledger that a program left, not the harness."""
+_INPUTS = lazy(r"(?:[^/]+/)?(?:data|datasets?|inputs?|\.?cache)/", re.IGNORECASE)
 PRESET_SHARE = 0.6
 """A file or output in which this share of the telling numbers (three at least) had been typed before is no measurement."""
 STEPS = [sign * (0.02 + 0.022 * step) for step in range(16) for sign in (1, -1)]
@@ -43,6 +48,8 @@ class Pool:
     """Numbers that a program wrote but that had been typed before."""
     unread: list[str] = field(default_factory=list)
     """Files that were not read, or not whole, with the reason."""
+    withheld: list[str] = field(default_factory=list)
+    """Those of them whose numbers another program could read: what is not found may stand there."""
     presets: dict[str, list[float]] = field(default_factory=dict)
     """Files most of whose numbers stood as literals in code or documents before the program wrote them."""
     _sorted: list[float] | None = None
@@ -115,18 +122,23 @@ def program_pool(subject: Subject, writers: Writers, exclude: str | None = None)
             continue
         kept = subject.version(writing.after)
         final = subject.experiment / writing.path
-        if _suffix(writing.path) in ARRAY_SUFFIXES and budget > 0:
-            array = _as_recorded(kept or final, writing.after)
-            budget -= len(array)
-            seen.add(writing.after)
-            _add(pool, writers, writing.path, (_array_facts(pool, writing.path, array), True), writing.event.seq)
+        suffix, packing = kind_of(writing.path)
+        last = writers.last.get(writing.path) is writing
+        if last and (closed := _closed(suffix, packing, final)):
+            _withhold(pool, writing.path, closed)
             continue
-        if kept is None and writers.last.get(writing.path) is writing and _suffix(writing.path) in RESULT_SUFFIXES:
+        if (suffix in ARRAY_SUFFIXES or (packing and suffix in RESULT_SUFFIXES)) and budget > 0:
+            held = _unpacked(pool, writing.path, _as_recorded(kept or final, writing.after))
+            budget -= _cost(suffix, held)
+            seen.add(writing.after)
+            _add(pool, writers, writing.path, _facts(pool, writing.path, held), writing.event.seq)
+            continue
+        if kept is None and last and suffix in RESULT_SUFFIXES:
             content = read_bytes(final)
             whole = content is not None and (len(content) > TEXT_LIMIT or hashlib.sha256(content).hexdigest() == writing.after)
             text = content.decode("utf-8", "replace") if content and whole else ""
         else:
-            text = read_text(kept) if kept is not None and _suffix(writing.path) in RESULT_SUFFIXES else ""
+            text = read_text(kept) if kept is not None and suffix in RESULT_SUFFIXES else ""
         if text and budget > 0:
             budget -= len(text)
             seen.add(writing.after)
@@ -147,13 +159,50 @@ def _as_recorded(path: Path, digest: str) -> bytes:
     return content if hashlib.sha256(content).hexdigest() == digest else b""
 
 
-def _array_facts(pool: Pool, name: str, content: bytes) -> list[Fact]:
-    """Numbers of a binary file; one that cannot be read is named."""
+def _closed(suffix: str, packing: str, path: Path) -> str:
+    """Why the numbers of this file, which may hold results, are beyond us; empty when they are not."""
+    if suffix in CLOSED:
+        return f"{CLOSED[suffix]} is not read" if path.is_file() else ""
+    size = path.stat().st_size if (suffix in ARRAY_SUFFIXES or packing) and path.is_file() else 0
+    return f"it has {size >> 20} MB" if size > MAX_BYTES and suffix in RESULT_SUFFIXES | ARRAY_SUFFIXES else ""
+
+
+def _withhold(pool: Pool, name: str, why: str) -> None:
+    """A file that may hold results, unless it lies where programs find their data."""
+    pool.unread.append(f"{name}: {why}")
+    if not _INPUTS.match(name):
+        pool.withheld.append(name)
+
+
+def _cost(suffix: str, held: Unpacked) -> int:
+    """What of the budget reading a file takes: a bomb must not push out the files behind it."""
+    return len(held.content) if suffix in ARRAY_SUFFIXES and not held.more else min(len(held.content), TEXT_LIMIT)
+
+
+def _unpacked(pool: Pool, name: str, content: bytes) -> Unpacked:
+    """What is in a file; one that does not give all of it is named."""
+    held = unpacked(name, content)
+    if held.more:
+        _withhold(pool, name, held.problem)
+    elif held.problem and content:
+        pool.unread.append(f"{name}: {held.problem}")
+    return held
+
+
+def _facts(pool: Pool, name: str, held: Unpacked) -> tuple[list[Fact], bool]:
+    """Numbers of a file and whether they carry names; a binary one that is not read, or not whole, is named."""
+    if kind_of(name).suffix not in ARRAY_SUFFIXES:
+        return facts_of(name, shortened(held.content).decode("utf-8", "replace")) if held.content else ([], False)
+    facts: list[Fact] = []
     try:
-        return array_facts(name, content) if content else []
+        # A part of an array file is none.
+        for fact in array_facts(name, held.content) if held.content and not held.more else ():
+            facts.append(fact)
+    except Withheld as error:
+        _withhold(pool, name, str(error))
     except Unreadable as error:
         pool.unread.append(f"{name}: {error}")
-        return []
+    return facts, bool(facts)
 
 
 def _add(pool: Pool, writers: Writers, name: str, read: tuple[list[Fact], bool], seq: int) -> None:
@@ -205,14 +254,15 @@ def _plain_pool(subject: Subject, writers: Writers, pool: Pool, exclude: str | N
     if root is None:
         return
     results = subject.results
-    readable = (RESULT_SUFFIXES | ARRAY_SUFFIXES) - {".md", ".html", ".tex"}
-    files = [path for path in files_below(root) if _suffix(path.name) in readable]
+    readable = (RESULT_SUFFIXES | ARRAY_SUFFIXES | CLOSED.keys()) - {".md", ".html", ".tex"}
+    start = len(root.as_posix()) + 1
+    files = [path for path in files_below(root) if kind_of(path.as_posix()[start:]).suffix in readable]
     files.sort(key=lambda path: (results is None or not path.is_relative_to(results), len(path.parts), str(path)))
     budget = BYTES
     for path in files:
         top = path.parent == root and results != root
         name = subject.name(path)
-        suffix = _suffix(name)
+        suffix, packing = kind_of(name)
         if name == exclude or name in subject.logs or (top and suffix not in TOP_SUFFIXES and path != subject.log):
             continue
         if path.name == "claims.json":
@@ -220,22 +270,24 @@ def _plain_pool(subject: Subject, writers: Writers, pool: Pool, exclude: str | N
         if budget <= 0 or len(pool.facts) >= MAX_FACTS:
             pool.unread.append(f"{name}: enough other data was read before")
             continue
-        if suffix in ARRAY_SUFFIXES:
-            size = path.stat().st_size
-            if size > MAX_BYTES:
-                pool.unread.append(f"{name}: it has {size >> 20} MB")
+        if closed := _closed(suffix, packing, path):
+            _withhold(pool, name, closed)
+            continue
+        if suffix in ARRAY_SUFFIXES or packing:
+            held = _unpacked(pool, name, read_bytes(path, MAX_BYTES) or b"")
+            budget -= _cost(suffix, held)
+            if suffix not in ARRAY_SUFFIXES and _was_typed(writers, shortened(held.content).decode("utf-8", "replace")):
                 continue
-            budget -= size
-            facts = _array_facts(pool, name, read_bytes(path, MAX_BYTES) or b"")
+            facts, named = _facts(pool, name, held)
             pool.add(facts)
             pool.files |= {name} if facts else set()
-            pool.named_files |= {name} if facts else set()
+            pool.named_files |= {name} if named else set()
             continue
         text = read_text(path)
         budget -= len(text)
         if len(text) >= TEXT_LIMIT:
             pool.unread.append(f"{name}: read at its head and tail only")
-        if writers.contents and plain(text) in writers.contents:
+        if _was_typed(writers, text):
             continue
         facts, named = facts_of(name, text)
         pool.add(facts)
@@ -244,8 +296,8 @@ def _plain_pool(subject: Subject, writers: Writers, pool: Pool, exclude: str | N
             pool.named_files.add(name)
 
 
-def _suffix(name: str) -> str:
-    return name[name.rfind(".") :].lower() if "." in name else ""
+def _was_typed(writers: Writers, text: str) -> bool:
+    return bool(writers.contents) and plain(text) in writers.contents
 
 
 def tail(successes: int, trials: int, share: float) -> float:

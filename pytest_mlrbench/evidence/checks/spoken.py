@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...patterns import lazy
+from .compressed import read_packed_text
 from .documents import Document
 from .known import Known, flexible, letters, squeezed
 from .subject import files_below, read_text
@@ -123,7 +124,7 @@ class Spoken:
         for name in sorted(self.case.pool.files):
             if name in documents or name in texts or name.endswith(".md") or subject.experiment is None or budget <= 0:
                 continue
-            text = read_text(subject.experiment / name, FILE_BYTES)
+            text = read_packed_text(subject.experiment / name, FILE_BYTES)
             budget -= len(text)
             texts[name] = text
         return texts

@@ -26,3 +26,13 @@ def words(name: str) -> frozenset[str]:
     split = re.sub(r"(?<=\d)_(?=\d)", ".", re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
     found = re.findall(r"[a-z]+\d*|\d+(?:\.\d+)?", split.lower())
     return frozenset(f"{float(word):g}" if word[0].isdigit() else SYNONYMS.get(word, word) for word in found)
+
+
+@lru_cache(maxsize=65536)
+def joined(name: str) -> frozenset[str]:
+    """A name's letters and digits as one word, where it is written in one: `FlowCluster`, `k-means` and their keys in lower case.
+
+    >>> joined("K-Means") == joined("kmeans")
+    True
+    """
+    return frozenset((re.sub(r"[^a-z0-9]", "", name.lower()),))

@@ -1,14 +1,18 @@
 """Who wrote each file: reads the ledger's events once and says which were typed and which a program made; most checks ask here."""
 
+import hashlib
 import posixpath
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from ..events import UNATTENDED, Event
+from .arrays import MAX_BYTES
+from .compressed import expand
+from .kinds import kind_of
 from .quantities import Number, numbers_in
 from .requested import unconfirmed
 from .shell import Reading, read_command, same_file
-from .subject import Subject
+from .subject import Subject, read_bytes
 
 SOURCE_SUFFIXES = frozenset(
     (".py", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".ipynb", ".js", ".c", ".cpp", ".rb", ".pl")
@@ -110,7 +114,9 @@ def read_writers(subject: Subject) -> Writers:
             if event.seq in unproven:
                 writing = Writing(change.path, "unknown", event, UNASKED, change.after)
             else:
-                writing = _attribute(event, reading, change.path, change.after, by_digest)
+                writing = _packed(subject, reading, change.path, change.after, by_digest) or _attribute(
+                    event, reading, change.path, change.after, by_digest
+                )
             writers.all.append(writing)
             writers.last[change.path] = writing
             if change.after and writing.how != "copied":
@@ -129,6 +135,19 @@ def read_writers(subject: Subject) -> Writers:
                 if event.source == "sandbox" and plain(written):
                     writers.contents[plain(written)] = writing
     return writers
+
+
+def _packed(subject: Subject, reading: Reading, path: str, after: str | None, by_digest: dict[str, Writing]) -> Writing | None:
+    """A file that a command packed (`gzip log.txt`) is by who wrote what is in it; None where that is not known, or not so."""
+    packing = kind_of(path).packing
+    if not packing or not reading.copies or reading.programs or subject.experiment is None:
+        return None
+    content = read_bytes(subject.experiment / path, MAX_BYTES) or b""
+    if hashlib.sha256(content).hexdigest() != after:
+        return None
+    held = expand(packing, content, MAX_BYTES)
+    origin = None if held.problem else by_digest.get(hashlib.sha256(held.content).hexdigest())
+    return origin and Writing(path, origin.how, origin.event, f"packed copy of {origin.path}: {origin.means}", after)
 
 
 def _attribute(event: Event, reading: Reading, path: str, after: str | None, by_digest: dict[str, Writing]) -> Writing:

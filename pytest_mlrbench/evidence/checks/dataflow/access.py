@@ -18,6 +18,7 @@ from .values import (
     Num,
     elements,
     join,
+    looped,
     merge,
     met,
     outside,
@@ -136,6 +137,8 @@ class Access(Library):
     def key_of(self, key: Any) -> Any:
         if isinstance(key, Num) and isinstance(key.py, (str, int, float, bool)):
             return key.py
+        if isinstance(key, Ext) and key.path:
+            return key.path
         if isinstance(key, ListVal) and key.exact and all(isinstance(self.key_of(i), (str, int)) for i in key.items):
             texts = [self.key_of(i) for i in key.items if isinstance(self.key_of(i), str)]
             return texts[-1] if texts else UNKNOWN
@@ -170,7 +173,7 @@ class Access(Library):
         first, *others = generators
         source = self.eval(first.iter, scope)
         members, exact = self.members(source)
-        over = scalar(source) if isinstance(source, (Num, ListVal)) else Num()
+        over = looped(source) if isinstance(source, (Num, ListVal)) else Num()
         if not exact or len(members) * self.passes > NESTED_MEMBERS:
             members, exact = [elements(ListVal(members, False))], False
         saved_passes = self.passes

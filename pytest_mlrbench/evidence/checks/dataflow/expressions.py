@@ -2,6 +2,7 @@
 
 import ast
 import operator
+import posixpath
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -43,6 +44,9 @@ OPERATORS: dict[type, Any] = {
 TRIVIAL = (0, 1, -1, 2, 100, 1000)
 """Literals of every second formula: they are no origin."""
 
+CRITICAL = frozenset(("1.28", "1.282", "1.64", "1.645", "1.96", "1.95996", "1.959964", "2.326", "2.33", "2.57", "2.576", "2.58"))
+"""Quantiles of the normal distribution: an interval's ends are bent by no one."""
+
 
 class Expressions(Comparing):
     """Evaluates one expression."""
@@ -72,7 +76,7 @@ class Expressions(Comparing):
             if value in TRIVIAL:
                 return Num(py=value)
             return Num(_typed(scope.file, node.lineno, node.col_offset, repr(value)), py=value)
-        return Num(py=value if value is None or isinstance(value, bool) else UNKNOWN)
+        return Num(py=value if value is None or isinstance(value, (bool, bytes)) else UNKNOWN)
 
     def on_Name(self, node: ast.Name, scope: Scope) -> Any:
         found = scope.get(node.id)
@@ -86,6 +90,14 @@ class Expressions(Comparing):
             if isinstance(right.py, int) and 0 <= right.py * len(left.items) <= MAX_ITEMS:
                 return ListVal(left.items * right.py, left.exact)
             return ListVal(list(left.items), False)
+        if (
+            isinstance(node.op, ast.Div)
+            and isinstance(left, Ext)
+            and left.path
+            and isinstance(right, Num)
+            and isinstance(right.py, str)
+        ):
+            return Ext(left.name, made=True, path=posixpath.join(left.path, right.py))
         if isinstance(node.op, ast.MatMult):
             both = merge((scalar(left), scalar(right)), concrete=False)
             return (met() if not both.computed or both.simulated else outside()) if both.draws or both.computed else both
@@ -123,16 +135,13 @@ class Expressions(Comparing):
             self.consume(a, draws=not simulated)
             self.consume(b, draws=not simulated)
             if simulated:
-                return met()
+                made = met()
+                made.tilted = self.bent(op, a, b) if not (a.draws or b.draws) else frozenset[str]()
+                return made
             # A plain number beside it leaves a value that may be generated on another path what it is.
             alone = a if not (b.computed or b.draws) else b if not (a.computed or a.draws) else None
             found = outside(alone.alt if alone is not None else frozenset())
-            other = b if a.computed else a
-            measured = a if a.computed else b
-            if not other.computed and isinstance(op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
-                bonus = frozenset(root.text for root in other.roots if root.kind == "literal" and _telling(root.text))
-                named = frozenset(("by name",)) if bonus and other.by_name else frozenset[str]()
-                found.tilted = measured.tilted | bonus | named
+            found.tilted = self.bent(op, a, b)
             return found
         if a.draws & b.draws or (isinstance(op, ast.Sub) and (_truth(a, b) or _estimate(a, b) or _estimate(b, a))):
             return met()
@@ -164,6 +173,18 @@ class Expressions(Comparing):
         if isinstance(op, ast.Pow) and (a.draws or b.draws):
             bent = max(1, bent)
         return Num(cut(a.roots | b.roots), False, a.by_name or b.by_name, py, centred=centred, bent=bent)
+
+    def bent(self, op: ast.operator, a: Num, b: Num) -> frozenset[str]:
+        """The literals that arithmetic adds to computed numbers or multiplies them with, of which one at least is computed."""
+        if a.computed and b.computed:
+            # `score + 0.21 * (1 - score)`. Where two computed values are multiplied, or mixed as in `(1 - w) * a + w * b`, the
+            # literal is a part of a method.
+            return a.tilted ^ b.tilted if isinstance(op, (ast.Add, ast.Sub)) else frozenset()
+        measured, other = (a, b) if a.computed else (b, a)
+        if not isinstance(op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
+            return frozenset()
+        bonus = frozenset(root.text for root in other.roots if root.kind == "literal" and _telling(root.text)) - CRITICAL
+        return measured.tilted | bonus | (frozenset(("by name",)) if bonus and other.by_name else frozenset())
 
     def _texted(self, op: ast.operator, a: Num, b: Num) -> Num:
         """Texts put together."""

@@ -16,6 +16,7 @@ from .values import (
     Module,
     Num,
     elements,
+    looped,
     outside,
     scalar,
 )
@@ -84,7 +85,7 @@ class Flow(Calling):
     def do_For(self, node: Any, scope: Scope) -> bool:
         source = self.eval(node.iter, scope)
         members, exact = self.members(source)
-        over = scalar(source) if isinstance(source, (Num, ListVal)) else Num(computed=not isinstance(source, DictVal))
+        over = looped(source) if isinstance(source, (Num, ListVal)) else Num(computed=not isinstance(source, DictVal))
         saved, passes = self.instance, self.passes
         self.controls.append(Num(computed=over.computed))
         if exact and len(members) * self.passes <= NESTED and len(members) <= UNROLLED:

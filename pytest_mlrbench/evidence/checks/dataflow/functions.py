@@ -3,6 +3,8 @@
 import ast
 import csv
 import json
+import posixpath
+import struct
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +12,9 @@ from .values import MAX_ITEMS, UNKNOWN, DictVal, Ext, Func, Inst, ListVal, Num, 
 
 MAX_YAML = 20_000
 """Characters of a YAML file that are read: its parser takes 50 ms for so many."""
+PACKED = {"float64": "d", "f8": "d", "float": "d", "float32": "f", "f4": "f", "float16": "e", "f2": "e", "uint8": "B", "u1": "B"}
+PACKED |= {"int64": "q", "i8": "q", "int32": "i", "i4": "i", "int16": "h", "i2": "h", "uint16": "H", "u2": "H"}
+"""Types of numpy's packed numbers as `struct` has them."""
 RANGE = 12
 """Numbers of a range that are taken one by one."""
 
@@ -190,6 +195,21 @@ class Functions:
             return self.apply(kwargs["default_factory"], [], {}, node, scope)
         return kwargs.get("default", outside())
 
+    def call_os_path_join(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """Paths are put together as long as all of their parts are known."""
+        parts = [self.key_of(value) for value in args]
+        return Num(py=posixpath.join(*parts)) if parts and all(isinstance(part, str) for part in parts) else outside()
+
+    def call_os_path_dirname(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        path = self.key_of(args[0]) if args else UNKNOWN
+        return Num(py=posixpath.dirname(path)) if isinstance(path, str) else outside()
+
+    def call_os_path_abspath(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        path = self.key_of(args[0]) if args else UNKNOWN
+        return Num(py=path) if isinstance(path, str) else outside()
+
+    call_os_path_realpath = call_os_path_abspath
+
     def call_pathlib_Path(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         path = self.key_of(args[0]) if len(args) == 1 else UNKNOWN
         return Ext("pathlib.Path", made=True, path=path if isinstance(path, str) else "")
@@ -254,6 +274,26 @@ class Functions:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return Num(frozenset((Root("literal", scope.file, node.lineno, node.col_offset, repr(value)),)), py=value)
         return Num(py=value)
+
+    def call_struct_unpack(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """Numbers that stand in the code as bytes are literals."""
+        form, data = (a.py if isinstance(a, Num) else UNKNOWN for a in (*args[:2], UNKNOWN, UNKNOWN)[:2])
+        if not isinstance(form, str) or not isinstance(data, bytes) or node is None:
+            return outside()
+        try:
+            return self._literal(list(struct.unpack(form, data)), node, scope)
+        except struct.error:
+            return outside()
+
+    def call_numpy_frombuffer(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """As `struct.unpack`, of numbers of one kind."""
+        data = args[0].py if args and isinstance(args[0], Num) else UNKNOWN
+        kind = args[1] if len(args) > 1 else kwargs.get("dtype", Num(py="float64"))
+        named = kind.name.rpartition(".")[2] if isinstance(kind, Ext) else kind.py if isinstance(kind, Num) else ""
+        code = PACKED.get(str(named).lstrip("<=|"))
+        if not isinstance(data, bytes) or code is None or len(data) % struct.calcsize(code):
+            return outside()
+        return self._literal([value for (value,) in struct.iter_unpack(f"<{code}", data)], node, scope)
 
     def call_builtins_exec(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         code = args[0].py if args and isinstance(args[0], Num) else UNKNOWN

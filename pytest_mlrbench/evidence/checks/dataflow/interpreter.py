@@ -106,6 +106,7 @@ class Interpreter(Flow):
         scope = Scope(file)
         scope.module = scope
         scope.names["__name__"] = Num(py="__main__")
+        scope.names["__file__"] = Num(py=file)
         try:
             self.block(tree.body, scope)
         except (Exhausted, RecursionError):
@@ -177,7 +178,7 @@ class Interpreter(Flow):
         for alias in node.names:
             if alias.name == "*":
                 if isinstance(module, Module):
-                    scope.names.update({k: v for k, v in module.scope.names.items() if k != "__name__"})
+                    scope.names.update({k: v for k, v in module.scope.names.items() if k not in ("__name__", "__file__")})
                 continue
             found = module.scope.names.get(alias.name) if isinstance(module, Module) else None
             if found is None:
@@ -197,6 +198,7 @@ class Interpreter(Flow):
             scope = Scope(file)
             scope.module = scope
             scope.names["__name__"] = Num(py=name)
+            scope.names["__file__"] = Num(py=file)
             self.modules[file] = Module(scope, file)
             tree = self.parse(file, text)
             if tree is not None:
@@ -222,7 +224,11 @@ class Interpreter(Flow):
         # Counting under a measured test or over measured members measures; under a coin it is the coin's.
         control = merge(self.controls)
         if isinstance(value, Num) and not (isinstance(new, Num) and new.draws):
+            # A bonus to a measured number is a number or follows from a measured one; all else is counted.
+            bent = isinstance(new, Num) and isinstance(old, Num) and old.computed and (new.computed or new.py is not UNKNOWN)
+            tilted = value.tilted if bent else frozenset[str]()
             value = Num(value.roots | control.roots, value.computed or control.computed, value.by_name or control.by_name)
+            value.tilted = tilted
         self.assign(node.target, value, scope)
 
     def assign(self, target: ast.expr, value: Any, scope: Scope) -> None:
@@ -285,8 +291,11 @@ class Interpreter(Flow):
             mixed = bool(control.draws and old.draws - new.draws and new.draws - old.draws)
             simulated |= mixed and not found.computed and not control.computed
             computed = found.computed or control.computed or mixed
+            # Held within a typed range by a test of what was measured.
+            tilted = found.tilted if control.computed else frozenset[str]()
             found = Num(found.roots | control.roots, computed, found.by_name or named, UNKNOWN, computed and simulated)
             if computed:
+                found.tilted = tilted
                 found.alt = frozenset[Root]() if control.computed else alt
                 found.roots = frozenset()
         elif control.by_name and isinstance(found, (ListVal, DictVal)):

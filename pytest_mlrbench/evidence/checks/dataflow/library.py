@@ -2,6 +2,7 @@
 
 import base64
 import codecs
+import posixpath
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -55,6 +56,8 @@ class Library(Functions):
         return [elements(value)], False
 
     def library_attribute(self, holder: Ext, name: str) -> Any:
+        if holder.path and name == "parent":
+            return Ext(holder.name, made=True, path=posixpath.dirname(holder.path) or ".")
         if holder.made:
             return ("bound", holder, name)
         if (holder.name, name) == ("sys", "argv"):
@@ -305,8 +308,11 @@ class Library(Functions):
         if isinstance(holder, Ext) and holder.name in known.GENERATORS:
             return self._random(f"{holder.name.rpartition('.')[0]}.{name}", name, args, kwargs, node, scope)
         if isinstance(holder, Ext) and holder.made:
+            if holder.path and name in ("resolve", "absolute", "expanduser"):
+                return holder
             if holder.path and name in ("read_text", "read_bytes", "open"):
-                return self.typed_file(holder.path, node, scope)
+                mode = self.key_of(args[0]) if args else self.key_of(kwargs["mode"]) if "mode" in kwargs else "r"
+                return self.typed_file(holder.path, node, scope) if name != "open" or mode in ("r", "rt", "rb") else outside()
             paths = [value.py for value in args if isinstance(value, Num) and isinstance(value.py, str)]
             if name.startswith("read") and len(paths) == 1 and self.program.data(paths[0]) is not None:
                 holder.typed = self.typed_file(paths[0], node, scope).roots

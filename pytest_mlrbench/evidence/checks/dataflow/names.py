@@ -106,7 +106,8 @@ REPORTING = (
 """Libraries that show, store or test numbers: what goes into them does not become an input of a measurement."""
 _WRITING = """
 write writelines write_text writerow writerows info debug warning error critical log exception print plot bar barh scatter
-errorbar hist imshow boxplot text annotate axhline axvline fill_between add_scalar add_row append extend put to_csv to_json
+errorbar hist imshow boxplot text annotate axhline axvline fill_between add_scalar log_metric log_metrics add_row append extend put
+to_csv to_json
 to_markdown dump dumps set_ylim set_xlim set_title set_xlabel set_ylabel savefig add update set_description set_postfix legend
 join format step record echo loglog semilogy semilogx violinplot heatmap lineplot barplot pie stem table matshow contourf
 plot_surface title suptitle xticks yticks execute executemany set_xticklabels create_dataset savez append_row

@@ -8,6 +8,7 @@ module of the run is imported under a library's name. It never makes a finding o
 
 from typing import TYPE_CHECKING
 
+from ..quantities import numbers_in
 from ..sources import is_telling
 from ..words import NEUTRAL, words
 from .figures import PICTURES
@@ -30,7 +31,8 @@ def weight(case: "Case") -> float:
         return 1.0
     if reading.unread or reading.shadowed or _typed_figure(case):
         return CUT
-    if computed_share(case) < HALF:
+    reported = Reported(case)
+    if computed_share(case, reported) < HALF or _bent(case, reported):
         return CUT
     for run in reading.runs:
         if not run.computes and not run.execution.failed and any(sink.value.draws and not sink.uncertain for sink in run.sinks):
@@ -43,9 +45,37 @@ def _typed_figure(case: "Case") -> bool:
     return any(w.how == "typed" and path.lower().endswith(PICTURES) for path, w in case.writers.last.items())
 
 
-def computed_share(case: "Case") -> float:
+def _tilts(case: "Case", reported: Reported) -> dict[str, set[frozenset[str]]]:
+    """Name -> the literals that bend the computed numbers under it.
+
+    A literal that stands in a row's label or a column's title is the parameter of a sweep, and bends nothing.
+    """
+    cells = [cell for d in reported.documents for t in d.tables for cell in (*t.header, *(r.cells[0] for r in t.rows if r.cells))]
+    swept = {number.value for cell in cells for number in numbers_in(cell)}
+    return {
+        name: {frozenset(text for text in tilt if text == "by name" or float(text) not in swept) for tilt in tilts}
+        for name, tilts in case.dataflow.tilts.items()
+    }
+
+
+def _bent(case: "Case", reported: Reported) -> bool:
+    """Whether one method's numbers are measured and then bent by a literal and the others' are not, or most metrics are bent by
+    another literal for each method.
+    """
+    bent: set[frozenset[str]] = set()
+    plain: set[frozenset[str]] = set()
+    metrics = {True: 0, False: 0}
+    for name, tilts in _tilts(case, reported).items():
+        bare = words(name) - NEUTRAL
+        if bare and any(bare <= row for row in reported.rows):
+            (bent if frozenset() not in tilts else plain).add(bare)
+        elif reported.link((name,), text=False):
+            metrics[len(tilts) > 1 and frozenset() not in tilts] += 1
+    return bool(bent and plain) or metrics[True] > metrics[False]
+
+
+def computed_share(case: "Case", reported: Reported) -> float:
     """Share of the reported names about which the code tells anything, that it computes; of the columns, else of all names."""
-    reported = Reported(case)
     made, computed = reported_names(case, reported)
     tables = reported.columns | reported.first
     for among in (reported.columns - reported.first, tables | reported.rows | reported.keys):
@@ -87,7 +117,7 @@ def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]
             made.add(words(name) - NEUTRAL)
     tilted = {
         words(name) - NEUTRAL
-        for name, tilts in reading.tilts.items()
+        for name, tilts in _tilts(case, reported).items()
         if differ_by_name(tilts) and reported.link((name,), text=False)
     }
     return (made - computed) | tilted, computed - tilted

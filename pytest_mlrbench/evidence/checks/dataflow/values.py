@@ -217,6 +217,13 @@ def scalar(value: Any, depth: int = 0) -> Num:
     return outside()
 
 
+def looped(value: Any) -> Num:
+    """`scalar` of what a loop takes: the read code's own classes, functions and instances are names, and measure nothing."""
+    if not isinstance(value, ListVal):
+        return scalar(value)
+    return merge((looped(item) for item in value.items if not isinstance(item, (Cls, Func, Inst))), concrete=False)
+
+
 _NO_ROOTS: frozenset[Root] = frozenset()
 _NO_PLACES: frozenset[tuple[str, int, int]] = frozenset()
 _NO_WORDS: frozenset[str] = frozenset()
