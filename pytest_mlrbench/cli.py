@@ -1,31 +1,31 @@
 """The command line `mlrbench`: what can be asked of runs and of this machine outside pytest; each command imports what it needs."""
 
 import argparse
-import gc
-import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import importing, judge, rejudge
 from .errors import ConfigError, MLRBenchError
 
 if TYPE_CHECKING:
     from .results.store import RunStore
 
+Command = Callable[[str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+"""Adds a command: its name, what runs it, what it is for, an example."""
+
 EXIT_ERROR = 2
 """A command that could not do its work, bad usage included (as argparse has it)."""
-EXIT_VERDICT = {"verified": 0, "unverified": 3, "hallucinated": 1}
-"""`mlrbench check` (docs/interface.md, command line)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; an error of ours is one line on stderr and status 2."""
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    # Declaring the other commands takes longer than many of them work.
+    options = build_parser(given[:1] if given and given[0] in COMMANDS else None).parse_args(given)
     try:
         status: int = options.run_command(options)
         sys.stdout.flush()
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def build_parser(names: Iterable[str] | None = None) -> argparse.ArgumentParser:
+    """The command line with the commands `names`, or with all of them."""
     from . import __version__
 
     parser = argparse.ArgumentParser(
@@ -58,22 +58,35 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(run_command=run)
         return made
 
+    for name in COMMANDS if names is None else names:
+        COMMANDS[name](command)
+    return parser
+
+
+def _declared_in(module: str) -> Callable[[Command], None]:
+    """Declares a command by `register` of a module in `commands`, which is imported for nothing else."""
+
+    def declare(command: Command) -> None:
+        import_module(f".commands.{module}", __package__).register(command)
+
+    return declare
+
+
+def _declare_tables(command: Command) -> None:
     tables = command(
         "tables", _tables, "Scores, verdicts and costs of runs as tables.", "mlrbench tables mlr-runs/a mlr-runs/b --format csv"
     )
     tables.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
     tables.add_argument("--format", choices=("md", "csv", "json"), default="md", help="default: %(default)s")
 
-    from .commands import agreement
 
-    agreement.register(command)
-
+def _declare_export(command: Command) -> None:
     export = command("export", _export, "One row per score as a file.", "mlrbench export mlr-runs/a -o scores.csv")
     export.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="FILE.csv, FILE.json or FILE.parquet")
 
-    importing.register(command)
 
+def _declare_report(command: Command) -> None:
     report = command("report", _report, "A self-contained HTML report.", "mlrbench report mlr-runs/a mlr-runs/b -o reports")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory")
     report.add_argument(
@@ -81,6 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--allure", action="store_true", help="also Allure results of the stored trials, below DIR/allure-results")
 
+
+def _declare_tasks(command: Command) -> None:
     tasks = command(
         "tasks", _tasks, "The catalogue of tasks, and the published texts for --mlr-tasks=DIR.", "mlrbench tasks show iclr2025_dl4c"
     )
@@ -97,48 +112,66 @@ def build_parser() -> argparse.ArgumentParser:
     )
     tasks.epilog = f"{tasks.epilog}\nverify: exit status 0 when every text is as published, else 1"
 
-    check = command(
-        "check", _check, "Hallucination audit of any agent's output folder.", "mlrbench check my-agent/out --paper out/paper.md"
-    )
-    check.add_argument("folder", type=Path, metavar="DIR", help="what the agent left: code, results, paper")
-    for part, what in (("paper", "file"), ("code", "folder"), ("results", "folder"), ("log", "file")):
-        check.add_argument(
-            f"--{part}", type=Path, metavar=what.upper(), help=f"the {what} that holds the {part}, where its name does not tell"
-        )
-    check.add_argument(
-        "--online",
-        action="store_true",
-        help="look references up in arXiv, OpenAlex and Crossref; without it nothing is sent anywhere",
-    )
-    check.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
-    check.add_argument("--all", action="store_true", help="every warning and remark, not the first three of a kind")
-    check.epilog = f"{check.epilog}\nexit status: 0 verified, 3 unverified, 1 hallucinated, 2 not usable"
 
+def _declare_compare(command: Command) -> None:
     from .commands import compare
 
     compared = "Two runs side by side, paired by task, and what the gate says of them; or their outputs, judged blind (--pairwise)."
     compare.add_arguments(command("compare", compare.run, compared, "mlrbench compare mlr-runs/a mlr-runs/b"))
-    rejudge.register(command)
-    judge.register(command)
 
+
+def _declare_watch(command: Command) -> None:
     watch = command("watch", _watch, "One line a second on a run that goes on.", "mlrbench watch mlr-runs/a")
     watch.add_argument("run", type=Path, metavar="RUN", help="run directory")
     watch.add_argument("--once", action="store_true", help="print one line and end")
 
+
+def _declare_stop(command: Command) -> None:
     stop = command("stop", _stop, "Stop the experiments that a run left detached.", "mlrbench stop mlr-runs/a")
     stop.add_argument("run", type=Path, metavar="RUN", help="run directory")
 
+
+def _declare_clean(command: Command) -> None:
     command("clean", _clean, "Remove containers whose run is dead; living ones are never touched.", "mlrbench clean")
+
+
+def _declare_doctor(command: Command) -> None:
     command("doctor", _doctor, "What is here, what is missing, and how to get it.", "mlrbench doctor")
+
+
+def _declare_image(command: Command) -> None:
     image = command(
         "image", _image, "Build the research image that experiments run in.", "mlrbench image build --base python:3.11-slim"
     )
     image.add_argument("action", choices=("build",))
     image.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="see `mlrbench image build --help`")
+
+
+def _declare_init(command: Command) -> None:
     init = command("init", _init, "A starter project: pytest.ini and a CI workflow.", "mlrbench init my-benchmark --model o4-mini")
     init.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: here")
     init.add_argument("--model", default="offline", help="model under test (default: %(default)s, which needs no key)")
-    return parser
+
+
+COMMANDS: dict[str, Callable[[Command], None]] = {
+    "tables": _declare_tables,
+    "agreement": _declared_in("agreement"),
+    "export": _declare_export,
+    "import": _declared_in("importing"),
+    "report": _declare_report,
+    "tasks": _declare_tasks,
+    "check": _declared_in("check"),
+    "compare": _declare_compare,
+    "rejudge": _declared_in("rejudge"),
+    "judge": _declared_in("judge"),
+    "watch": _declare_watch,
+    "stop": _declare_stop,
+    "clean": _declare_clean,
+    "doctor": _declare_doctor,
+    "image": _declare_image,
+    "init": _declare_init,
+}
+"""In the order of the help."""
 
 
 def _stores(folders: Sequence[Path]) -> "list[RunStore]":
@@ -263,36 +296,6 @@ TASK_ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "fetch": _fetch_tasks,
     "verify": _verify_tasks,
 }
-
-
-def _check(options: argparse.Namespace) -> int:
-    # A process of a second: what its imports make stays, and what the reading makes is seldom garbage. A tenth of the time.
-    gc.set_threshold(100_000, 20, 100)
-    # No plug-in of pydantic can say anything of an audit, and looking for them reads the metadata of every installed package.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from .evidence.checks import audit, subject_of_folder
-    from .evidence.checks.layout import nothing_usable
-
-    if not options.folder.is_dir():
-        raise ConfigError(f"{options.folder} is not a folder: give the one that holds the agent's code, results and paper")
-    parts: dict[str, Path | None] = {name: getattr(options, name) for name in ("paper", "code", "results", "log")}
-    for name, path in parts.items():
-        if path is not None and not path.exists():
-            raise ConfigError(f"--{name}={path}: there is no such {'folder' if name in ('code', 'results') else 'file'}")
-    if why := nothing_usable(options.folder, parts.values()):
-        raise ConfigError(
-            f"{options.folder}: there is nothing to check: {why}; where the parts lie elsewhere, give --paper, --code, "
-            "--results or --log"
-        )
-    subject = subject_of_folder(options.folder, parts["paper"], parts["code"], parts["results"], parts["log"])
-    found = audit(replace(subject, online=options.online))
-    if options.format == "json":
-        print(json.dumps({"path": str(options.folder), **found.model_dump(mode="json")}, indent=1, ensure_ascii=False))
-    else:
-        from .results.findings import audit_lines
-
-        print("\n".join(audit_lines(str(options.folder), found, whole=options.all)))
-    return EXIT_VERDICT[found.verdict]
 
 
 def _watch(options: argparse.Namespace) -> int:

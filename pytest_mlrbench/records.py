@@ -1,17 +1,14 @@
-"""What is stored and passed around: usage, scores, reviews, findings, the trial record. Frozen pydantic models, no behaviour."""
+"""What is stored and passed around: usage, scores, reviews, the trial record. Frozen pydantic models, no behaviour."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .audits import Finding, FindingType, Scope, Verdict
 from .keys import TrialKey
 
 Status = Literal["done", "failed", "error", "skipped"]
 """done: output made, judged, audited. failed: no usable output, the agent's fault. error: the world's fault. skipped: not done."""
-Verdict = Literal["verified", "unverified", "hallucinated"]
-Severity = Literal["fail", "warn", "info"]
-FindingType = Literal["faked_results", "hallucinated_methodology", "incorrect_citation", "mathematical_error", "other"]
-Scope = Literal["results", "paper"]
 Order = Literal["base-first", "new-first"]
 Winner = Literal["base", "new", "tie"]
 """Of a comparison of two runs."""
@@ -54,38 +51,6 @@ class Spent(Frozen):
             cost=self.cost + other.cost,
             unpriced_calls=self.unpriced_calls + other.unpriced_calls,
         )
-
-
-class Quote(Frozen):
-    """Evidence a reader can look up: a place and what stands there."""
-
-    file: str
-    """Relative to the audited folder."""
-    line: int | None = None
-    """1-based; None for binary files and whole-file statements."""
-    quote: str = ""
-
-
-class Finding(Frozen):
-    """What one hallucination check found."""
-
-    type: FindingType
-    scope: Scope
-    check: str
-    severity: Severity
-    message: str
-    evidence: list[Quote] = Field(default_factory=list)
-
-
-class Audit(Frozen):
-    """All checks over one output folder (docs/interface.md: `check --format json` without `path`)."""
-
-    verdict: Verdict
-    support: float | None
-    """Share 0..1 of headline numbers traced to output that a program of this run wrote; None when there are none."""
-    coverage: dict[str, str]
-    """Check name -> `done` or `no evidence: WHY`."""
-    findings: list[Finding]
 
 
 class Opinion(Frozen):
@@ -146,11 +111,16 @@ class SideBySide(Frozen):
     spent: Spent = Spent()
 
 
-class Passage(Quote):
+class Passage(Frozen):
     """A quotation that was found in the file it names."""
 
+    file: str
+    """Relative to the work's folder."""
+    line: int
+    """Line on which it begins, 1-based."""
+    quote: str = ""
     last: int
-    """Line on which it ends, 1-based; `line` is where it begins."""
+    """Line on which it ends."""
 
 
 class JudgeClaim(Frozen):

@@ -3,9 +3,13 @@ checks' findings before it, what was made up."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter
+
+from ..audits import Audit
 from ..judging.form import fill_form, form_protocol, told_dropped
 from ..judging.panel import OFFLINE, panel_scores, protocol_of, review
 from ..judging.quotes import Exhibits
@@ -13,7 +17,7 @@ from ..judging.work import Work, collect_case, collect_work
 from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.counting import CountingModels
 from ..offload import read_if_there
-from ..records import Audit, JudgeForm, Review, Spent, TrialRecord
+from ..records import JudgeForm, Review, Spent, TrialRecord
 from ..results.store import RunStore
 from ..search import SOURCES
 from ..settings import Settings
@@ -95,7 +99,7 @@ class Grader:
         found = await self._resources.audit(
             audit_trial, key.stage, str(output), trial, folders, today, online, long=key.stage in WITH_EXPERIMENT
         )
-        audit = Audit.model_validate(found)
+        audit = TypeAdapter(Audit).validate_python(found)
         await asyncio.to_thread(self._store.write_audit, key, audit)
         return audit
 
@@ -193,12 +197,11 @@ def with_forms(audit: Audit, forms: list[JudgeForm], settings: Settings) -> Audi
     off = settings.hallucination_check == "off"
     why_none = "switched off with --mlr-hallucination-check=off" if off else "no model judge on the panel"
     failing = any(one.severity == "fail" for one in found)
-    return audit.model_copy(
-        update={
-            "verdict": "hallucinated" if failing else audit.verdict,
-            "coverage": {**audit.coverage, CHECK: "done" if forms else f"no evidence: {why_none}"},
-            "findings": [*audit.findings, *found],
-        }
+    return replace(
+        audit,
+        verdict="hallucinated" if failing else audit.verdict,
+        coverage={**audit.coverage, CHECK: "done" if forms else f"no evidence: {why_none}"},
+        findings=[*audit.findings, *found],
     )
 
 

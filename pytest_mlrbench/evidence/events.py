@@ -1,18 +1,23 @@
 """What one line of `evidence.jsonl` says; written by the ledger, read by the checks, the runner and the judges' command log."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError
-
+from ..audits import STRICT
 from ..errors import InfrastructureError
-from ..records import Frozen
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Source = Literal["host", "gateway", "sandbox"]
 """Who saw it: the host itself, the model gateway, or a program inside the sandbox (weakest)."""
 Kind = Literal["command", "write", "note", "environment"]
 """command: executed in the sandbox. write: an editor tool typed a file. note and environment: said by the host."""
+ChangeKind = Literal["created", "modified", "deleted"]
 
 BLACK_BOX = "agent command"
 """`tool` of the one command by which a black-box agent does a whole stage: what ran inside it nobody recorded."""
@@ -36,8 +41,11 @@ NETWORK = "network"
 """The note that says which hosts the allowlist's proxy let through and refused, with times and bytes (sandboxes.egress)."""
 
 
-class Change(Frozen):
+@dataclass(frozen=True)
+class Change:
     """One file of the workspace that an event left different."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     path: str
     """Relative to the workspace, `/` between its parts, undecodable bytes as surrogate escapes written `\\udcXX`."""
@@ -47,11 +55,14 @@ class Change(Frozen):
     """Digest after the event; None when the file is gone. Starts with `unread:` when the host could not read it."""
     size: int
     """Bytes after the event."""
-    kind: Literal["created", "modified", "deleted"]
+    kind: ChangeKind
 
 
-class Event(Frozen):
+@dataclass(frozen=True)
+class Event:
     """One thing that happened in an experiment."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     seq: int
     """1-based, without gaps."""
@@ -74,8 +85,8 @@ class Event(Frozen):
     """Length of the whole output, dropped bytes included."""
     output_sha256: str | None = None
     """Digest of the kept file."""
-    changes: list[Change] = Field(default_factory=list)
-    data: dict[str, Any] = Field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
     """What a note or an environment event holds."""
 
     @property
@@ -89,6 +100,14 @@ class Event(Frozen):
         return self.kind == "command" and (self.exit_kind != "exited" or self.exit_code != 0)
 
 
+@cache
+def _adapter() -> "TypeAdapter[Event]":
+    """Validates and writes events; whoever only makes some, of an agent's own log, imports no pydantic."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Event)
+
+
 def read_events(path: Path) -> tuple[list[Event], str]:
     """All events of `path` and what was wrong with its end (empty when nothing was).
 
@@ -99,11 +118,13 @@ def read_events(path: Path) -> tuple[list[Event], str]:
         raw = path.read_bytes()
     except FileNotFoundError:
         return [], ""
+    from pydantic import ValidationError
+
     *lines, rest = raw.split(b"\n")
     events: list[Event] = []
     for number, line in enumerate(lines, 1):
         try:
-            events.append(Event.model_validate_json(line))
+            events.append(_adapter().validate_json(line))
         except ValidationError as error:
             if number == len(lines) and not rest:
                 return events, f"line {number} of {path.name} is damaged and was left out"
@@ -116,4 +137,4 @@ def read_events(path: Path) -> tuple[list[Event], str]:
 
 def line_of(event: Event) -> bytes:
     """`event` as one line of the ledger, ASCII only, so that no name from a hostile workspace can break the file."""
-    return json.dumps(event.model_dump(mode="json", exclude_defaults=True), ensure_ascii=True).encode("ascii") + b"\n"
+    return json.dumps(_adapter().dump_python(event, mode="json", exclude_defaults=True), ensure_ascii=True).encode("ascii") + b"\n"

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import InfrastructureError
 from ..sandboxes.base import ExecResult, Sandbox
 from .coder_logs import Action, Reader
-from .events import BETWEEN_CALLS, CODER_SESSION, Change
+from .events import BETWEEN_CALLS, CODER_SESSION, Change, ChangeKind
 from .ledger import Ledger
 
 STREAMS = "evidence/streams"
@@ -293,7 +293,7 @@ def _merged(changes: list[Change]) -> tuple[list[Change], dict[str, list[str]]]:
             continue
         if old.after is not None:
             between.setdefault(change.path, []).append(old.after)
-        kind = "deleted" if change.after is None else "created" if old.before is None else "modified"
+        kind: ChangeKind = "deleted" if change.after is None else "created" if old.before is None else "modified"
         first[change.path] = Change(path=change.path, before=old.before, after=change.after, size=change.size, kind=kind)
     # A change from a digest to itself is one that `Ledger.unchanged` made.
     merged = [change for change in first.values() if change.before or change.after or change.path in between]

@@ -115,10 +115,8 @@ class Rerun(Frozen):
     attempts: list[Attempt] = Field(default_factory=list)
 
 
-def read_rerun(trial_dir: Path | None) -> Rerun | None:
+def read_rerun(trial_dir: Path) -> Rerun | None:
     """The re-execution stored in a trial's directory; None when there is none or it cannot be read as one."""
-    if trial_dir is None:
-        return None
     try:
         content = (trial_dir / RERUN).read_bytes()
     except OSError:

@@ -15,8 +15,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..audits import Audit, Finding, FindingType, Scope
 from ..models.api import Models
-from ..records import Audit, DroppedClaim, Finding, FindingType, JudgeClaim, JudgeForm, Passage, Scope
+from ..records import DroppedClaim, JudgeClaim, JudgeForm, Passage
 from ..stages.fitting import middle_out
 from ..stages.outputs import clean
 from ..stages.prompts import prompt_digest, render

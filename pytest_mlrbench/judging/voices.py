@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..records import Finding, JudgeClaim, JudgeForm, Passage, Quote, Severity
+from ..audits import Finding, Quote, Severity
+from ..records import JudgeClaim, JudgeForm, Passage
 from .form import overlap
 
 CHECK = "judges"

@@ -1,6 +1,6 @@
 """Runs a replay plan in fresh sandboxes: as recorded, on other seeds, on changed data; the engine's rerunner calls it.
 
-It records and decides nothing: what a difference means is the check's word (evidence/checks/rerun.py). Which attempts are made
+It records and decides nothing: what a difference means is the check's word (checks/rerun_rules.py). Which attempts are made
 depends on the earlier ones only to save time: a result that came out again needs no second look.
 """
 

@@ -5,6 +5,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,7 @@ class _Report:
                 }
                 for one in record.reviews
             ],
-            "findings": [one.model_dump() for one in findings],
+            "findings": [asdict(one) for one in findings],
             "forms": [one.model_dump() for one in record.forms],
             "minutes": (record.finished - record.started) / 60,
             "cost": record.agent_spent.cost + record.judge_spent.cost,

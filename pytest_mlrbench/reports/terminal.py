@@ -4,11 +4,13 @@ import io
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..audits import Finding
 from ..keys import TrialKey
-from ..records import Finding, Spent, TrialRecord
+from ..records import Spent, TrialRecord
 from ..results.notes import notes
 from ..results.render import cost_line, panel_rows
 from ..results.shown import HALLUCINATED, OUTCOMES, count, outcome, place_lines, plain, shorten, usd
@@ -125,7 +127,7 @@ def _findings(records: Mapping[TrialKey, TrialRecord]) -> list[str]:
     lines = []
     for key, finding in failing[:MOST]:
         lines.append(f"finding {key} [{finding.check}]: {shorten(finding.message, 360)}")
-        lines += [f"    {place}" for place in place_lines(finding.model_dump(), length=120)]
+        lines += [f"    {place}" for place in place_lines(asdict(finding), length=120)]
     if len(failing) > MOST:
         lines.append(f"finding: {len(failing) - MOST} more of severity fail, see the report")
     warnings = sum(finding.severity == "warn" for _, finding in findings)

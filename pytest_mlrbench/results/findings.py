@@ -5,7 +5,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
-from ..records import Audit, Finding, Quote, Severity
+from ..audits import Audit, Finding, Quote, Severity
 from .shown import plain
 
 SEVERITIES: tuple[Severity, ...] = ("fail", "warn", "info")

@@ -5,9 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
+from ..audits import FindingType
 from ..errors import ConfigError
 from ..keys import GRADED
-from ..records import FindingType, JudgeForm
+from ..records import JudgeForm
 from .published_files import NOT_LOOKED_UP
 from .reference import load_reference, paper_model
 from .store import HUMAN_LABELS, RunStore

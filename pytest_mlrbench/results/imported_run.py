@@ -3,14 +3,15 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ..audits import Audit
 from ..keys import GRADED, STAGES, WITH_EXPERIMENT, TrialKey
-from ..records import Audit, JudgeForm, Review, Spent, StageResult, TrialRecord
+from ..records import JudgeForm, Review, Spent, StageResult, TrialRecord
 from ..settings import Settings
 from .published_files import protocol
 from .published_layout import NO_CODE
@@ -51,7 +52,7 @@ class Part:
         for key, result in self.results.items():
             put(self.store.trial(key) / "stage.json", result.model_dump(mode="json"))
         for key, audit in self.audits.items():
-            put(self.store.trial(key) / "audit.json", audit.model_dump(mode="json"))
+            put(self.store.trial(key) / "audit.json", asdict(audit))
         # An output without a review has a record too: with the inputs that it was made from, judges can still be asked.
         made = (key for key, result in self.results.items() if key.stage in GRADED and result.status == "done")
         for key in sorted({*self.reviews, *made, *(TrialKey(task, "end2end") for task in self.forms)}):

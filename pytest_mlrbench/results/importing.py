@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..audits import Audit
 from ..errors import ConfigError
 from ..keys import TrialKey, safe_name
-from ..records import Audit, Spent, StageResult
+from ..records import Spent, StageResult
 from ..stages.stage import missing_outputs
 from ..tasks.catalogue import load_tasks
 from . import published_files as files

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..records import DroppedClaim, FindingType, JudgeForm, Opinion, Review, Spent, Usage
+from ..audits import FindingType
+from ..records import DroppedClaim, JudgeForm, Opinion, Review, Spent, Usage
 from ..stages.rubric import REVIEW_KEYS, SCALES, STAGE_KEYS
 from .agreement.sheets import separator_of, with_point
 

@@ -5,19 +5,21 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from ..audits import Audit
 from ..errors import ConfigError
 from ..keys import STAGES, TrialKey, safe_name
-from ..records import Audit, JudgeForm, Order, Review, SideBySide, StageResult, TrialRecord
+from ..records import JudgeForm, Order, Review, SideBySide, StageResult, TrialRecord
 from ..settings import Settings
 
-Record = TypeVar("Record", bound=BaseModel)
+Record = TypeVar("Record")
 
 FORMAT = 1
 """Version of the run directory's layout, in run.json; a reader refuses a higher one."""
@@ -177,7 +179,7 @@ class RunStore:
 
     def record(self, key: TrialKey) -> TrialRecord | None:
         """The finished trial's record; None while there is none."""
-        return _load(TrialRecord, self.record_file(key))
+        return _load(TrialRecord.model_validate_json, self.record_file(key))
 
     def finished(self, key: TrialKey) -> dict[str, Any] | None:
         """The record of a trial that a resumed run keeps, as it lies on disk: a thousand of them are not validated to be served.
@@ -210,7 +212,7 @@ class RunStore:
 
     def stage_result(self, key: TrialKey) -> StageResult | None:
         """How the agent's part ended; None while it has not."""
-        return _load(StageResult, self.stage_file(key))
+        return _load(StageResult.model_validate_json, self.stage_file(key))
 
     def write_stage_result(self, key: TrialKey, result: StageResult) -> None:
         _dump(result, self.stage_file(key), settled=True)
@@ -219,7 +221,7 @@ class RunStore:
         return self.trial(key) / "audit.json"
 
     def audit(self, key: TrialKey) -> Audit | None:
-        return _load(Audit, self.audit_file(key))
+        return _load(_audits().validate_json, self.audit_file(key))
 
     def write_audit(self, key: TrialKey, audit: Audit) -> None:
         _dump(audit, self.audit_file(key))
@@ -229,7 +231,7 @@ class RunStore:
         return self.trial(key) / "reviews" / f"{safe_name(judge)}-{protocol[:12]}{suffix}.json"
 
     def review(self, key: TrialKey, judge: str, protocol: str, repeat: int = 1) -> Review | None:
-        return _load(Review, self.review_file(key, judge, protocol, repeat))
+        return _load(Review.model_validate_json, self.review_file(key, judge, protocol, repeat))
 
     def write_review(self, key: TrialKey, review: Review) -> None:
         _dump(review, self.review_file(key, review.judge, review.protocol, review.repeat))
@@ -239,7 +241,7 @@ class RunStore:
         return review.with_name(f"hallucination-{review.name}")
 
     def form(self, key: TrialKey, judge: str, protocol: str, repeat: int = 1) -> JudgeForm | None:
-        return _load(JudgeForm, self.form_file(key, judge, protocol, repeat))
+        return _load(JudgeForm.model_validate_json, self.form_file(key, judge, protocol, repeat))
 
     def write_form(self, key: TrialKey, form: JudgeForm) -> None:
         _dump(form, self.form_file(key, form.judge, form.protocol, form.repeat))
@@ -255,7 +257,7 @@ class RunStore:
         return self.comparisons(base) / str(key) / f"{name}.{order}.json"
 
     def comparison(self, base: str, key: TrialKey, judge: str, protocol: str, repeat: int, order: Order) -> SideBySide | None:
-        return _load(SideBySide, self._comparison_file(base, key, judge, protocol, repeat, order))
+        return _load(SideBySide.model_validate_json, self._comparison_file(base, key, judge, protocol, repeat, order))
 
     def write_comparison(self, base: str, key: TrialKey, one: SideBySide) -> None:
         _dump(one, self._comparison_file(base, key, one.judge, one.protocol, one.repeat, one.order))
@@ -287,19 +289,25 @@ def open_runs(roots: Iterable[Path]) -> list[RunStore]:
     return stores
 
 
-def _load(kind: type[Record], path: Path) -> Record | None:
+@cache
+def _audits() -> TypeAdapter[Audit]:
+    return TypeAdapter(Audit)
+
+
+def _load(read: Callable[[bytes], Record], path: Path) -> Record | None:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
-        return kind.model_validate_json(content)
+        return read(content)
     except ValidationError as error:
         raise ConfigError(
             f"{path} is damaged or of another version: {error.errors()[0]['msg']}; move it away to redo it"
         ) from error
 
 
-def _dump(record: BaseModel, path: Path, *, settled: bool = False) -> None:
+def _dump(record: BaseModel | Audit, path: Path, *, settled: bool = False) -> None:
     """What judging and checking give follows from outputs and stored calls; only an experiment's end must be `settled`."""
-    write_atomic(path, record.model_dump_json(indent=1).encode(), settled=settled)
+    content = _audits().dump_json(record, indent=1) if isinstance(record, Audit) else record.model_dump_json(indent=1).encode()
+    write_atomic(path, content, settled=settled)

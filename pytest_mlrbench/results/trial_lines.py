@@ -15,9 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..audits import FindingType, Scope, Severity, Verdict
 from ..errors import ConfigError
 from ..keys import STAGES, TrialKey
-from ..records import FindingType, Scope, Severity, Spent, Status, Verdict
+from ..records import Spent, Status
 from .checked import check_record
 from .store import RunStore
 

@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
+
+from ..patterns import lazy
 
 STOP = frozenset(
     """a about above across after against all also although among an and any are as at be because been before being
@@ -40,15 +42,14 @@ WEAK = frozenset(
 """Words that make a term only together with others."""
 TITLE_WEIGHT = 3
 MOST_TERMS = 8
-_SENTENCE = re.compile(r"[.!?;:,()\[\]{}\"“”|/\\*]|\s[-–—]\s|\n")
-_WORD = re.compile(r"[^\W\d_]\w*")
+_SENTENCE = lazy(r"[.!?;:,()\[\]{}\"“”|/\\*]|\s[-–—]\s|\n")
+_WORD = lazy(r"[^\W\d_]\w*")
 """A hyphen parts words, as it does in the indexes: `multi-agent` is found by "multi agent"."""
-_NO_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|https?://\S+|(?<=\w)['’]s\b")
-_LABEL = re.compile(r"^title\s*[:*]+\s*", re.IGNORECASE)
+_NO_PROSE = lazy(r"`[^`]*`|\$[^$]*\$|https?://\S+|(?<=\w)['’]s\b")
+_LABEL = lazy(r"^title\s*[:*]+\s*", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """What an idea is about."""
 
     title: str

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..patterns import lazy
 from ..stages.outputs import clean
 from .terms import Terms
 
@@ -13,12 +14,12 @@ ABSTRACT = 1_500
 """Characters of an abstract that a prompt shows."""
 AUTHORS = 10
 """Authors that a prompt names."""
-ARXIV = re.compile(r"(?:arxiv(?:\.org/(?:abs|pdf|html)/|\s*[:.]\s*|\s+))(\d{4}\.\d{4,5})(?:v\d+)?(?!\d)", re.IGNORECASE)
+ARXIV = lazy(r"(?:arxiv(?:\.org/(?:abs|pdf|html)/|\s*[:.]\s*|\s+))(\d{4}\.\d{4,5})(?:v\d+)?(?!\d)", re.IGNORECASE)
 """An arXiv id with its name, also inside arXiv's own DOIs (10.48550/arXiv.2401.01234)."""
-OPENALEX = re.compile(r"openalex\.org/(?:works/)?(W\d+)", re.IGNORECASE)
-DOI = re.compile(r"(?:doi\.org/|\bdoi\s*:\s*)(10\.\d{4,9}(?:\.\d+)*/[^\s\"'<>\]]+)", re.IGNORECASE)
-ADDRESS = re.compile(r"https?://[^\s)\]>\"']+", re.IGNORECASE)
-_TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
+OPENALEX = lazy(r"openalex\.org/(?:works/)?(W\d+)", re.IGNORECASE)
+DOI = lazy(r"(?:doi\.org/|\bdoi\s*:\s*)(10\.\d{4,9}(?:\.\d+)*/[^\s\"'<>\]]+)", re.IGNORECASE)
+ADDRESS = lazy(r"https?://[^\s)\]>\"']+", re.IGNORECASE)
+_TAG = lazy(r"</?[A-Za-z][^<>]{0,80}>")
 """Indexes keep `<i>`, `<jats:p>` and the like in titles and abstracts; without tags nothing can close a section of a prompt."""
 _SMOOTHING = 60
 """Of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""

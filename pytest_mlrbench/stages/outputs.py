@@ -11,10 +11,11 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
+
+from ..patterns import lazy
 
 TEXT_CAP = 200_000
 """Bytes of one text file that are read; the middle of a longer one is left out."""
@@ -39,17 +40,16 @@ TOOL_FOLDERS = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", 
 """Folders that tools fill, not authors."""
 
 # Colour codes carry nothing for a reader. All other control characters stay visible, escaped, so that nothing can hide.
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_COLOUR = lazy(r"\x1b\[[0-9;:]*m")
 # C0 and C1 but for tab and newline; direction overrides and invisible joiners, which make text read other than it is; tag
 # characters and variation selectors, in which whole instructions can be hidden from people.
-_HIDDEN = re.compile(
+_HIDDEN = lazy(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e01ef]"
 )
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A regular file of an output folder."""
 
     path: str
@@ -66,8 +66,7 @@ class Found:
         return PurePosixPath(self.path).suffix.lower()
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """What a folder holds."""
 
     files: tuple[Found, ...]
@@ -76,8 +75,7 @@ class Listing:
     """One sentence for each thing that is not in `files`."""
 
 
-@dataclass(frozen=True)
-class TextFile:
+class TextFile(NamedTuple):
     """A text file, cleaned."""
 
     text: str
@@ -87,8 +85,7 @@ class TextFile:
     """Bytes of its middle that were not read."""
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """An image that decodes."""
 
     data: bytes

@@ -21,8 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from ..audits import FindingType
 from ..errors import ConfigError
-from ..records import FindingType, Frozen, Opinion
+from ..records import Frozen, Opinion
 from ..resources import resource
 
 Kind = Literal["score", "overall", "opinion", "confidence"]

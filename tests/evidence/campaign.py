@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_mlrbench.records import Audit
+from pytest_mlrbench.audits import Audit
 
 from .lab import Study, audited, execute, told
 

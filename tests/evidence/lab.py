@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.evidence.checks import audit, subject_of_trial
 from pytest_mlrbench.evidence.ledger import Ledger
-from pytest_mlrbench.records import Audit
 from pytest_mlrbench.sandboxes import Limits, SandboxSpec, open_sandbox
 
 TODAY = date(2026, 11, 23)

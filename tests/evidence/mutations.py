@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pytest_mlrbench.audits import Audit, Finding
 from pytest_mlrbench.evidence.checks.audit import audit_case
 from pytest_mlrbench.evidence.checks.case import Case
-from pytest_mlrbench.records import Audit, Finding
 
 from .intervals import share
 from .mutants import KINDS, Excluded, Plan

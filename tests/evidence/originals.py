@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.evidence.checks import subject_of_folder, subject_of_trial
 from pytest_mlrbench.evidence.checks.audit import audit_case
 from pytest_mlrbench.evidence.checks.case import Case
 from pytest_mlrbench.evidence.checks.subject import Subject
-from pytest_mlrbench.records import Audit
 
 TODAY = date(2026, 11, 23)
 

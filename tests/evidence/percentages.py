@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import Case, arithmetic, prose, subject_of_folder, subject_of_trial
 from pytest_mlrbench.evidence.checks.documents import Document
-from pytest_mlrbench.records import Finding
 
 TODAY = date(2026, 11, 23)
 WORDS = (

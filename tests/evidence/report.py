@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.evidence.checks import audit, subject_of_folder
 from pytest_mlrbench.evidence.checks.registry import CHECKS
-from pytest_mlrbench.records import Audit
 
 from . import held_out
 from .intervals import share

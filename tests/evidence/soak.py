@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from pytest_mlrbench.records import Audit
+from pytest_mlrbench.audits import Audit
 
 from .intervals import share
 from .originals import Honest, of_run

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.cli import main
 from pytest_mlrbench.evidence.checks import Case, subject_of_folder
 from pytest_mlrbench.evidence.checks.citations import CHECK
-from pytest_mlrbench.records import Finding
 from pytest_mlrbench.search.lookup import Lookup
 from pytest_mlrbench.search.polite import Pace
 from tests.support.literature_server import Literature, Paper, serving

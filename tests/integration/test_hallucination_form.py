@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.keys import TrialKey
-from pytest_mlrbench.records import Finding, TrialRecord
+from pytest_mlrbench.records import TrialRecord
 from pytest_mlrbench.results.store import RunStore
 from tests.support.judge_script import FORM_KEYS
 from tests.support.once import once

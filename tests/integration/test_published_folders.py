@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.evidence.checks import audit, subject_of_folder
-from pytest_mlrbench.records import Audit
 from tests.support.once import once
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_mlrbench.audits import Quote
 from pytest_mlrbench.controller import Outcomes
 from pytest_mlrbench.keys import TrialKey
-from pytest_mlrbench.records import Quote
 from pytest_mlrbench.results.store import RunStore
 from tests.support.runs import add, finding, make_run, opinion, review
 from tests.support.scripted_server import ScriptedServer, prompt_text

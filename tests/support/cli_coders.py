@@ -13,6 +13,7 @@ from typing import Any
 import docker
 import pytest
 
+from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.coders import CoderContext, CoderOutcome, load_coder
 from pytest_mlrbench.engine.doors import gateway as opened_gateway
 from pytest_mlrbench.evidence.checks import audit, subject_of_trial
@@ -20,7 +21,6 @@ from pytest_mlrbench.evidence.checks.case import Case
 from pytest_mlrbench.evidence.events import EVIDENCE, MODEL_CALLS, Event, read_events
 from pytest_mlrbench.evidence.ledger import Ledger
 from pytest_mlrbench.models.budget import Budget
-from pytest_mlrbench.records import Audit
 from pytest_mlrbench.results.calls import CallLog
 from pytest_mlrbench.sandboxes import Limits, SandboxSpec, open_sandbox
 from pytest_mlrbench.sandboxes.docker import RUN_LABEL

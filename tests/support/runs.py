@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from pytest_mlrbench.audits import Finding, Quote
 from pytest_mlrbench.keys import TrialKey
-from pytest_mlrbench.records import Finding, Opinion, Quote, Review, Spent, StageResult, TrialRecord, Usage
+from pytest_mlrbench.records import Opinion, Review, Spent, StageResult, TrialRecord, Usage
 from pytest_mlrbench.results.store import RunStore, file_digests
 from pytest_mlrbench.settings import Settings
 
@@ -62,7 +65,7 @@ def review(judge: str, stage: str, scores: Mapping[str, int | None], **fields: A
 
 def finding(severity: str = "fail", **fields: Any) -> Finding:
     """A finding with one quoted place."""
-    return Finding.model_validate(
+    return TypeAdapter(Finding).validate_python(
         {
             "type": "faked_results",
             "scope": "results",

@@ -10,10 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pytest_mlrbench.audits import Audit, Finding
 from pytest_mlrbench.evidence.checks import audit, subject_of_trial
 from pytest_mlrbench.evidence.events import Event, read_events
 from pytest_mlrbench.evidence.ledger import Ledger
-from pytest_mlrbench.records import Audit, Finding
 from pytest_mlrbench.sandboxes.base import ExecResult, Sandbox, SandboxSpec, Used
 
 TODAY = date(2026, 11, 23)

@@ -8,9 +8,9 @@ from typing import Any
 
 from evidence_worlds import TODAY, PlainSandbox, World
 
+from pytest_mlrbench.audits import Audit, Finding
 from pytest_mlrbench.evidence.checks import Subject, subject_of_trial
 from pytest_mlrbench.evidence.reruns import RERUN, Rerun
-from pytest_mlrbench.records import Audit, Finding
 from pytest_mlrbench.replay import Limit, Replayer
 from pytest_mlrbench.sandboxes.base import Sandbox, SandboxSpec
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import Case, subject_of_folder
 from pytest_mlrbench.evidence.checks.arithmetic import run
 from pytest_mlrbench.evidence.checks.mathtext import problem
-from pytest_mlrbench.records import Finding
 
 TABLE = """\
 # A study

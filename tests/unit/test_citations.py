@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import Case, subject_of_folder
 from pytest_mlrbench.evidence.checks.citations import CHECK
 from pytest_mlrbench.evidence.checks.citations_ids import id_problem
 from pytest_mlrbench.evidence.checks.references import references_of
-from pytest_mlrbench.records import Finding
 
 TODAY = date(2026, 11, 23)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from pytest_mlrbench import doctor
+from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.cli import build_parser, main
 from pytest_mlrbench.engine.lock import identity
 from pytest_mlrbench.keys import TrialKey
-from pytest_mlrbench.records import Audit
 from pytest_mlrbench.results.gate.repeats import repeats_of
 from tests.support.runs import add, finding, make_run, review
 
@@ -278,3 +278,15 @@ def test_help_imports_no_heavy_library():
     code = f"import sys\nfrom pytest_mlrbench.cli import build_parser\nbuild_parser()\nprint(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_check_imports_no_pydantic_and_no_other_command(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "results.md").write_text("| method | accuracy |\n|---|---|\n| ridge | 0.91 |\n")
+    (tmp_path / "run.py").write_text("print(0.5)\n")
+    heavy = "{'pydantic', 'numpy', 'asyncio', 'pytest_mlrbench.records', 'pytest_mlrbench.commands.judge'}"
+    code = f"import sys\nfrom pytest_mlrbench.cli import main\nmain(['check', {str(tmp_path)!r}])\n"
+    code += f"print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "verified" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

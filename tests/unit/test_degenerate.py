@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import Case, subject_of_folder
 from pytest_mlrbench.evidence.checks.degenerate import run
-from pytest_mlrbench.records import Finding
 
 
 def told(tmp_path: Path, report: str = "# R\n", data: dict[str, str] | None = None) -> list[Finding]:

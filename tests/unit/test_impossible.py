@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import Case, subject_of_folder
 from pytest_mlrbench.evidence.checks.impossible import CHECK
 from pytest_mlrbench.evidence.checks.impossible_math import grim, grimmer, sd_limit
-from pytest_mlrbench.records import Finding
 
 
 def findings(text: str, code: str = "") -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import pytest
 from judging_worlds import TASK, ScriptedModels, chain, put
 
+from pytest_mlrbench.audits import Audit, Finding, Quote
 from pytest_mlrbench.errors import BudgetSpent, ConfigError, InfrastructureError
 from pytest_mlrbench.judging.form import Form, fill_form, findings_text, form_protocol, form_schema
 from pytest_mlrbench.judging.quotes import Exhibits
 from pytest_mlrbench.judging.work import Work, collect_case
-from pytest_mlrbench.records import Audit, Finding, JudgeForm, Quote
+from pytest_mlrbench.records import JudgeForm
 from pytest_mlrbench.resources import resource
 from pytest_mlrbench.stages.rubric import load_hallucination_rubric
 
@@ -251,9 +253,9 @@ def test_the_schema_is_one_that_strict_providers_take() -> None:
 
 
 def test_findings_of_a_quiet_audit_say_so_and_long_ones_are_cut() -> None:
-    quiet = AUDIT.model_copy(update={"findings": [], "coverage": {}})
+    quiet = replace(AUDIT, findings=[], coverage={})
     assert findings_text(quiet) == "The checks found nothing."
-    long = AUDIT.model_copy(update={"findings": [FOUND.model_copy(update={"message": "x" * 900})] * 60})
+    long = replace(AUDIT, findings=[replace(FOUND, message="x" * 900)] * 60)
     assert len(findings_text(long)) < 20_200
 
 

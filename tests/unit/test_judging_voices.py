@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.judging.form import told_dropped
 from pytest_mlrbench.judging.voices import panel_findings, severity
-from pytest_mlrbench.records import DroppedClaim, Finding, JudgeClaim, JudgeForm, Passage
+from pytest_mlrbench.records import DroppedClaim, JudgeClaim, JudgeForm, Passage
 
 
 def at(file: str, line: int, last: int | None = None, quote: str = "quoted") -> Passage:

@@ -1,11 +1,13 @@
 """Names of trials and the run store: what is written is found again, also under hostile names; damage is named."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_mlrbench.audits import Audit, Finding, Quote
 from pytest_mlrbench.errors import ConfigError
 from pytest_mlrbench.keys import STAGES, TrialKey, safe_name
 from pytest_mlrbench.records import Review, TrialRecord
@@ -82,6 +84,19 @@ def test_a_damaged_record_is_named_not_guessed(tmp_path):
     path.write_text(path.read_text()[:50])
     with pytest.raises(ConfigError, match=r"record\.json is damaged"):
         store.record(KEY)
+
+
+def test_audits_are_stored_as_they_were_and_unknown_keys_in_them_refused(tmp_path):
+    store = RunStore(tmp_path)
+    found = Finding("other", "results", "outputs", "warn", "an empty log", [Quote("results/log.txt", quote="")])
+    audit = Audit("unverified", 0.25, {"outputs": "done"}, [found])
+    store.write_audit(KEY, audit)
+    assert store.audit(KEY) == audit
+    path = store.trial(KEY) / "audit.json"
+    for spoilt in ({"colour": "red"}, {"verdict": "maybe"}, {"findings": [{**asdict(found), "colour": "red"}]}):
+        path.write_text(json.dumps({**asdict(audit), **spoilt}))
+        with pytest.raises(ConfigError, match=r"audit\.json is damaged or of another version"):
+            store.audit(KEY)
 
 
 def test_opening_what_is_no_run_or_of_a_newer_format_is_refused(tmp_path):

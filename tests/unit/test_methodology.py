@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from evidence_worlds import World, fails, honest
 
-from pytest_mlrbench.records import Finding
+from pytest_mlrbench.audits import Finding
 
 TRAINING = """
 import json, random, statistics

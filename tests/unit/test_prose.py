@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from evidence_worlds import World
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import Case, audit, subject_of_folder
 from pytest_mlrbench.evidence.checks.prose import run
-from pytest_mlrbench.records import Finding
 
 TABLE = """\
 # A study of regressors

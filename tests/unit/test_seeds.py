@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from evidence_worlds import World
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import seeds
-from pytest_mlrbench.records import Finding
 
 TRIAL = """
 import json, random, sys

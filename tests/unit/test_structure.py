@@ -6,8 +6,8 @@ import random
 import pytest
 from evidence_worlds import World, honest
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import audit, subject_of_folder
-from pytest_mlrbench.records import Finding
 
 
 def contradictions(world: World) -> list[Finding]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from evidence_worlds import TODAY, World, honest
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import audit, clocks, subject_of_folder, timing
-from pytest_mlrbench.records import Finding
 from pytest_mlrbench.sandboxes.base import Used
 
 

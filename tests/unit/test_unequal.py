@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from evidence_worlds import World
 
-from pytest_mlrbench.records import Audit
+from pytest_mlrbench.audits import Audit
 
 PROGRAM = """
 import json

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from evidence_worlds import World
 
-from pytest_mlrbench.records import Finding
+from pytest_mlrbench.audits import Finding
 
 TABLE = "# Results\n\n| Method | accuracy | loss |\n|---|---|---|\n| ridge | 0.712 | 1.31 |\n| trees | 0.784 | 1.05 |\n\n"
 

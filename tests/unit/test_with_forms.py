@@ -1,10 +1,13 @@
 """What the panel's forms do to an audit, and which judges are asked for one."""
 
+from dataclasses import replace
+
 import pytest
 from test_judging_voices import claim, form
 
+from pytest_mlrbench.audits import Audit, Finding
 from pytest_mlrbench.engine.grading import form_judges, with_forms
-from pytest_mlrbench.records import Audit, DroppedClaim, Finding, JudgeForm
+from pytest_mlrbench.records import DroppedClaim, JudgeForm
 from pytest_mlrbench.settings import Settings
 
 JUDGES = ("openai/j1", "openai/j2")
@@ -31,11 +34,11 @@ def test_agreement_makes_a_verdict_and_silence_leaves_the_checks_own(said: tuple
 
 
 def test_silent_judges_do_not_verify_what_the_checks_could_not() -> None:
-    assert with_forms(AUDIT.model_copy(update={"verdict": "unverified"}), forms(False, False), settings()).verdict == "unverified"
+    assert with_forms(replace(AUDIT, verdict="unverified"), forms(False, False), settings()).verdict == "unverified"
 
 
 def test_silent_judges_do_not_clear_what_the_checks_found() -> None:
-    caught = AUDIT.model_copy(update={"verdict": "hallucinated"})
+    caught = replace(AUDIT, verdict="hallucinated")
     assert with_forms(caught, forms(False, False), settings()).verdict == "hallucinated"
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from evidence_worlds import World
 
+from pytest_mlrbench.audits import Finding
 from pytest_mlrbench.evidence.checks import devices, known, work
 from pytest_mlrbench.evidence.checks.documents import Document
 from pytest_mlrbench.evidence.checks.spoken import own_lines, sentences
-from pytest_mlrbench.records import Finding
 from pytest_mlrbench.sandboxes.base import Used
 
 STUDY = """

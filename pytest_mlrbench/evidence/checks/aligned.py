@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from .data import Fact, clean, row_labels
 from .documents import Table
@@ -28,8 +29,7 @@ Place = tuple[str, frozenset[str], int, str]
 """Statistic, words beside the label's, order in a printed line (-1 for a key), suffix of the file."""
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(NamedTuple):
     """One number of a table."""
 
     number: Number

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from . import changed_cells, columns, mathtext, unfollowed
 from .case import Case, Check, Outcome, finding
 from .changes import fits
@@ -27,23 +28,23 @@ NAME = "arithmetic"
 MAX_TOLD = 20
 """Findings of one kind and document."""
 _N = r"<N\d+>"
-_FROM = re.compile(rf"\bfrom (?P<a>{_N}) (?:\w+ )?(?:to|→) (?P<b>{_N})")
-_OPERANDS = re.compile(
+_FROM = lazy(rf"\bfrom (?P<a>{_N}) (?:\w+ )?(?:to|→) (?P<b>{_N})")
+_OPERANDS = lazy(
     r" ?(?:$|[.,;:()–—-]|<M|%|(?:in|on|for|with|by|at|of|after|over|across|under|using|an?|the|points?|which|that|representing"
     r"|relative|absolute|percent|is|was|percentage)\b)"
 )
 """What may follow the second value of a result; `from 0 to 40 % noise` and `from 2 to 8 layers cost` speak of a condition."""
-_COUNTED = re.compile(r"\d ?(?:of|out of|/|-|:|–) ?(?:the |all )?\d")
-_COUNT = re.compile(
+_COUNTED = lazy(r"\d ?(?:of|out of|/|-|:|–) ?(?:the |all )?\d")
+_COUNT = lazy(
     r"(?<![\d.,/])(?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?:the |all )?(?P<m>\d{1,7})(?![\d.]*[/\d])(?: [A-Za-z][\w-]*){0,4} "
     r"?[(,=:]{1,2} ?"
     r"(?P<p>\d{1,3}(?:\.\d+)?) ?\\?%(?=\s*[).,;]|$)(?! ?(?:CI|confidence))"
 )
-_COUNT_BACK = re.compile(
+_COUNT_BACK = lazy(
     r"(?<![\d.–-])(?P<p>\d{1,3}(?:\.\d+)?) ?\\?% ?\((?P<n>\d{1,7}) ?(?:(?:out )?of|/) ?(?P<m>\d{1,7})(?: [A-Za-z][\w-]*){0,3}\)"
 )
-_SPLIT = re.compile(r"(?<![\d.,/:-])(\d{1,2}(?:[/:–-]\d{1,2}){1,3})(?![\d/:.–-])(?:%)? (?:train\w*|split|\w+/\w+ split|\(train)")
-_NOT_PAIR = re.compile(r"\bp\s*[<=]|\bconfidence\b|\bCI\b")
+_SPLIT = lazy(r"(?<![\d.,/:-])(\d{1,2}(?:[/:–-]\d{1,2}){1,3})(?![\d/:.–-])(?:%)? (?:train\w*|split|\w+/\w+ split|\(train)")
+_NOT_PAIR = lazy(r"\bp\s*[<=]|\bconfidence\b|\bCI\b")
 
 
 def run(case: Case) -> Outcome:

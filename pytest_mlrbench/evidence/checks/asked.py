@@ -4,7 +4,7 @@ The stream comes out of the sandbox, where every program runs as the CLI's own u
 the gateway saw cannot. Never a `fail`: a job in the background changes files between calls, and the CLI itself may refuse a call.
 """
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from ..events import EVIDENCE, Event
 from .case import MAX_QUOTES, Case, Check, Outcome, few, finding
 from .requested import Requested, requested, told_by_cli

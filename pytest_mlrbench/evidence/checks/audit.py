@@ -2,13 +2,13 @@
 
 import traceback
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ...audits import Audit, Finding, Verdict
 from ...errors import InfrastructureError
-from ...records import Audit, Finding, Verdict
 from . import citations
 from .case import Case, Check, finding
 from .subject import Subject, subject_of_trial
@@ -88,9 +88,9 @@ def audit_trial(
     day = date.fromisoformat(today)
     try:
         subject = subject_of_trial(stage, Path(output), Path(trial_dir), paths, day)
-        return audit(replace(subject, online=online)).model_dump(mode="json")
+        return asdict(audit(replace(subject, online=online)))
     except InfrastructureError as error:
         subject = subject_of_trial(stage, Path(output), Path(trial_dir), paths, day, ledger=False)
         result = audit(replace(subject, ledger_problem=str(error), online=online))
         note = finding("other", "results", "ledger", "warn", f"the ledger cannot be read: {error}")
-        return result.model_copy(update={"findings": [*result.findings, note]}).model_dump(mode="json")
+        return asdict(replace(result, findings=[*result.findings, note]))

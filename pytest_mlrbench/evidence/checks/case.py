@@ -2,12 +2,12 @@
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ...records import Finding, FindingType, Quote, Scope, Severity
+from ...audits import Finding, FindingType, Quote, Scope, Severity
 from ..events import Event
 from .data import Fact
 from .documents import Claim, Document
@@ -33,8 +33,7 @@ INFORMATIVE = 0.5
 Status = Literal["traced", "derived", "constant", "unsourced"]
 
 
-@dataclass(frozen=True)
-class Traced:
+class Traced(NamedTuple):
     """A claim and what was found of it."""
 
     claim: Claim
@@ -98,8 +97,7 @@ class Outcome:
     """`done` or `no evidence: WHY`."""
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One detector: a name for coverage and findings, and its function."""
 
     name: str
@@ -158,10 +156,9 @@ class Case:
         """A finding whose quotes of a PDF give the page, where they gave the line of its text."""
         paged = {document.name: document for document in self.documents if document.pages}
         quotes = [
-            quote.model_copy(update={"line": paged[quote.file].place(quote.line)}) if quote.file in paged else quote
-            for quote in found.evidence
+            replace(quote, line=paged[quote.file].place(quote.line)) if quote.file in paged else quote for quote in found.evidence
         ]
-        return found.model_copy(update={"evidence": quotes}) if paged else found
+        return replace(found, evidence=quotes) if paged else found
 
     @cached_property
     def tallies(self) -> dict[str, Tally]:
@@ -290,7 +287,7 @@ def finding(
     kind: FindingType, scope: str, check: str, severity: Severity, message: str, evidence: "list[Quote] | tuple[Quote, ...]" = ()
 ) -> Finding:
     """A finding with each place quoted once, cut to a readable length."""
-    quotes = list({(q.file, q.line): q.model_copy(update={"quote": q.quote[:400]}) for q in evidence}.values())
+    quotes = list({(q.file, q.line): replace(q, quote=q.quote[:400]) for q in evidence}.values())
     named: Scope = "paper" if scope == "paper" else "results"
     return Finding(type=kind, scope=named, check=check, severity=severity, message=message, evidence=quotes)
 

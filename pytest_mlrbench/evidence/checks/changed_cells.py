@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import finding
 from .changes import Stated, fits
 from .documents import Document
@@ -27,8 +28,8 @@ CARELESS = 0.015
 """Share of a stated change by which it may miss its cells: worked out from values that were rounded on the way."""
 MAX_BACK = 12
 """Sentences to look back for the line that opens a list."""
-SIGN = re.compile(r"%|[x×]|\b(?:points?|pp|percent|times|fold)\b")
-_NOT_MEASURED = re.compile(
+SIGN = lazy(r"%|[x×]|\b(?:points?|pp|percent|times|fold)\b")
+_NOT_MEASURED = lazy(
     r"\b(?:would|could|might|may|should|shall|will|expect\w*|anticipat\w*|hypothes\w*|aim(?:s|ed)?|intend\w*|suppos\w*|"
     r"predicted|plan(?:s|ned)?|propos\w+ to|typical(?:ly)?|future|previous(?:ly)? reported|statistical|confidence|initial(?:ly)?|"
     r"(?:first|last|after|at|by|within|during|over|per|each|every|for)(?: \w+){0,3} (?:epochs?|rounds?|iterations?|steps?|examples|"
@@ -37,25 +38,25 @@ _NOT_MEASURED = re.compile(
     r"threshold|zero out|learning rate|with \d+ \w*\s?(?:examples|samples|shots?|epochs)|using only|only using|not shown)\b",
     re.I,
 )
-_WANTED = re.compile(r"\b(?:target|goal|proposal|objective|budget)\w*\b[^,;()]{0,30}$")
-_AVERAGED = re.compile(r"\b(?:average|averaged|averaging|overall|across|all|baselines|others|other methods)\b", re.I)
-_QUANTITY = re.compile(
+_WANTED = lazy(r"\b(?:target|goal|proposal|objective|budget)\w*\b[^,;()]{0,30}$")
+_AVERAGED = lazy(r"\b(?:average|averaged|averaging|overall|across|all|baselines|others|other methods)\b", re.I)
+_QUANTITY = lazy(
     r"\b(?:time|latency|runtime|memory|cost|loss|perplexity|ppl|rmse|mae|mse|mape|nll|params?|parameters|flops|seconds?|ms|gb|mb|energy|"
     r"throughput|tokens?|count|number|size|reward|return|duration|corrections|hours|minutes|speed|overhead|usage|queries)\b",
     re.I,
 )
-_POINTS_BACK = re.compile(r"^(?:this|that|these|it|its|they|which|here)\b", re.I)
-_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\([a-z\d]\))\s+")
-_RIVALS = re.compile(
+_POINTS_BACK = lazy(r"^(?:this|that|these|it|its|they|which|here)\b", re.I)
+_ITEM = lazy(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\([a-z\d]\))\s+")
+_RIVALS = lazy(
     r"\b(?:over|than|versus|vs|compared (?:to|with)|relative to|against|beyond|outperform\w*|exceed\w*|surpass\w*|beat\w*)"
     r"(?: (?!<)\S+){0,4}? "
     r"(?:baselines?|best|next|second|strongest|others?|rivals?|alternatives?|competitors?|methods?|approaches|models)\b"
 )
-_RIVAL = re.compile(
+_RIVAL = lazy(
     r"\b(?:over|than|versus|vs|compared (?:to|with)|relative to|against|outperform\w*|exceed\w*|surpass\w*|beat\w*)"
     r"(?: (?!and\b)[^\s,;()]+){1,5}"
 )
-_SUPERLATIVE = re.compile(r"\b(?:best|next|second|second-best|next-best|strongest|top)\b")
+_SUPERLATIVE = lazy(r"\b(?:best|next|second|second-best|next-best|strongest|top)\b")
 Pair = tuple[Grid, str, Line, Line, Number, Number]
 
 

@@ -6,13 +6,13 @@ speaks of validation, of training or of an objective is honest, and so is a list
 """
 
 import ast
-import re
 from collections.abc import Iterator
 
+from ...patterns import lazy
 from .syntax import walk
 
-SEED = re.compile(r"(?i)seed|random_state|^rng|restart|repeat|retry|attempt|^rep$")
-HONEST = re.compile(
+SEED = lazy(r"(?i)seed|random_state|^rng|restart|repeat|retry|attempt|^rep$")
+HONEST = lazy(
     r"(?i)(?:^|[^a-z])(?:val|valid|validation|dev|cv|inner|train|training|inertia|objective|energy|elbo|log_?likelihood|likelihood"
     r"|fitness|stress|residual)(?![a-z])"
 )

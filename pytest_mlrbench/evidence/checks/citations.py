@@ -11,7 +11,8 @@ import re
 from collections import defaultdict
 from datetime import date
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import Case, Check, Outcome, finding
 from .citations_ids import id_problem, judge_ids
 from .citations_listed import judge_lists
@@ -23,13 +24,13 @@ from .subject import read_text
 __all__ = ["CHECK", "NAME", "id_problem", "run"]
 
 NAME = "citations"
-PLACEHOLDER = re.compile(
+PLACEHOLDER = lazy(
     r"\b(first author|second author|author ?(?:one|two|[A-C1-3])\b|author names?|authors? n\.?a\.?|lastname|surname, f|"
     r"john doe|jane doe|doe, j\.|j\. doe|placeholder|citation needed|to appear|tbd|xxxx|et al\.?, n\.d\.)",
     re.IGNORECASE,
 )
 MAX_BIB_FILES = 5
-SERIAL = re.compile(r"^(?:0?12345?|23456|34567|45678|56789|67890|78901|89012|90123|01234|98765|87654|76543|65432|54321)$")
+SERIAL = lazy(r"^(?:0?12345?|23456|34567|45678|56789|67890|78901|89012|90123|01234|98765|87654|76543|65432|54321)$")
 """Serial numbers of arXiv ids that count up or down: fewer than one in a thousand by chance."""
 MANY_SERIALS = 3
 

@@ -4,18 +4,17 @@ import calendar
 import re
 from datetime import date, timedelta
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import finding
 
 NAME = "citations"
-ARXIV = re.compile(
-    r"arxiv(?:\.org/(?:abs|pdf|html)/|\s*(?:preprint)?\s*(?:arxiv)?\s*[:\s]\s*)(\d{3,5}\.\d{3,6})(?:v\d+)?", re.IGNORECASE
-)
-ARXIV_BLANK = re.compile(
+ARXIV = lazy(r"arxiv(?:\.org/(?:abs|pdf|html)/|\s*(?:preprint)?\s*(?:arxiv)?\s*[:\s]\s*)(\d{3,5}\.\d{3,6})(?:v\d+)?", re.IGNORECASE)
+ARXIV_BLANK = lazy(
     r"arxiv[\s:./a-z]{1,20}?(\d{4}\.(?:[xyzn?#*]{3,6}|\d{1,3}[xy?]{2,4})|[xy?\d]{2}[xy?]{2}\.[xy?\d]{4,6})(?!\w)", re.IGNORECASE
 )
-DOI = re.compile(r"(?:doi\.org/|\bdoi\s*[:=]\s*)(\S+)", re.IGNORECASE)
-DOI_FORM = re.compile(r"^10\.\d{4,9}(?:\.\d+)*/\S+$")
+DOI = lazy(r"(?:doi\.org/|\bdoi\s*[:=]\s*)(\S+)", re.IGNORECASE)
+DOI_FORM = lazy(r"^10\.\d{4,9}(?:\.\d+)*/\S+$")
 MOST = ((2019, 20_000), (2022, 25_000), (2023, 28_000), (2024, 32_000), (2025, 45_000))
 """Year -> more papers than arXiv received in any month up to its end, a quarter above the busiest months' last ids (1910.14,
 2211.17, 2310.20, 2410.24, 2510.27 thousand); the exact counts are at arxiv.org/stats/monthly_submissions."""

@@ -2,24 +2,23 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import finding
 from .references import YEAR, Entry, References, folded
 
 NAME = "citations"
-NUMERIC = re.compile(r"(?<!!)\\?\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\\?\](?!\()")
-FOOTNOTE = re.compile(r"\[\^(\d{1,3})\](?!:)")
-PANDOC = re.compile(r"\[([^\[\]\n]{0,200}?@[^\[\]\n]{1,200})\](?!\()")
-PANDOC_KEY = re.compile(r"(?<![\w.])-?@([A-Za-z][\w:.+/-]{1,60})")
-LATEX = re.compile(r"\\(?:[Cc]ite[a-z]*|parencite|textcite|autocite)\*?(?:\[[^\]\n]{0,60}\]){0,2}\{([^{}\n]{1,400})\}")
+NUMERIC = lazy(r"(?<!!)\\?\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\\?\](?!\()")
+FOOTNOTE = lazy(r"\[\^(\d{1,3})\](?!:)")
+PANDOC = lazy(r"\[([^\[\]\n]{0,200}?@[^\[\]\n]{1,200})\](?!\()")
+PANDOC_KEY = lazy(r"(?<![\w.])-?@([A-Za-z][\w:.+/-]{1,60})")
+LATEX = lazy(r"\\(?:[Cc]ite[a-z]*|parencite|textcite|autocite)\*?(?:\[[^\]\n]{0,60}\]){0,2}\{([^{}\n]{1,400})\}")
 _NAME = r"(?:(?:van|von|de|der|den|di|da|del|la|le|al|el|bin|ten|Van|Von|De|Di|La|Le)\s){0,2}[A-ZÀ-Ž][\w'’‑-]{1,40}"
-NARRATIVE = re.compile(
-    rf"(?<!\w)({_NAME})(?:\s(?:et\sal\.?|(?:and|&)\s(?:{_NAME}|colleagues))(?:’s|'s)?),?\s?[(\[]({YEAR})[a-z]?[)\],;]"
-)
-IN_BRACKETS = re.compile(r"[(\[]([^()\[\]\n]{3,400})[)\]]")
-ONE_BRACKETED = re.compile(
+NARRATIVE = lazy(rf"(?<!\w)({_NAME})(?:\s(?:et\sal\.?|(?:and|&)\s(?:{_NAME}|colleagues))(?:’s|'s)?),?\s?[(\[]({YEAR})[a-z]?[)\],;]")
+IN_BRACKETS = lazy(r"[(\[]([^()\[\]\n]{3,400})[)\]]")
+ONE_BRACKETED = lazy(
     rf"^(?:(?:e\.g\.,?|see|cf\.|i\.e\.,?|and|also|by|from|following|as in)\s+){{0,2}}({_NAME})"
     rf"(?:(?:,\s{_NAME}){{0,4}},?\s(?:and|&)\s{_NAME}|\set\sal\.?)?,?\s({YEAR})[a-z]?"
     rf"(?:,\s?({YEAR})[a-z]?)?(?:,\s?(?:p|pp|sec|ch)\.?\s?\S+)?$"
@@ -147,7 +146,7 @@ def _by_author(cited: Cited, entries: list[Entry], body: list[str], name: str, s
             message = f"({text}) is cited, but the list has this author only with {found.year}"
             extra = Quote(file=found.file, line=found.line, quote=found.text)
             one = _at(body, line, message, name, scope)
-            findings.append(one.model_copy(update={"evidence": [*one.evidence, extra]}))
+            findings.append(replace(one, evidence=[*one.evidence, extra]))
         else:
             message = f"({text}) is cited, but no listed reference is by this author ({len(entries)} entries)"
             findings.append(_at(body, line, message, name, scope))

@@ -6,8 +6,8 @@ An identifier that belongs to another paper by other people is a `fail`; what no
 
 from datetime import date
 
+from ...audits import Finding, Quote
 from ...errors import InfrastructureError
-from ...records import Finding, Quote
 from ...search.works import Work
 from .case import finding
 from .citations_ids import id_problem

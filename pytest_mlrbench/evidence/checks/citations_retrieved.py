@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from ...search.trace import FOLDER, RETRIEVED
 from ...search.works import Work, identifiers
 from .case import MAX_QUOTES, few, finding
@@ -26,7 +27,7 @@ NEAR = 0.7
 """Share of common words from which two titles are taken for one: citations drop or change a word."""
 OTHER = 0.25
 """Share of a work's title words in an entry below which the entry speaks of something else."""
-_TITLE_LINES = re.compile(
+_TITLE_LINES = lazy(
     r"\*\*title\*\*\s*:?\s*(.{8,300})|^\s*(?:#{2,6}|\d{1,3}[.)])\s+\**(.{8,300})|^\s*[-*]\s+\*\*(.{8,300}?)\*\*",
     re.IGNORECASE | re.MULTILINE,
 )

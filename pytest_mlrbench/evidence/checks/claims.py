@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, Check, Outcome, finding
 from .quantities import agree, numbers_in
 from .subject import read_text

@@ -3,9 +3,10 @@
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
+from ...patterns import lazy
 from ..events import EVIDENCE
 from .case import Case
 from .subject import read_text
@@ -14,28 +15,27 @@ QUARTER = 900.0
 """Seconds: every time zone is a whole number of these away from every other."""
 ZONES = 56
 """Quarters of an hour that two zones can lie apart either way (14 h)."""
-STAMP = re.compile(
+STAMP = lazy(
     r"(?P<date>(?P<y>20\d\d)[-/](?P<m>0?[1-9]|1[0-2])[-/](?P<d>[0-2]?\d|3[01]))[T ,_]{1,2}"
     r"(?P<h>[01]\d|2[0-3]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:[.,](?P<f>\d{1,9}))?)?\s?(?P<zone>Z\b|[+-][01]\d:?[0-5]\d\b)?"
 )
 """2025-05-10 06:51:50,117 and its kin."""
-NAMED_STAMP = re.compile(
+NAMED_STAMP = lazy(
     r"\b(?P<mon>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.? +(?P<d>\d{1,2}),? +(?:(?P<y1>20\d\d),? +)?"
     r"(?P<h>\d{1,2}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?: ?(?P<half>[AP]M))?(?: +(?P<zone>[A-Z]{2,5}"
     r"|[+-]\d{2,4}))?(?: +(?P<y2>20\d\d))?"
 )
 """Wed May  7 06:03:15 PM +08 2025, Jan 05 2026 12:00:01."""
-CLOCK_ONLY = re.compile(r"^\W{0,2}(?P<h>[01]?\d|2[0-3]):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:[.,]\d+)?\W")
+CLOCK_ONLY = lazy(r"^\W{0,2}(?P<h>[01]?\d|2[0-3]):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:[.,]\d+)?\W")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 MONTHS = {name: number for number, name in enumerate(_MONTHS.split(), 1)}
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _UNIT = r"(?P<unit>days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|(?-i:[hms])|milliseconds?|msecs?|ms)(?![A-Za-z/])"
-AMOUNT = re.compile(rf"(?<![\w.])(?P<n>\d+(?:,\d{{3}})*(?:\.\d+)?)\s?-?{_UNIT}", re.IGNORECASE)
-COLONS = re.compile(r"(?<![\d:.-])(?P<h>\d{1,3}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:\.\d+)?(?![\d:])")
+AMOUNT = lazy(rf"(?<![\w.])(?P<n>\d+(?:,\d{{3}})*(?:\.\d+)?)\s?-?{_UNIT}", re.IGNORECASE)
+COLONS = lazy(r"(?<![\d:.-])(?P<h>\d{1,3}):(?P<min>[0-5]\d):(?P<s>[0-5]\d)(?:\.\d+)?(?![\d:])")
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """When and how long a run was recorded."""
 
     seconds: float
@@ -60,8 +60,7 @@ class Session:
         return f"the whole recorded run lasted {spell(self.seconds)}" + ("" if self.host else " by the coder's own log")
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """A time of day with its date, as written."""
 
     time: float
@@ -69,8 +68,7 @@ class Moment:
     zoned: bool
 
 
-@dataclass(frozen=True)
-class Duration:
+class Duration(NamedTuple):
     """A duration as written."""
 
     seconds: float
@@ -104,9 +102,11 @@ def session_of(case: Case) -> Session | None:
     return _stated_length(case)
 
 
-_LENGTH = re.compile(
-    r'(?<!\\)"(?:total_)?(?:wall_)?(?:duration|elapsed)(?:_time)?(?P<unit>_ms|Ms|_s|_sec|_seconds)"\s*:\s*(?P<n>\d+(?:\.\d+)?)'
+# Literals first, and the start of the name looked for behind them: as one pattern it stops at every quotation mark of a log.
+_LENGTHS = tuple(
+    lazy(rf'{word}(?:_time)?(?P<unit>_ms|Ms|_s|_sec|_seconds)"\s*:\s*(?P<n>\d+(?:\.\d+)?)') for word in ("duration", "elapsed")
 )
+_NAME_STARTS = lazy(r'(?<!\\)"(?:total_)?(?:wall_)?\Z')
 
 
 def _stated_length(case: Case) -> Session | None:
@@ -115,13 +115,12 @@ def _stated_length(case: Case) -> Session | None:
     if root is None:
         return None
     text = read_text(root / case.subject.log_name)
-    total, last = 0.0, None
-    for match in _LENGTH.finditer(text):
-        value = float(match["n"]) / (1000 if match["unit"] in ("_ms", "Ms") else 1)
-        total, last = total + value, match
-    if last is None or total < 30:
-        return None
-    return Session(total, False, case.subject.log_name, text.count("\n", 0, last.start()) + 1, last.group())
+    total, quote, start = 0.0, "", 0
+    for match in sorted((found for length in _LENGTHS for found in length.finditer(text)), key=lambda found: found.start()):
+        if name := _NAME_STARTS.search(text, max(0, match.start() - 14), match.start()):
+            total += float(match["n"]) / (1000 if match["unit"] in ("_ms", "Ms") else 1)
+            start, quote = name.start(), name.group() + match.group()
+    return Session(total, False, case.subject.log_name, text.count("\n", 0, start) + 1, quote) if total >= 30 else None
 
 
 def written(time: float) -> str:

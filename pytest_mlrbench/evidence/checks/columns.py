@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from .case import finding
 from .changes import Stated, fits
 from .documents import Document
@@ -13,13 +14,13 @@ from .quantities import Number
 
 ENOUGH = 3
 """Other cells of a column that must be exact before one that is not is certainly wrong."""
-_AVERAGE = re.compile(r"^\W*(?:overall |grand |macro[- ]?)?(?:average|mean|avg\.?|avg)\W*(?:\(.*\))?$", re.I)
-_TOTAL = re.compile(r"^\W*(?:grand )?(?:total|sum)\W*$", re.I)
-_SHARE = re.compile(
+_AVERAGE = lazy(r"^\W*(?:overall |grand |macro[- ]?)?(?:average|mean|avg\.?|avg)\W*(?:\(.*\))?$", re.I)
+_TOTAL = lazy(r"^\W*(?:grand )?(?:total|sum)\W*$", re.I)
+_SHARE = lazy(
     r"\b(?:share|proportion|percentage of (?:total|all)|distribution|breakdown|fraction of (?:total|all)|% of (?:total|all))\b",
     re.I,
 )
-_INSIDE = re.compile(r"\b(?:count|seeds?|epochs?|std|sd|params?|parameters|rank|size|n|time)\b", re.I)
+_INSIDE = lazy(r"\b(?:count|seeds?|epochs?|std|sd|params?|parameters|rank|size|n|time)\b", re.I)
 
 
 def findings(document: Document, grids: Sequence[Grid]) -> list[Finding]:

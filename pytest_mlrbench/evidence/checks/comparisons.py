@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...patterns import lazy
 from .mentions import NOUN, Reading
 from .sentences import NEGATED, UNSURE
 
@@ -41,27 +42,25 @@ _LOW = r"lower|smaller|fewer"
 _BETTER = r"better|superior|stronger|improved"
 _WORSE = r"worse|inferior|poorer|weaker"
 _THAN = r"(?:than|compared (?:to|with)|relative to|over|versus|vs \.|vs)(?: that of| those of)?"
-_PAIR = re.compile(
-    rf"{_SUBJECT} (?P<verb>outperform|surpass|beat|underperform|exceed)(?:s|es|ed)?(?: {_ADVERB})? {_OBJECT}(?P<rest>.*)"
-)
-_MORE = re.compile(
+_PAIR = lazy(rf"{_SUBJECT} (?P<verb>outperform|surpass|beat|underperform|exceed)(?:s|es|ed)?(?: {_ADVERB})? {_OBJECT}(?P<rest>.*)")
+_MORE = lazy(
     rf"{_SUBJECT} (?:{_GET})(?: an?| the| {_ADVERB})* (?P<sense>{_HIGH}|{_LOW}|{_BETTER}|{_WORSE}) (?P<metrics>{_MS}){_FIGURES} "
     rf"{_THAN} "
     rf"{_OBJECT}(?P<rest>.*)"
 )
-_OWNED = re.compile(
+_OWNED = lazy(
     rf"(?P<subject>(?:the )?{_E}) (?:{NOUN} )?'s (?P<metrics>{_M}){_FIGURES} (?:is|was|remains|remained|stays)(?: {_ADVERB})* "
     rf"(?P<sense>{_HIGH}|{_LOW}|{_BETTER}|{_WORSE}) {_THAN} {_OBJECT}(?P<rest>.*)"
 )
-_OF = re.compile(
+_OF = lazy(
     rf"(?P<metrics>{_M}) (?:of|for) (?P<subject>{_EN}){_FIGURES} (?:is|was|remains|remained)(?: {_ADVERB})* "
     rf"(?P<sense>{_HIGH}|{_LOW}|{_BETTER}|{_WORSE}) {_THAN} {_OBJECT}(?P<rest>.*)"
 )
-_MOST = re.compile(
+_MOST = lazy(
     rf"{_SUBJECT} (?:{_GET})(?: the| {_ADVERB})*(?: overall)? (?P<sense>highest|lowest|best|worst|largest|smallest|greatest|top)"
     rf"(?: overall)? (?P<metrics>{_MS})(?P<rest>.*)"
 )
-_MOST_BY = re.compile(
+_MOST_BY = lazy(
     rf"(?:the|^) ?(?:overall )?(?P<sense>highest|lowest|best|worst|largest|smallest|greatest) (?:overall "
     rf")?(?P<metrics>{_M}){_FIGURES} "
     rf"(?:(?:is|was|were|are) )?(?:achieved|obtained|attained|reached|observed|recorded|produced|delivered|shown|seen|reported|"
@@ -70,47 +69,52 @@ _MOST_BY = re.compile(
 )
 _ALL = r"(?:all|every|each|both)(?: of)?(?: the| our)?(?: <N\d+>| three| two| four| five| six)?(?: \w+)?"
 _THINGS = r"(?:metrics?|measures?|criteria|criterion|dimensions?|indicators?)"
-_BEST_ALL = re.compile(
+_BEST_ALL = lazy(
     rf"{_SUBJECT} (?:{_GET}|performs?|performed)(?: the| {_ADVERB})* (?:best|highest|superior|strongest|top)(?: overall)?"
     rf"(?: results| performance| scores?| values?| numbers)? (?:on|across|in|for) {_ALL} {_THINGS}(?P<rest>.*)"
 )
-_EVERY = re.compile(rf"^(?: ,)? ?(?:on|across|in|for|over|with respect to) {_ALL} (?P<what>{_THINGS}|\w+)")
-_BY = re.compile(
-    rf"^(?: ,)? ?(?:in terms of|in|on|for|with respect to|regarding|by) (?:the |both |all )?(?P<metrics>{_MS})(?P<tail>.*)"
-)
-_ON_SOMETHING = re.compile(r"^(?: ,)? ?(?:on|in|for|under|at|within|during|across|with|when|as|after|before|over|among|by)\b")
-_TAIL = re.compile(
+_EVERY = lazy(rf"^(?: ,)? ?(?:on|across|in|for|over|with respect to) {_ALL} (?P<what>{_THINGS}|\w+)")
+_BY = lazy(rf"^(?: ,)? ?(?:in terms of|in|on|for|with respect to|regarding|by) (?:the |both |all )?(?P<metrics>{_MS})(?P<tail>.*)")
+_ON_SOMETHING = lazy(r"^(?: ,)? ?(?:on|in|for|under|at|within|during|across|with|when|as|after|before|over|among|by)\b")
+_TAIL = lazy(
     r" , (?:suggesting|indicating|demonstrating|confirming|highlighting|showing|reflecting|leading|which|as|particularly|"
     r"especially|with (?:the (?:advantage|gap|largest|most)|an? )|making|supporting)\b.*"
 )
-_CUT = re.compile(
+_CUT = lazy(
     r" ; | , (?:while|whereas|but|although|though|yet|and <E|however)\b| (?:while|whereas|although|though|despite|but|however) | "
     r"\. | : "
 )
-_GERUND = re.compile(
+_GERUND = lazy(
     rf"{_SUBJECT} (?:{_GET}) (?P<middle>.*?) (?:,|—|–)(?: {_ADVERB})* (?P<verb>outperform|surpass|beat|exceed)(?:t?ing) "
     rf"{_OBJECT}(?P<rest>.*)"
 )
-_LISTED = re.compile(
+_LISTED = lazy(
     rf"^(?:the )?(?P<sense>highest|lowest|best|worst)(?: overall)? (?P<metrics>{_M})(?: \( [^()]{{0,30}} \))? : "
     rf"(?P<subject>{_EN})(?: \W.*|$)(?P<rest>)"
 )
-_NOT_SUBJECT = re.compile(
+_NOT_SUBJECT = lazy(
     r"(?:\b(?:of|than|over|by|between|from|in|on|for|to|with|against|like|using|via|under|without|versus|vs|or|and|than the|among|"
     r"as|"
     r"after|when)|<E\d+>|<U>|[,/&+]) (?:the )?$"
 )
-_OPEN = re.compile(
+_OPEN = lazy(
     r"^(?: [,.;:()]| $|$| (?:on|in|at|for|across|by|with|while|and|but|of|to|among|compared|relative|than|over|followed|as|"
     r"<N\d+>|<E\d+>|overall|respectively|throughout|from|under|between|whereas|although|indicating|suggesting|demonstrating|"
     r"confirming|showing|after|when)\b)"
 )
-_SUBSET = re.compile(
+_SUBSET = lazy(
     r"\b(?:among|of) (?:the |all )?(?:<N\d+> )?(?:other )?(?:baselines?|remaining|non|traditional|ablat\w+|variants?)\b|\bamong "
     r"(?:the |all )*(?!the\b|all\b|<|(?:evaluated|compared|tested|methods|models)\b)\w|\bone of\b|\bsecond\b|"
     r"\bnext\b|\bthird\b|\bthan expected\b|\btied\b|\btrade-?off|\bexcept\b|\bratio\b|\bsome\b|\bmost\b|\bmany\b|\bseveral\b|"
     r"\beither\b"
 )
+
+
+# What a clause must hold for the patterns with these words to match: most hold none, and the patterns are dear.
+_VERBS = ("outperform", "surpass", "beat", "underperform", "exceed")
+_THANS = (" than", " compared ", " relative to", " over ", " versus", " vs")
+_SUPERLATIVES = ("highest", "lowest", "best", "worst", "largest", "smallest", "greatest", "superior", "strongest", "top")
+_THING_STEMS = ("metric", "measure", "criteri", "dimension", "indicator")
 
 
 @dataclass(frozen=True)
@@ -153,20 +157,23 @@ def comparisons(reading: Reading) -> Iterator[Comparison]:
 
 def _clause(reading: Reading, clause: str) -> Iterator[Comparison]:
     universal = bool(re.search(r"\b(consistently|uniformly|always|invariably|in every|across the board)\b", clause))
-    gerund = _GERUND.search(clause)
+    verb, than = _has(clause, _VERBS), _has(clause, _THANS)
+    gerund = _GERUND.search(clause) if verb else None
     if gerund and _is_subject(clause, gerund) and "<E" not in gerund["middle"] + clause[: gerund.start()]:
         claim = _pair(reading, gerund, universal)
         if claim is not None:
             yield claim
             clause = clause[: gerund.end("middle")]
-    for pattern in (_PAIR, _MORE, _OWNED, _OF):
+    for pattern in (*((_PAIR,) if verb else ()), *((_MORE, _OWNED, _OF) if than else ())):
         match = pattern.search(clause)
         if match and _is_subject(clause, match):
             claim = _pair(reading, match, universal)
             if claim is not None:
                 yield claim
                 return
-    match = _BEST_ALL.search(clause)
+    if not _has(clause, _SUPERLATIVES):
+        return
+    match = _BEST_ALL.search(clause) if _has(clause, _THING_STEMS) else None
     if match and _is_subject(clause, match):
         yield Comparison(
             _labels(reading, match["subject"]), (), "better", True, universal=True, said="is best on all metrics", every=True
@@ -177,6 +184,10 @@ def _clause(reading: Reading, clause: str) -> Iterator[Comparison]:
         if match and (pattern is _MOST_BY or _is_subject(clause, match)) and _OPEN.match(" " + match["rest"].strip()):
             yield from _most(reading, match, universal)
             return
+
+
+def _has(clause: str, words: tuple[str, ...]) -> bool:
+    return any(word in clause for word in words)
 
 
 def _is_subject(clause: str, match: re.Match[str]) -> bool:

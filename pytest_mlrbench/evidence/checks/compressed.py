@@ -1,10 +1,10 @@
 """Compressed outputs (gzip, bzip2, xz), unpacked within limits of bytes, memory and parts: a bomb costs what a large file costs."""
 
-import re
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...patterns import lazy
 from ..files import TEXT_LIMIT, read_bytes
 from .arrays import MAX_BYTES
 from .kinds import kind_of
@@ -14,7 +14,7 @@ MAX_PARTS = 10_000
 MEMORY = 128 * 2**20
 """Bytes that unpacking xz may take: `xz -9` needs 65 MB, and a file may ask for 4 GB."""
 CHUNK = 2**16
-_PADDING = re.compile(rb"\0*")
+_PADDING = lazy(rb"\0*")
 
 
 class Unpacked(NamedTuple):

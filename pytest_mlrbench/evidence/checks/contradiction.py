@@ -11,9 +11,10 @@ in no output of a program. Scope follows the document. structure.py adds what a 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .aligned import Index
 from .case import Case, Check, Outcome, finding
 from .data import Fact, clean, facts_of, row_labels
@@ -82,17 +83,17 @@ def _between(case: Case, paper: Document, report: Document, found: list[Finding]
     other, _ = _compare(case, bare, *_indexed(facts), known)
     texts = {report.name: report.lines, paper.name: paper.lines}
     quoted = [[_as_written(quote, texts) for quote in one.evidence] for one in other]
-    return [one.model_copy(update={"severity": "warn", "evidence": quotes}) for one, quotes in zip(other, quoted, strict=True)]
+    return [replace(one, severity="warn", evidence=quotes) for one, quotes in zip(other, quoted, strict=True)]
 
 
-_SIGN = re.compile(r"(?<![\w.])[-−–+](?=\s?\.?\d)")
+_SIGN = lazy(r"(?<![\w.])[-−–+](?=\s?\.?\d)")
 
 
 def _as_written(quote: Quote, texts: dict[str, list[str]]) -> Quote:
     lines = texts.get(quote.file)
     if lines is None or quote.line is None or quote.line > len(lines):
         return quote
-    return quote.model_copy(update={"quote": lines[quote.line - 1].strip()[:400]})
+    return replace(quote, quote=lines[quote.line - 1].strip()[:400])
 
 
 def _indexed(facts: list[Fact]) -> tuple[dict[frozenset[str], list[Fact]], Index]:

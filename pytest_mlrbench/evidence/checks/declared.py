@@ -4,10 +4,10 @@ Rule: a table with one column of numbers, three rows or more of which are keys o
 these rows say the literal's value, no literal agrees with all of them, and the others say something else, these are a `warn`.
 """
 
-import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import Case, finding
 from .data import clean
 from .documents import Document, Row, Table
@@ -15,8 +15,8 @@ from .quantities import Number, agree, numbers_in
 from .words import words
 
 NAME = "methodology"
-_LITERAL = re.compile(r"\{([^{}]{10,4000})\}")
-_PAIR = re.compile(r"[\"']([A-Za-z][\w .-]{0,60})[\"']\s*:\s*(-?\d{1,9}(?:\.\d{1,12})?)\s*(?=[,}#\n]|$)")
+_LITERAL = lazy(r"\{([^{}]{10,4000})\}")
+_PAIR = lazy(r"[\"']([A-Za-z][\w .-]{0,60})[\"']\s*:\s*(-?\d{1,9}(?:\.\d{1,12})?)\s*(?=[,}#\n]|$)")
 LEAST = 3
 """Rows that have to be keys of one literal."""
 CHARACTERS = 200_000

@@ -11,7 +11,8 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from ...records import Finding, FindingType, Quote
+from ...audits import Finding, FindingType, Quote
+from ...patterns import lazy
 from . import splits
 from .case import Case, Check, Outcome, finding
 from .documents import Document
@@ -33,17 +34,17 @@ _AT_ONE = frozenset(("precision", "recall", "1"))
 """With one answer and one right one they are the same."""
 _AVERAGING = frozenset(["balanced", "bal", "macro", "micro", "weighted"])
 """Ways to average that are equal on balanced classes."""
-_NOT_MEASURED = re.compile(
+_NOT_MEASURED = lazy(
     r"\b(?:n|k|seeds?|epochs?|params?|parameters|steps?|samples?|size|layers?|dim\w*|budget|batch|rank|id|count|number|trials?|"
     r"runs?|year|tasks?|total|max\w*|min\w*|"
     r"lr|learning rate|threshold|temperature|folds?|classes|heads?|iterations?|rounds?|date|weight|lambda|alpha|beta)\b|#",
     re.I,
 )
-_CLASSES = re.compile(r"(?<![\d.,-])(\d{1,4})[ -](?:way\b|class(?:es)?\b|categor(?:y|ies)\b|labels\b)", re.I)
-_CLASSES_CODE = re.compile(r"\b(?:num|n)_?(?:classes|labels|categories)\s*[=:]\s*(\d{1,5})\b", re.I)
-_LOSS = re.compile(r"\b(?:loss|nll|cross[ _-]?entropy|log[ _-]?loss|ce)\b", re.I)
-_NAN = re.compile(r"^(?:nan|\[nan\]|n/a \(nan\)|inf|-inf)%?(?: ± nan)?$", re.I)
-_LABEL = re.compile(r"^(?:labels?|targets?|y|class(?:es)?|ground_?truth|gold)$", re.I)
+_CLASSES = lazy(r"(?<![\d.,-])(\d{1,4})[ -](?:way\b|class(?:es)?\b|categor(?:y|ies)\b|labels\b)", re.I)
+_CLASSES_CODE = lazy(r"\b(?:num|n)_?(?:classes|labels|categories)\s*[=:]\s*(\d{1,5})\b", re.I)
+_LOSS = lazy(r"\b(?:loss|nll|cross[ _-]?entropy|log[ _-]?loss|ce)\b", re.I)
+_NAN = lazy(r"^(?:nan|\[nan\]|n/a \(nan\)|inf|-inf)%?(?: ± nan)?$", re.I)
+_LABEL = lazy(r"^(?:labels?|targets?|y|class(?:es)?|ground_?truth|gold)$", re.I)
 MIN_SERIES = 4
 """Values of a course that never changes."""
 FEW = 8

@@ -3,15 +3,17 @@
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
+from ...patterns import lazy
 from . import htmltables, latex
 from .quantities import Number, numbers_in
 
-HEADLINE = re.compile(r"\b(abstract|conclusions?|concluding|summary|key (results|findings)|main results)\b", re.IGNORECASE)
-REFERENCES = re.compile(r"^\W*(\d+\W*)?(references|bibliography)\b", re.IGNORECASE)
-NOT_CLAIMS = re.compile(
+HEADLINE = lazy(r"\b(abstract|conclusions?|concluding|summary|key (results|findings)|main results)\b", re.IGNORECASE)
+REFERENCES = lazy(r"^\W*(\d+\W*)?(references|bibliography)\b", re.IGNORECASE)
+NOT_CLAIMS = lazy(
     r"!?\[[^\]]*\]\([^)]*\)|`[^`]*`|</?[a-zA-Z][^<>]{0,300}>|https?://\S+|(?:arxiv|doi)[:\s]\s*\S+|\b10\.\d{4,9}/\S+|\[\d+(?:\s*[,–-]\s*\d+)*\]"
     r"|\b(?:section|sec\.|table|tables|figure|fig\.|eq\.|equation|appendix|chapter|python|cuda|version|v)\s*~?\(?[A-Z]?\d+(?:\.\d+)*",
     re.IGNORECASE,
@@ -22,8 +24,7 @@ MAX_LINE = 20_000
 """Characters of one line that are read for claims."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row of a table."""
 
     cells: tuple[str, ...]
@@ -31,8 +32,7 @@ class Row:
     """1-based line in the document."""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """One table with a header."""
 
     header: tuple[str, ...]
@@ -41,8 +41,7 @@ class Table:
     """Title of the section it stands in."""
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A number that a document states."""
 
     number: Number

@@ -1,6 +1,6 @@
 """After failure: a program failed, and what it should have measured was then typed."""
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from ..events import Event
 from .case import Case, Check, Outcome, finding, output_tail, quote_of
 from .provenance import DATA, NO_RESULTS, typed_tally

@@ -7,14 +7,15 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import Case, finding
 from .data import facts_of
 from .sentences import NEGATED, UNSURE, plain_text, sentences_of
 from .sources import is_telling
 from .syntax import parse
 
-_CONCLUDES = re.compile(
+_CONCLUDES = lazy(
     r"\b(outperform(?:s|ed)?|(?:significant|consistent|substantial|clear)(?:ly)? (?:better|higher|lower|improve\w*|reduc\w+|"
     r"gains?)|"
     r"better than|(?:higher|lower|superior) \w+(?: \w+)? (?:than|compared)|achiev\w+ (?:the )?(?:best|highest|lowest|better|"

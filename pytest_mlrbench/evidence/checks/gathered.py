@@ -1,10 +1,10 @@
 """Statistics over the files of one kind that a run left, one for each seed, fold or data set: `seed_0.json`, `run2/metrics.csv`."""
 
 import itertools
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+from ...patterns import lazy
 from .data import Fact, statistics_of
 
 MAX_FILES = 200
@@ -13,7 +13,7 @@ MAX_MADE = 20_000
 """Statistics made in all."""
 MAX_TAKEN = 400
 """Names of one file that are followed over its group: a report averages results, not every line of a training log."""
-NUMBER = re.compile(r"run-\d{8}_\d{6}-[a-z0-9]{8}|[0-9a-f]{32}|\d+")
+NUMBER = lazy(r"run-\d{8}_\d{6}-[a-z0-9]{8}|[0-9a-f]{32}|\d+")
 """A number of a path, or the name by which Weights & Biases or MLflow tell runs apart."""
 FOLLOWED = frozenset(("value", "last", "mean", "max", "min"))
 

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
+from ...patterns import lazy
 from .case import Case
 from .data import Fact, clean
 from .documents import Document, Table
@@ -16,12 +18,11 @@ from .quantities import Number, numbers_in
 MAX_GRIDS = 60
 """Tables of one document, or made of data, that are read."""
 MAX_CELLS = 4000
-_VALUE = re.compile(r"^[<>~≈±+\-−–$*_\s(]*[\d.]")
+_VALUE = lazy(r"^[<>~≈±+\-−–$*_\s(]*[\d.]")
 _NOT_LABEL = frozenset(("-", "–", "—", "n/a", "nan", "yes", "no", "✓", "✗", "none"))
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """One number of a table."""
 
     number: Number
@@ -223,7 +224,7 @@ def shown(values: Iterable[tuple[str, Value]]) -> str:
     return ", ".join(f"{name} {value.text}" for name, value in values)
 
 
-_ENTITY = re.compile(
+_ENTITY = lazy(
     r"\b(methods?|models?|approach|algorithm|agents?|systems?|baselines?|variants?|configurations?|strategy|polic(?:y|ies)|name)\b",
     re.I,
 )

@@ -6,7 +6,7 @@ A `fail` needs every operand stated, and that no way of rounding, averaging or s
 reading would explain is a `warn`. Scope follows the document.
 """
 
-from ...records import Finding
+from ...audits import Finding
 from .case import Case, Check, Outcome
 from .impossible_cells import cells_of
 from .impossible_counts import judge_counts

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
+from ...patterns import lazy
 from .data import clean
 from .documents import Table
 from .quantities import Number, numbers_in
@@ -29,7 +30,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("mean", r"\b(?:mean|average|avg)\b"),
 )
 """Name and pattern, the longer ones first: a `balanced accuracy` is an accuracy with the word `balanced` left over."""
-_COMPILED = tuple((name, re.compile(pattern)) for name, pattern in KINDS)
+_COMPILED = tuple((name, lazy(text)) for name, text in KINDS)
 BOUNDED = frozenset(("auroc", "f1", "exact match", "success rate", "recall at k", "accuracy", "precision", "recall"))
 """Between 0 and 1, or 0 and 100 in percent. An error rate is not: speech recognisers insert words."""
 COUNTED = frozenset(("error rate", "exact match", "success rate", "accuracy"))
@@ -39,7 +40,7 @@ the of a on in for test score scores value results result overall final total pc
 """
 PLAIN = frozenset(_PLAIN.split())
 """Words that tell no two columns apart."""
-RELATIVE = re.compile(
+RELATIVE = lazy(
     r"[δΔ∆+/×]|\\delta|%\s*of\b|\b(?:delta|change|changes|gain|gains|improvement|improved|diff|difference|relative|ratio|drop|increase|decrease|"
     r"reduction|gap|normali[sz]ed|vs|versus|over|times|speed-?up|log|ln|loss|weights?|lambda|threshold|penalty|coefficient|cost|time|"
     r"rank|neg|negative|z|contribution|degradation|error of|per|w/o|without|minus|regret|reward|bonus|lift|adjusted|skill|"
@@ -47,18 +48,17 @@ RELATIVE = re.compile(
     re.IGNORECASE,
 )
 """A metric with one of these may leave its range: a difference, a multiple, a transformed value."""
-ROW_RELATIVE = re.compile(
+ROW_RELATIVE = lazy(
     r"[δΔ∆]|\b(?:delta|changes?|gains?|improvements?|diff|differences?|relative|ratio|drop|increase|decrease|reduction|gap|vs|versus|"
     r"w/o|without|minus|removed?|remove|no|ablat\w*)\b|^\s*[-–−]",
     re.IGNORECASE,
 )
 """A row of differences: ablation tables write the loss of accuracy beside `w/o attention`."""
-_MARKS = re.compile(r"\\(?:text|mathrm|mathbf|textbf|operatorname)\b|\\(?:uparrow|downarrow|%)|[*_`${}]|[↑↓†‡]|<[^<>]{0,20}>")
-_JUNK = re.compile(r"\\pm|\+/-|±|\\%|%|[*_`${}()\[\]~\s†‡]|\\,|\\mathbf|\\textbf|\\text")
+_MARKS = lazy(r"\\(?:text|mathrm|mathbf|textbf|operatorname)\b|\\(?:uparrow|downarrow|%)|[*_`${}]|[↑↓†‡]|<[^<>]{0,20}>")
+_JUNK = lazy(r"\\pm|\+/-|±|\\%|%|[*_`${}()\[\]~\s†‡]|\\,|\\mathbf|\\textbf|\\text")
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """What a header or a row's label says is measured."""
 
     kind: str
@@ -69,8 +69,7 @@ class Metric:
     text: str
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One number of a table with what it is of."""
 
     metric: Metric

@@ -1,9 +1,10 @@
 """Proportions that no count gives: `45/50 (92%)`, and an accuracy that no number of right answers out of the stated n has."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from .case import Case, finding
 from .documents import Document
 from .impossible_cells import COUNTED, Cell, cells_of
@@ -18,9 +19,9 @@ _THINGS = (
     r"graphs?|nodes?|tasks?|responses?|observations?|rows?|models?|molecules?|patients?|users?|tests?)"
 )
 _COUNT = r"(?<![\d.,$])(\d{1,3}(?:,\d{3})+|\d{1,7})(?![\d.,]\d|\s?%|\d)"
-ANY_COUNT = re.compile(rf"{_COUNT}(?:[\s-]{{1,3}}[A-Za-z]\w{{0,24}}){{0,3}}?[\s-]{{1,3}}{_THINGS}\b", re.IGNORECASE)
+ANY_COUNT = lazy(rf"{_COUNT}(?:[\s-]{{1,3}}[A-Za-z]\w{{0,24}}){{0,3}}?[\s-]{{1,3}}{_THINGS}\b", re.IGNORECASE)
 """Any number of things: whatever a proportion may be of."""
-TEST_COUNT = re.compile(
+TEST_COUNT = lazy(
     rf"(?:\b(?:test|evaluation|eval|held-out|holdout|hold-out)[\s-]+(?:set|split|subset|suite|data|dataset)?\s*"
     rf"(?:of|with|containing|contains|comprising|has|size|\(?\s*\$?[nN]\s*=|:|=|\()+\s*\$?{_COUNT})"
     rf"|(?:{_COUNT}[\s-]+(?:held-out |unseen |random )?(?:test|evaluation|eval)[\s-]+{_THINGS}\b)"
@@ -29,51 +30,49 @@ TEST_COUNT = re.compile(
     re.IGNORECASE,
 )
 """The size of what was tested on."""
-N_COLUMN = re.compile(
+N_COLUMN = lazy(
     r"^\W*(?:n[\s_-]?test|test[\s_-](?:size|examples?|samples?)|(?:#|num\.?|number of)\s?test\s?\w*)\W*$", re.IGNORECASE
 )
-REPEATS = re.compile(
+REPEATS = lazy(
     r"\b(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|twenty)[\s-]{1,3}(?:\w{1,24}[\s-]{1,3}){0,2}?"
     r"(?:seeds?|runs?|trials?|repeats?|repetitions?|folds?)\b",
     re.IGNORECASE,
 )
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-AVERAGED = re.compile(
+AVERAGED = lazy(
     r"\b(?:batch\w*|folds?|seeds?|runs?|averag\w+|means?|bootstrap\w*|cross-validat\w+|macro|weighted|ensembl\w+|median|"
     r"epochs?|smooth\w*|balanced|mini-?batch\w*|std|standard deviation|per[\s-]class|categor\w+|domains?|subsets?|"
     r"interpolat\w+|expected|pass@\w+)\b|±|\\pm",
     re.IGNORECASE,
 )
 """A value may then be a mean of several proportions, of parts of unequal size."""
-BATCHED = re.compile(r"batch|DataLoader|fold|bootstrap|\.mean\(axis", re.IGNORECASE)
-NOT_COUNTS = re.compile(
+BATCHED = lazy(r"batch|DataLoader|fold|bootstrap|\.mean\(axis", re.IGNORECASE)
+NOT_COUNTS = lazy(
     r"\b(?:balanced|macro|micro|weighted|avg|average|mean|worst|group|class|train|training|val|valid|validation|dev|token|pixel|node|"
     r"step|best|max|soft|adjusted|expected|partial|average|id|ood|subset|aligned|unaligned)\b",
     re.IGNORECASE,
 )
-FRACTION = re.compile(
+FRACTION = lazy(
     r"(?<![\d/.,\w-])(?P<k>\d{1,6})\s?(?P<of>/|of|out of)\s?(?P<n>\d{1,6})(?![\d/.,]\d|\w)(?:\s+(?!and\b)[A-Za-z-]+){0,2}?\s?"
     r"(?:\(\s?(?:=|≈|~|or)?\s?|=\s?|,\s?or\s)(?P<p>\d{1,3}(?:\.\d{1,6})?)\s?\\?%\s?(?=[).,;]|$)"
     r"|(?<![\d.,])(?P<p2>\d{1,3}(?:\.\d{1,6})?)\s?\\?%\s?\(\s?(?P<k2>\d{1,6})\s?"
     r"(?P<of2>/|of|out of)\s?(?P<n2>\d{1,6})(?:\s[A-Za-z-]+){0,2}\s?\)",
     re.IGNORECASE,
 )
-STATED = re.compile(
+STATED = lazy(
     r"\b(?:accuracy|exact match|success rate|error rate)\s(?:rate\s)?(?:of|is|was|:|=|at|reaches|reached)?\s?"
     r"(?P<p>\d{1,2}\.\d{1,3})\s?\\?%",
     re.IGNORECASE,
 )
 """A proportion in a sentence."""
-COUNTING = re.compile(
+COUNTING = lazy(
     r"\b(?:correct\w*|solv\w+|pass\w*|succe\w+|accura\w+|answer\w*|complet\w+|fail\w*|detect\w+|classif\w+|identif\w+|match\w*|wins?|won)\b",
     re.IGNORECASE,
 )
 """What is counted; `1/5 (76 %)` may as well be top-1 and top-5."""
-NOT_A_SHARE = re.compile(r"\b(?:top|split|ratio|layers?|parameters?|sparsity|seeds?|runs?|folds?|threshold|power)\b", re.IGNORECASE)
-PROGRESS = re.compile(
-    r"\b(?:epoch|step|batch|iteration|iter|layer|eta|progress|gpu|memory|mb|gb|table|figure|section)\b", re.IGNORECASE
-)
-COMPARED = re.compile(
+NOT_A_SHARE = lazy(r"\b(?:top|split|ratio|layers?|parameters?|sparsity|seeds?|runs?|folds?|threshold|power)\b", re.IGNORECASE)
+PROGRESS = lazy(r"\b(?:epoch|step|batch|iteration|iter|layer|eta|progress|gpu|memory|mb|gb|table|figure|section)\b", re.IGNORECASE)
+COMPARED = lazy(
     r"\b(?:improv\w+|increas\w+|decreas\w+|reduc\w+|higher|lower|faster|gain\w*|drop\w*|less|more|fewer)\b", re.IGNORECASE
 )
 MANY = 3
@@ -84,8 +83,7 @@ CODE_FILES = 60
 CODE_BYTES = 60_000
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """How many things were tested on, as the text says."""
 
     n: int

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from .case import finding
 from .documents import Document
 from .impossible_math import Family, grimmer, interval, p_ranges, rounded, sd_limit
@@ -12,37 +13,37 @@ from .quantities import Number, numbers_in
 NAME = "impossible"
 _PLAIN = r"(?:\d{1,12}(?:\.\d{1,15})?|\.\d{1,15})"
 _VALUE = rf"[-−–]?\s?{_PLAIN}(?:[eE][-+]?\d{{1,3}}|\s?(?:\\times|×)\s?10\^[-−]?\d{{1,3}})?"
-TEST = re.compile(
+TEST = lazy(
     r"(?<![A-Za-z0-9])(?:(?P<name>t|F|r|χ2|χ²|χ\^2|X2|chi2|chi-squared?|chi-square)\s?\(\s?(?P<df>\d+(?:\.\d+)?)"
     r"(?:\s?,\s?(?P<second>(?:[nN]\s?=\s?)?\d+(?:\.\d+)?))?\s?\)|(?P<z>[zZ]))"
     rf"\s?=\s?(?P<value>{_VALUE})\s?[,;]\s?(?:[^.;()\n]{{0,30}}?[,;]\s?)?p(?:-value|-val)?\s?(?P<sign>[=<>≤≥])\s?(?P<p>{_VALUE})"
 )
-_MARKUP = re.compile(r"\\(?:mathrm|text|mathit|textit|left|right|[,;!]|quad)|[$*_{}]|\\(?=\()|(?<=\))\\")
-OTHERWISE = re.compile(
+_MARKUP = lazy(r"\\(?:mathrm|text|mathit|textit|left|right|[,;!]|quad)|[$*_{}]|\\(?=\()|(?<=\))\\")
+OTHERWISE = lazy(
     r"\b(?:bonferroni|holm|benjamini|fdr|correct(?:ed|ion)|adjusted|permutation|bootstrap\w*|wilcoxon|mann|exact|simulated|bayes\w*|"
     r"greenhouse|tukey)\b",
     re.IGNORECASE,
 )
 """Where p is not the plain tail of the statistic."""
-TESTING = re.compile(
+TESTING = lazy(
     r"\b(?:tests?|t-tests?|anova|significan\w+|correlat\w+|regress\w+|statistic\w*|p-values?|effects?|hypothes\w+|differ\w*|cohen\w*)\b",
     re.IGNORECASE,
 )
 """Words around a test; without one, t(1) = 0.5 may be a schedule and p a probability."""
 FAR = 1.5
 """Times by which a p-value must differ for a `fail`, unless it changes sides of 0.05: less is a slip of rounding on the way."""
-INTERVAL = re.compile(
+INTERVAL = lazy(
     rf"(?<![\d./])(?P<estimate>[-−]?{_PLAIN})\s?(?P<unit>%)?\s?[,(\[]{{0,2}}\s?(?:with )?(?:a )?(?:9\d(?:\.\d)?\s?%)\s?"
     rf"(?:ci|c\.i\.|confidence interval)\s?[:=,]?\s?(?:of )?[\[(]?\s?(?P<low>[-−]?{_PLAIN})\s?%?\s?(?:,|–|to|-|;)\s?"
     rf"(?P<high>[-−]?{_PLAIN})\s?%?\s?[\])]",
     re.IGNORECASE,
 )
-OF_ANOTHER = re.compile(
+OF_ANOTHER = lazy(
     r"\b(?:difference|diff|delta|improve\w*|versus|vs|effect|gain|gap|compared|than|odds|ratio)\b|[δΔ]", re.IGNORECASE
 )
 """The interval may be of a difference while the number before it is of one side."""
-SCALE = re.compile(r"\b(?:(?P<points>[3-9]|1[01])[\s-]?points?\b|(?P<low>[01])\s?(?:-|–|to)\s?(?P<high>[3-9]|10)\b)", re.IGNORECASE)
-MEAN_SD = re.compile(
+SCALE = lazy(r"\b(?:(?P<points>[3-9]|1[01])[\s-]?points?\b|(?P<low>[01])\s?(?:-|–|to)\s?(?P<high>[3-9]|10)\b)", re.IGNORECASE)
+MEAN_SD = lazy(
     rf"\bM(?:ean)?\s?=\s?(?P<mean>{_VALUE})\s?[,;]\s?(?:SD|std|s\.d\.)\s?=\s?(?P<sd>{_VALUE})(?:\s?[,;]\s?[nN]\s?=\s?(?P<n>\d{{1,5}}))?"
 )
 MAX_MATCHES = 300

@@ -3,9 +3,10 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from .case import finding
 from .documents import Document
 from .impossible_cells import BOUNDED, Cell, cells_of
@@ -17,13 +18,12 @@ ALIKE = 2
 holds may use its names otherwise (an MAE of other units, macro precision beside micro F1)."""
 NEVER_ABOVE = frozenset(("auroc", "f1", "exact match", "recall at k", "accuracy", "recall"))
 """Bounded metrics whose name means nothing else: a completion rate of a plan, the precision of a scale may be above 100 %."""
-OF_A_BASE = re.compile(r"\b(?:relative|normali[sz]ed|retention|retained|compared (?:to|with)|percent of|% of)\b", re.IGNORECASE)
+OF_A_BASE = lazy(r"\b(?:relative|normali[sz]ed|retention|retained|compared (?:to|with)|percent of|% of)\b", re.IGNORECASE)
 OTHER_SPREADS = ("confidence interval", "95% ci", "95\\% ci", "2 std", "two standard", "2σ", "3σ", "2\\sigma")
 SD_SAID = ("std", "standard deviation", "stdev", "s.d.", "± sd", "±sd")
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """One group of cells in which a relation does not hold."""
 
     message: str

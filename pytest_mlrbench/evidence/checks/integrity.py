@@ -12,7 +12,7 @@ import json
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
 from ..events import EVIDENCE, VERSIONS
 from .case import Case, Check, Outcome, finding
 from .quantities import numbers_in

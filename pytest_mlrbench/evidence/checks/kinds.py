@@ -1,7 +1,8 @@
 """What kind of output a file is, by its name: how it is packed, what it holds then, and which results we do not read."""
 
-import re
 from typing import NamedTuple
+
+from ...patterns import lazy
 
 PACKED = frozenset((".gz", ".bz2", ".xz"))
 EVENTS = ".tfevents"
@@ -10,8 +11,8 @@ METRIC = ".mlflow"
 """Files of MLflow's file store, one a metric: a line `timestamp value step` for each value."""
 CLOSED = {".h5": "HDF5", ".hdf5": "HDF5", ".zst": "zstd", ".wandb": "the binary log of Weights & Biases"}
 """Kinds of results that another program could read and this one does not."""
-_EVENTS = re.compile(r"(?:^|\.)tfevents\.\d")
-_METRIC = re.compile(r"(?:^|/)(?:m-)?[0-9a-f]{32}/metrics/(.+)$")
+_EVENTS = lazy(r"(?:^|\.)tfevents\.\d")
+_METRIC = lazy(r"(?:^|/)(?:m-)?[0-9a-f]{32}/metrics/(.+)$")
 
 
 class Kind(NamedTuple):

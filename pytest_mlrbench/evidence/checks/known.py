@@ -10,20 +10,20 @@ multiply-adds; ViT 2010.11929; BERT 1810.04805; GPT-2 report and released weight
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...patterns import lazy
 
 DATA_WORD = r"(?:data ?sets?|data\b|benchmarks?|corpus|collection|images?|table)"
-_DATA = re.compile(r"(?i)\bdata ?sets?\b|\bbenchmarks?\b|\bcorpus\b|\bdata\b")
-_JOINTS = re.compile(r"[\W_]+")
+_DATA = lazy(r"(?i)\bdata ?sets?\b|\bbenchmarks?\b|\bcorpus\b|\bdata\b")
+_JOINTS = lazy(r"[\W_]+")
 _ASCII_JOINTS = bytes(code for code in range(128) if not chr(code).isalnum())
 TASK_WORD = r"(?:[\w-]+\s+){0,2}"
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """One data set or model."""
 
     name: str
@@ -73,7 +73,7 @@ def models() -> tuple[Known, ...]:
 
 @lru_cache
 def _content() -> dict[str, Any]:
-    return dict(json.loads((files(__package__) / "known.json").read_text(encoding="utf-8")))
+    return dict(json.loads(Path(__file__).with_name("known.json").read_text(encoding="utf-8")))
 
 
 def _known(name: str, fields: dict[str, Any]) -> Known:

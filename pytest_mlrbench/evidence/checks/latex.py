@@ -2,15 +2,17 @@
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from typing import NamedTuple
 
-COMMENT = re.compile(r"(?<!\\)%.*$")
-TITLE = re.compile(
+from ...patterns import lazy
+
+COMMENT = lazy(r"(?<!\\)%.*$")
+TITLE = lazy(
     r"\\(?P<level>part|chapter|(?:sub){0,2}section|paragraph)\*?\s*(?:\[[^\]]*\])?\{(?P<title>[^{}]*(?:\{[^{}]*\}[^{}]*)*)\}"
 )
 LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
-VERBATIM = re.compile(r"\\(begin|end)\{(?:verbatim|lstlisting|minted|algorithmic)\*?\}")
-NOT_TEXT = re.compile(
+VERBATIM = lazy(r"\\(begin|end)\{(?:verbatim|lstlisting|minted|algorithmic)\*?\}")
+NOT_TEXT = lazy(
     r"\\(?:cite\w*|[cCv]?ref|eqref|autoref|label|url|input|include|bibliography\w*|usepackage|documentclass|vspace|hspace|cmidrule|"
     r"setlength|includegraphics|bibitem|begin|end|resizebox|scalebox|geometry|pagestyle|color|definecolor|href|multicolumn|multirow|rule|"
     r"addtolength|newcommand|renewcommand|cline|raisebox|linespread|fontsize)\*?(?:\s*\([^()]{0,40}\))?(?:\s*\[[^\][]{0,200}\])*"
@@ -18,20 +20,19 @@ NOT_TEXT = re.compile(
     r"|-?\d*\.?\d+\s*(?:cm|mm|pt|in|em|ex|bp|\\\w*(?:width|height|skip|sep))\b"
 )
 """Commands whose arguments are no claims: sources, lengths, names of columns."""
-WRAPPER = re.compile(
+WRAPPER = lazy(
     r"\\(?:text\w*|emph|underline|math\w*|bm|boldsymbol|mbox|num|makecell|best|second|uline|small|tiny|ensuremath)\s*\{([^{}]*)\}"
 )
-SPAN = re.compile(r"\\multicolumn\s*\{\s*(\d{1,2})\s*\}\s*\{[^{}]*\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-STACK = re.compile(r"\\multirow\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-TABLE = re.compile(r"\\begin\{(tabular[xy*]?|longtable|tabulary)\}")
-RULES = re.compile(
+SPAN = lazy(r"\\multicolumn\s*\{\s*(\d{1,2})\s*\}\s*\{[^{}]*\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+STACK = lazy(r"\\multirow\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+TABLE = lazy(r"\\begin\{(tabular[xy*]?|longtable|tabulary)\}")
+RULES = lazy(
     r"\\(?:toprule|midrule|bottomrule|hline|specialrule|addlinespace|cmidrule|cline)(?:\s*\([^)]*\))?(?:\s*\[[^\]]*\])?(?:\s*\{[^{}]*\})*"
 )
 MAX_TABLES = 200
 
 
-@dataclass(frozen=True)
-class RawTable:
+class RawTable(NamedTuple):
     """Cells as text, each row with its first and last line (1-based)."""
 
     header: tuple[str, ...]

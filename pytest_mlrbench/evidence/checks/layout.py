@@ -1,11 +1,11 @@
 """Where the parts of an agent's work lie in a folder: code, results, report, paper, log; by usual names, in any agent's layout."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from ...patterns import lazy
 from ..files import files_below, read_bytes
 from .data import RESULT_SUFFIXES
 from .kinds import EVENTS, kind_of
@@ -14,15 +14,14 @@ RESULT_FOLDERS = ("results", "result", "experiment_results", "outputs", "output"
 CODE_FOLDERS = ("code", "codes", "src", "scripts", "experiments")
 PAPER_FOLDERS = frozenset(("paper", "papers", "latex", "tex", "manuscript", "writeup", "report", "submission", "draft"))
 SOURCES = frozenset((".py", ".ipynb", ".sh", ".r", ".jl", ".m", ".cpp", ".rs", ".js", ".ts", ".java"))
-PAPER_NAME = re.compile(r"(?i)^(?:.*[_-])?(?:paper|manuscript|article|writeup|submission)(?:[_-].*)?$")
-REPORT_NAME = re.compile(r"(?i)^(?:.*[_-])?(?:results?|report|findings)(?:[_-].*)?$")
+PAPER_NAME = lazy(r"(?i)^(?:.*[_-])?(?:paper|manuscript|article|writeup|submission)(?:[_-].*)?$")
+REPORT_NAME = lazy(r"(?i)^(?:.*[_-])?(?:results?|report|findings)(?:[_-].*)?$")
 LOG_NAMES = ("log.txt", "train.log", "experiment.log", "run.log", "output.log", "log.log")
 MAX_LOOKED_INTO = 40
 """LaTeX files of which the beginning is read, to tell a paper from a part of one."""
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(NamedTuple):
     """What was found. None: there is none."""
 
     code: Path

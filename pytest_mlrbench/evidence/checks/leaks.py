@@ -8,21 +8,21 @@ no label, evaluation sets given beside the training set, and bounds that cannot 
 """
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .syntax import children, walk
 
 if TYPE_CHECKING:
     from .case import Case
 
-_TEST = re.compile(r"(?i)(?:^|_|\.)(?:test|tst|te|held_?out|holdout|unseen)(?:$|_|\d)|^test|test$")
-_TRAIN = re.compile(r"(?i)(?:^|_|\.)(?:train|training|trn|tr|fit)(?:$|_|\d)|^train|train$")
-_FITS = re.compile(r"^_*(?:fit|train|partial_fit|learn|step|update|optimi[sz]e|fit_model|train_model|train_\w+|fit_\w+)$")
-_NO_MODEL = re.compile(
+_TEST = lazy(r"(?i)(?:^|_|\.)(?:test|tst|te|held_?out|holdout|unseen)(?:$|_|\d)|^test|test$")
+_TRAIN = lazy(r"(?i)(?:^|_|\.)(?:train|training|trn|tr|fit)(?:$|_|\d)|^train|train$")
+_FITS = lazy(r"^_*(?:fit|train|partial_fit|learn|step|update|optimi[sz]e|fit_model|train_model|train_\w+|fit_\w+)$")
+_NO_MODEL = lazy(
     r"(?i)vocab|token|vector|scal|encod|pca|normali|standard|embed|stat|count|plot|len|concat|stack|shuffl|split|list|set|sorted|sum"
     r"|mean|std|range|zip|print|loader|index|graph|hash|transform|impute|tf_?idf|kmeans|cluster|select|dedup|describe|save|dump|write|append|eval|metric|retriev|score|report|compar|visual"
 )

@@ -5,7 +5,8 @@
 
 import re
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import finding
 from .documents import Document
 
@@ -13,10 +14,10 @@ MAX_SPANS = 400
 """Formulas read in one document."""
 MAX_LENGTH = 4000
 """Characters of one formula; longer ones are a delimiter that went missing elsewhere."""
-_DISPLAY = re.compile(r"\$\$(.{1,4000}?)\$\$|\\\[(.{1,4000}?)\\\]|\\\((.{1,1000}?)\\\)", re.S)
-_INLINE = re.compile(r"(?<![\\$\w])\$(?=[^\s$\d])([^$\n]{1,400}?)(?<=[^\s\\])\$(?![\d$])")
-_MATHS = re.compile(r"\\[A-Za-z]{2,}|[_^{}]")
-_CODE = re.compile(r"(?ms)^(```|~~~).*?^\1|`[^`\n]+`")
+_DISPLAY = lazy(r"\$\$(.{1,4000}?)\$\$|\\\[(.{1,4000}?)\\\]|\\\((.{1,1000}?)\\\)", re.S)
+_INLINE = lazy(r"(?<![\\$\w])\$(?=[^\s$\d])([^$\n]{1,400}?)(?<=[^\s\\])\$(?![\d$])")
+_MATHS = lazy(r"\\[A-Za-z]{2,}|[_^{}]")
+_CODE = lazy(r"(?ms)^(```|~~~).*?^\1|`[^`\n]+`")
 
 
 def findings(document: Document) -> list[Finding]:

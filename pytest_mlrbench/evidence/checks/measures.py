@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from ...patterns import lazy
 from .words import words
 
 _HIGHER = """
@@ -32,8 +33,8 @@ FILLERS = frozenset(_FILLERS_WORDS.split())
 """Words that a sentence may add to a metric's name, or leave out of it."""
 MARKS = frozenset(["mean", "final", "test", "overall"])
 """Fillers that tell two columns apart when both are there."""
-UNIT = re.compile(r"\((?:[^()]{0,40})\)|\[[^\]]{0,40}\]|[↑↓%]|\\(?:up|down)arrow|\$")
-CHANGE = re.compile(
+UNIT = lazy(r"\((?:[^()]{0,40})\)|\[[^\]]{0,40}\]|[↑↓%]|\\(?:up|down)arrow|\$")
+CHANGE = lazy(
     r"\b(improv\w*|gains?|change[sd]?|reductions?|diff\w*|delta|lift|speed-?up|relative|vs\.?|drop|increase|decrease|saving\w*)\b|"
     r"Δ|\\Delta",
     re.I,

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
+from ...patterns import lazy
 from .grid import Grid, Line
 from .measures import CHANGE, FILLERS, MARKS, TURNED, core, direction
 from .quantities import Number, numbers_in
@@ -21,25 +23,23 @@ NOUN = (
     r"(?:model|method|baseline|approach|agent|variant|policy|strategy|configuration|system|framework|version|algorithm|"
     r"classifier|network|estimator|condition)"
 )
-_FOLLOWED = re.compile(rf"\s+{NOUN}\b(?!s)", re.I)
-_PLURAL = re.compile(rf"[ -]+(?:{NOUN}s|approaches|policies|strategies)\b", re.I)
-_OTHER_THING = re.compile(
-    r"^\s*(?:w/o|without|variants?\b|ablation|minus|plus|\+|-?based\b|with (?!(?:an?|the|its|only)\b|\d))", re.I
-)
-_OTHER_BEFORE = re.compile(
+_FOLLOWED = lazy(rf"\s+{NOUN}\b(?!s)", re.I)
+_PLURAL = lazy(rf"[ -]+(?:{NOUN}s|approaches|policies|strategies)\b", re.I)
+_OTHER_THING = lazy(r"^\s*(?:w/o|without|variants?\b|ablation|minus|plus|\+|-?based\b|with (?!(?:an?|the|its|only)\b|\d))", re.I)
+_OTHER_BEFORE = lazy(
     r"\b(?:vanilla|non|fine-?tuned|modified|original|simplified|simple|basic|(?!under)un\w+ed|improved|naive|pre-?trained|deep|"
     r"than just)[ -]$",
     re.I,
 )
-_TOKEN = re.compile(r"['’]s\b|[A-Za-z][\w@/²-]*|\S")
-_LONG = re.compile(
+_TOKEN = lazy(r"['’]s\b|[A-Za-z][\w@/²-]*|\S")
+_LONG = lazy(
     r"\b(?:(mean reciprocal rank)|(root[- ]mean[- ]squared?[- ]error)|(mean[- ]absolute[- ]error)|(mean[- ]squared?[- ]error)|"
     r"(area under the (?:roc )?curve))"
     r"(?: \((?:MRR|RMSE|MAE|MSE|AUC|AUROC)\))?",
     re.I,
 )
 _SHORT = ("MRR", "RMSE", "MAE", "MSE", "AUC")
-_STANDS_ALONE = re.compile(
+_STANDS_ALONE = lazy(
     r"\s*(?:$|[.,;:()—–]|'s\b|(?:and|or|in|on|at|for|by|with|than|to|is|was|has|had|over|from|as|while|but|across|under|compared|"
     r"relative|"
     r"also|only|both|consistently|significantly|slightly|clearly|respectively)\b|(?:\w+ly )?(?:achiev|attain|obtain|yield|show|"
@@ -87,8 +87,7 @@ CLOSED = frozenset(
 """Words that neither begin nor end a metric's name."""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """A sentence with its mentions."""
 
     code: str

@@ -11,7 +11,8 @@ of the code (declared.py), and settings, seeds and sizes that contradict the cod
 import re
 from dataclasses import dataclass
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from .case import INFORMATIVE, Case, Check, Outcome, finding
 from .data import clean, row_labels
 from .declared import misquoted
@@ -21,14 +22,14 @@ from .settings import contradicted
 from .spreads import unheld
 
 NAME = "methodology"
-NOT_RUN = re.compile(
+NOT_RUN = lazy(
     r"\[\d+\]|et al|\(\d{4}\)|\b(?:reported|published|literature|humans?|chance|random guess\w*|(?:upper|lower) bound|theor\w+)\b"
     r"|^\W*(?:avg|average|mean|median|overall|total|improv\w*|delta|Δ|diff\w*|gains?|ratio|change|reduction|relative|best|worst|min"
     r"|max|std|sd|p-?values?)\b(?![ _-]only)",
     re.IGNORECASE,
 )
 """Labels of rows that nobody claims to have run."""
-SETTING_COLUMN = re.compile(r"(?i)^(?:values?|settings?|descriptions?|choices?|details?|config\w*|options?)$")
+SETTING_COLUMN = lazy(r"(?i)^(?:values?|settings?|descriptions?|choices?|details?|config\w*|options?)$")
 """Title of the second of two columns in a table that reports no measurements."""
 _COMMON = """
 baseline baselines model models method methods ours our proposed approach system the a an of and with without no on in for to by

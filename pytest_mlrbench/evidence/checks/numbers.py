@@ -9,7 +9,7 @@ such a log does not speak of, stays a `warn` there, and so does everything witho
 `warn`, and so is everything where a program left a results file that we cannot read (Pool.withheld).
 """
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .case import Case, Check, Outcome, Tally, Traced, finding, quote_of
 from .dataflow.origin import CUT, weight
 from .documents import Document

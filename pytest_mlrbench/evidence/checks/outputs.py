@@ -5,15 +5,14 @@ import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import MAX_QUOTES, Case, Check, Outcome, few, finding
 from .documents import Document
 from .subject import files_below, read_bytes
 
 NAME = "outputs"
-FIGURE = re.compile(
-    r"!\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|<img[^>]+src=[\"']([^\"']+)[\"']|\\includegraphics(?:\[[^\]]*\])?\{([^}]+)\}"
-)
+FIGURE = lazy(r"!\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|<img[^>]+src=[\"']([^\"']+)[\"']|\\includegraphics(?:\[[^\]]*\])?\{([^}]+)\}")
 MAGIC = {
     ".png": (b"\x89PNG\r\n\x1a\n",),
     ".jpg": (b"\xff\xd8\xff",),

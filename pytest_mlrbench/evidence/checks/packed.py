@@ -17,7 +17,8 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .arrays import MAX_OPCODES, Unreadable, series_of
 from .compressed import expand
 from .quantities import Number, agree, numbers_in
@@ -35,7 +36,7 @@ MAX_FILES = 40
 MAX_SERIES = 500
 FIRST = 10
 """Members of a series over which statistics are taken: the seeds of a table."""
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{120,}={0,2}")
+_BASE64 = lazy(r"[A-Za-z0-9+/]{120,}={0,2}")
 Series = list[float]
 
 

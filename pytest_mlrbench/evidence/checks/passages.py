@@ -1,6 +1,6 @@
 """Each document with its sentences, its tables and the names that both use: read once for prose, arithmetic and degenerate."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .case import Case
 from .documents import Document
@@ -9,8 +9,7 @@ from .mentions import Lexicon
 from .sentences import Sentence, sentences_of
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(NamedTuple):
     """One document."""
 
     document: Document

@@ -3,9 +3,10 @@
 import logging
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from ...patterns import lazy
 from .subject import read_bytes
 
 MAX_BYTES = 40 * 2**20
@@ -13,15 +14,14 @@ MAX_PAGES = 50
 MAX_CHARS = 1_000_000
 MAX_SECONDS = 5.0
 """CPU time after which no further page is begun."""
-HEADING = re.compile(
+HEADING = lazy(
     r"^(?:(?:\d{1,2}(?:\.\d{1,2}){0,2}|[A-Z](?:\.\d{1,2})?)\.?\s+[A-Z][\w ,:&/()'-]{2,70}|abstract|references|bibliography|"
     r"acknowledge?ments?|appendix|(?:\d\.?\s+)?conclusions?|limitations)\s*$",
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True)
-class Pages:
+class Pages(NamedTuple):
     """What was read of one PDF."""
 
     text: str

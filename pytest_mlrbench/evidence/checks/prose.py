@@ -13,7 +13,8 @@ nothing.
 import re
 from collections.abc import Sequence
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from . import foretold, stated, trends, unproduced
 from .case import Case, Check, Outcome, finding
 from .comparisons import Comparison, comparisons
@@ -26,12 +27,12 @@ from .weigh import Against, weigh
 NAME = "prose"
 MAX_TOLD = 20
 """Findings of one kind and document."""
-_COMPARES = re.compile(
+_COMPARES = lazy(
     r"perform|exceed|surpass|beat|higher|lower|greater|larger|smaller|fewer|better|worse|superior|inferior|best|worst|highest|"
     r"lowest|largest|smallest",
     re.I,
 )
-_CONDITION = re.compile(
+_CONDITION = lazy(
     r"\b(?:on|in|for|under|at|within|during|across) (?:the )?((?:[\w@-]+ ){1,4}?)(?:dataset|data set|domain|scenario|environment|"
     r"setting|task|"
     r"condition|regime|group|category|subset|split|benchmark|case|class|level|phase|stage|distribution|shift|budget|ratio)s?\b",

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from . import packed
 from .case import Case, Check, Outcome, Tally, finding, quote_of
 from .compressed import read_packed_text
@@ -16,7 +17,7 @@ from .writers import Writing
 NAME = "provenance"
 DATA = frozenset((".json", ".jsonl", ".csv", ".tsv", ".txt", ".log", ".out"))
 FIGURES = frozenset((".png", ".jpg", ".jpeg", ".svg", ".pdf", ".gif"))
-NO_RESULTS = re.compile(r"(^|/)(readme|requirements|license|claims)[\w.-]*$", re.IGNORECASE)
+NO_RESULTS = lazy(r"(^|/)(readme|requirements|license|claims)[\w.-]*$", re.IGNORECASE)
 CLAIMS_READ = 2000
 """Numbers of one typed file that are looked up."""
 

@@ -1,14 +1,15 @@
 """Numbers as people write them in reports, tables and logs, with the precision they claim; for every check on numbers."""
 
-import re
 from typing import NamedTuple
 
-NUMBER = re.compile(
+from ...patterns import lazy
+
+NUMBER = lazy(
     r"(?<![\w.,])(?P<sign>(?<![\w)\]}])[-+−–]\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?:[eE](?P<exp>[-+]?\d{1,3})(?!\w)|\s?(?:\\times|×|\\cdot)\s?10\s?\^\s?\{?(?P<pow>[-+−]?\d{1,3})\}?)?"
     r"(?!\d|\.\d|,\d{3})(?P<percent>\s?\\?%)?"
 )
-UNIT = re.compile(
+UNIT = lazy(
     r"\\?[, ]?(?P<unit>ms|milliseconds?|[µμu]s|s|secs?|seconds?|min|minutes?|h|hours?|[kKMBG]|million|billion|thousand|[KMG]i?B)\b"
 )
 UNITS = {
@@ -37,10 +38,10 @@ UNITS = {
 }
 """Unit -> factors to the units that programs print in: seconds, milliseconds, bytes, plain counts."""
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
-SUPERSCRIPT = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]")
-DIGIT = re.compile(r"\d")
-RAISED = re.compile(r"(10)([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})")
-CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?")
+SUPERSCRIPT = lazy(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]")
+DIGIT = lazy(r"\d")
+RAISED = lazy(r"(10)([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})")
+CLOCK = lazy(r"\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?")
 
 
 class Number(NamedTuple):

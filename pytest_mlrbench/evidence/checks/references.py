@@ -4,7 +4,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
+from ...patterns import lazy
 from ...search.works import identifiers
 from .documents import REFERENCES
 
@@ -14,24 +16,24 @@ MAX_ENTRY = 3000
 MAX_BIBTEX = 100_000
 """Characters of BibTeX that are parsed."""
 YEAR = r"(?:19[5-9]\d|20\d{2})"
-_NUMBERED = re.compile(r"^\s{0,3}(?:[-*•]\s+)?(?:\\?\[(\d{1,3})\\?\]:?|\((\d{1,3})\)|(\d{1,3})[.)])\s+(?=\S)")
-_KEYED = re.compile(
+_NUMBERED = lazy(r"^\s{0,3}(?:[-*•]\s+)?(?:\\?\[(\d{1,3})\\?\]:?|\((\d{1,3})\)|(\d{1,3})[.)])\s+(?=\S)")
+_KEYED = lazy(
     r"^\s{0,3}(?:[-*•]\s+)?(?:\\?\[@?([^\]\n]{2,60})\\?\]:?(?!\()|\\bibitem(?:\[[^\]]{0,80}\])?\{([^}]{1,80})\})\s*(?=\S)"
 )
-_FOOTNOTE = re.compile(r"^\s{0,3}\[\^([^\]]{1,40})\]:\s*")
-_BULLET = re.compile(r"^\s{0,3}[-*•+]\s+(?=\S)")
-_HEADING = re.compile(r"^\s{0,3}(#{1,6})\s|^\s*\*\*[^*]{2,60}\*\*:?\s*$|^\\(?:section|chapter)\*?\{")
-_AUTHOR_START = re.compile(
+_FOOTNOTE = lazy(r"^\s{0,3}\[\^([^\]]{1,40})\]:\s*")
+_BULLET = lazy(r"^\s{0,3}[-*•+]\s+(?=\S)")
+_HEADING = lazy(r"^\s{0,3}(#{1,6})\s|^\s*\*\*[^*]{2,60}\*\*:?\s*$|^\\(?:section|chapter)\*?\{")
+_AUTHOR_START = lazy(
     r"^\s{0,3}[*_]{0,2}(?:[A-ZÀ-Ž][\w'’‑-]+,\s|(?:[A-ZÀ-Ž]\.[\s-]?){1,3}(?:\w+\s)?[A-ZÀ-Ž]|"
     r"[A-ZÀ-Ž][\w'’‑-]+(?:\s[\w.'’‑-]+){0,4}(?:,|\.|\s\())"
 )
-_QUOTED = re.compile(r"[“\"]([^”\"]{8,300})[”\"]|``([^']{8,300})''|‘([^’]{15,300})’")
-_ITALIC = re.compile(r"(?<![\w*_])[*_]{1,2}([^*_\n]{12,300})[*_]{1,2}(?![\w*_])")
-_LINK = re.compile(r"(?<!!)\[([^\]\n]{12,300})\]\(")
-_AFTER_YEAR = re.compile(rf"[(\[,.]\s?{YEAR}[a-z]?(?:,\s\w+)?\s?[)\],.:]{{1,2}}\s*(.{{8,400}})")
-_COLON = re.compile(r"^[^:]{3,400}?(?:[A-ZÀ-Ž]\.|al\.?):\s+(.{8,400})")
-_INITIALS = re.compile(r"^(?:[A-ZÀ-Ž][\w'’‑-]+ (?:[A-ZÀ-Ž]\.){1,3},? ?){1,40}(?:et al\.? )?([A-ZÀ-Ž0-9“].{8,400})")
-_PLACES = re.compile(
+_QUOTED = lazy(r"[“\"]([^”\"]{8,300})[”\"]|``([^']{8,300})''|‘([^’]{15,300})’")
+_ITALIC = lazy(r"(?<![\w*_])[*_]{1,2}([^*_\n]{12,300})[*_]{1,2}(?![\w*_])")
+_LINK = lazy(r"(?<!!)\[([^\]\n]{12,300})\]\(")
+_AFTER_YEAR = lazy(rf"[(\[,.]\s?{YEAR}[a-z]?(?:,\s\w+)?\s?[)\],.:]{{1,2}}\s*(.{{8,400}})")
+_COLON = lazy(r"^[^:]{3,400}?(?:[A-ZÀ-Ž]\.|al\.?):\s+(.{8,400})")
+_INITIALS = lazy(r"^(?:[A-ZÀ-Ž][\w'’‑-]+ (?:[A-ZÀ-Ž]\.){1,3},? ?){1,40}(?:et al\.? )?([A-ZÀ-Ž0-9“].{8,400})")
+_PLACES = lazy(
     r"arxiv|proceedings|conference|journal|transactions|advances in|neurips|icml|iclr|lecture notes|workshop|springer|ieee|acm",
     re.IGNORECASE,
 )
@@ -111,8 +113,7 @@ class Entry:
         return frozenset(folded(word) for word in re.findall(r"[^\W\d_][\w'’‑-]+", self.head) if word[0].isupper())
 
 
-@dataclass(frozen=True)
-class References:
+class References(NamedTuple):
     """The reference list of a text."""
 
     entries: tuple[Entry, ...]

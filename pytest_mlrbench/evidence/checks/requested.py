@@ -3,16 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..coder_logs import Action
 from ..coder_logs.calls import actions_of
 from ..events import MODEL_CALLS, UNATTENDED, Event
 
 
-@dataclass(frozen=True)
-class Requested:
+class Requested(NamedTuple):
     """One session, both sides laid over each other."""
 
     unasked: tuple[Event, ...]

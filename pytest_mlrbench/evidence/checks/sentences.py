@@ -4,28 +4,29 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from ...patterns import lazy
 from .documents import REFERENCES, Document
 
 MAX_SENTENCES = 4000
 MAX_LENGTH = 900
 """Characters of one sentence that are read."""
-_END = re.compile(r"(?<=[.!?])[)\"'*_]{0,3}\s+(?=[A-Z\"'(*\[$\\`]|\d+\.\s)")
-_SHORT = re.compile(r"(?:\b(?:e\.g|i\.e|vs|fig|figs|eq|sec|tab|al|avg|approx|resp|cf|no|etc|ref|dr|w\.r\.t)|\b[A-Z])\.$", re.I)
-_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\([a-z\d]\))\s+")
-OTHERS_WORK = re.compile(
+_END = lazy(r"(?<=[.!?])[)\"'*_]{0,3}\s+(?=[A-Z\"'(*\[$\\`]|\d+\.\s)")
+_SHORT = lazy(r"(?:\b(?:e\.g|i\.e|vs|fig|figs|eq|sec|tab|al|avg|approx|resp|cf|no|etc|ref|dr|w\.r\.t)|\b[A-Z])\.$", re.I)
+_ITEM = lazy(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\([a-z\d]\))\s+")
+OTHERS_WORK = lazy(
     r"\bet al\b|\(\s*[A-Z][\w'’.-]+(?:\s+(?:and|&)\s+[A-Z][\w'’-]+)?,?\s+(?:19|20)\d\d\)|\((?:19|20)\d\d[a-z]?\)|\bprior (?:work|"
     r"studies)\b"
     r"|\brelated work\b|\brecent (?:work|studies|advances)\b|\bthe literature\b",
     re.I,
 )
-UNSURE = re.compile(
+UNSURE = lazy(
     r"\b(would|could|might|may|should|shall|will|expect\w*|anticipat\w*|hypothes\w*|aim(?:s|ed)?|goal|objective|intend\w*|whether|"
     r"if|"
     r"suppose|assum\w*|predict(?:s|ed)? that|ideally|potential(?:ly)?|promis\w+|future|can|conjectur\w*|unless|suggest\w*|likely|"
     r"plan(?:s|ned)?|propos\w+ to|seek\w*|try|tries|in theory|theoretically|in principle|target\w*)\b",
     re.I,
 )
-NEGATED = re.compile(
+NEGATED = lazy(
     r"\b(not|n't|never|neither|nor|fail(?:s|ed)? to|cannot|contrary|rather than|unlike|no (?:significant|clear|measurable|"
     r"evidence)|"
     r"without|except\w*|apart from|aside from|although|nearly|almost|roughly|comparable|similar|competitive)\b|n['’]t\b",

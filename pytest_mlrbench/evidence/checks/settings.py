@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import Case, finding
 from .data import Fact
 from .documents import Document
@@ -29,8 +30,7 @@ BUNDLED = {
 """Rows and columns of the data sets that scikit-learn carries: executed code that loads one knows its size without saying it."""
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One kind of setting."""
 
     name: str
@@ -45,7 +45,7 @@ class Setting:
 
 
 def _setting(name: str, stated: str, code: str, words: str, *, counts: bool = False) -> Setting:
-    return Setting(name, re.compile(stated, re.IGNORECASE), re.compile(code, re.IGNORECASE), tuple(words.split()), counts)
+    return Setting(name, lazy(stated, re.IGNORECASE), lazy(code, re.IGNORECASE), tuple(words.split()), counts)
 
 
 SETTINGS = (
@@ -89,21 +89,21 @@ OPTIMISERS = {
     "Adafactor": r"adafactor",
     "LAMB": r"\blamb\b(?!da)",
 }
-OPTIMISER = re.compile(r"(?<![\w-])(AdamW|Adam|RMS[Pp]rop|AdaGrad|Adagrad|Adadelta|L-BFGS|Adafactor|LAMB)(?![\w-])")
-PEOPLE = re.compile(
+OPTIMISER = lazy(r"(?<![\w-])(AdamW|Adam|RMS[Pp]rop|AdaGrad|Adagrad|Adadelta|L-BFGS|Adafactor|LAMB)(?![\w-])")
+PEOPLE = lazy(
     r"(?<![\w.-])(?P<n>\d{1,5}|"
     + "|".join(_WORDS)
     + r")\s(?:(?:human|expert|professional|recruited|volunteer|independent|trained|crowd)\s){0,2}"
     r"(?:participants|annotators|raters|evaluators|volunteers|respondents|crowd ?workers|human subjects)\b",
     re.IGNORECASE,
 )
-RECRUITED = re.compile(
+RECRUITED = lazy(
     r"\b(?:recruit\w*|we (?:asked|surveyed|interviewed|hired)|rated by|annotated by|took part|participated|with|user study"
     r"|human study|evaluated by)\b",
     re.I,
 )
-NOT_REAL = re.compile(r"simulat|synthetic|virtual|proxy|mock|artificial|model(?:l)?ed", re.I)
-SIZES = re.compile(
+NOT_REAL = lazy(r"simulat|synthetic|virtual|proxy|mock|artificial|model(?:l)?ed", re.I)
+SIZES = lazy(
     r"(?<![\w.,-])(?P<n>\d{1,3}(?:,\d{3})+|\d{2,7})\s(?:(?:training|test|validation|synthetic|labell?ed|total|held-out|generated|random|evaluation)\s){0,2}"
     r"(?:samples|examples|images|documents|sentences|instances|problems|tasks|questions|episodes|trajectories|graphs"
     r"|molecules|patients|records|prompts|data points)\b",
@@ -111,8 +111,7 @@ SIZES = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Constant:
+class Constant(NamedTuple):
     """A value that executed code, a command or data give a name."""
 
     name: str
@@ -232,13 +231,19 @@ class Constants:
             for pattern, read in ASSIGNED:
                 for match in pattern.finditer(text):
                     name = match["name"].replace("-", "_")
-                    if not any(setting.code.search(name) for setting in SETTINGS):
+                    if not _is_setting(name):
                         continue
                     value = read(match)
                     if value is not None:
                         start = text.rfind("\n", 0, match.start("name")) + 1
                         quote = text[start : start + 200].partition("\n")[0].strip()
                         yield Constant(name, value, file, text.count("\n", 0, start) + 1, quote)
+
+
+@lru_cache(maxsize=4096)
+def _is_setting(name: str) -> bool:
+    """Code names the same few things again and again."""
+    return any(setting.code.search(name) for setting in SETTINGS)
 
 
 def _float(text: str) -> float | None:
@@ -267,12 +272,12 @@ _NAME = r"(?<![\w.-])(?P<name>[A-Za-z_][\w-]{0,40})[\"']?\]?"
 _VALUE = r"(?P<value>\d[\d_]{0,12}(?:\.\d{0,12})?(?:[eE][-+]?\d{1,3})?|\.\d{1,12})(?![\w.])"
 ASSIGNED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], float | None]], ...] = (
     # `epochs = 40`, `lr: float = 1e-3`, `"batch_size": 16`, `seeds <- 5`, `fit(epochs=3)`, `--epochs 5`
-    (re.compile(_NAME + r"\s{0,3}(?::\s{0,3}[\w.\[\]| ]{1,30})?\s{0,3}(?:=|:|<-)\s{0,3}" + _VALUE), _scalar),
-    (re.compile(r"--(?P<name>[A-Za-z][\w-]{0,40})[ =]" + _VALUE), _scalar),
+    (lazy(_NAME + r"\s{0,3}(?::\s{0,3}[\w.\[\]| ]{1,30})?\s{0,3}(?:=|:|<-)\s{0,3}" + _VALUE), _scalar),
+    (lazy(r"--(?P<name>[A-Za-z][\w-]{0,40})[ =]" + _VALUE), _scalar),
     # `add_argument("--epochs", type=int, default=40)`
-    (re.compile(r"--(?P<name>[A-Za-z][\w-]{0,40})[\"'][^)]{0,200}?default\s?=\s?" + _VALUE), _scalar),
-    (re.compile(_NAME + r"\s{0,3}(?:=|:|<-|\bin\b)\s{0,3}(?:c|list|tuple)?[\[({](?P<items>[^\[\](){}\n]{1,600})[\])}]"), _length),
-    (re.compile(_NAME + r"\s{0,3}(?:=|:|\bin\b)\s{0,3}(?:list\()?range\((?P<first>\d{1,9})(?:,\s?(?P<second>\d{1,9}))?"), _range),
+    (lazy(r"--(?P<name>[A-Za-z][\w-]{0,40})[\"'][^)]{0,200}?default\s?=\s?" + _VALUE), _scalar),
+    (lazy(_NAME + r"\s{0,3}(?:=|:|<-|\bin\b)\s{0,3}(?:c|list|tuple)?[\[({](?P<items>[^\[\](){}\n]{1,600})[\])}]"), _length),
+    (lazy(_NAME + r"\s{0,3}(?:=|:|\bin\b)\s{0,3}(?:list\()?range\((?P<first>\d{1,9})(?:,\s?(?P<second>\d{1,9}))?"), _range),
 )
 """How code gives a setting its value: a number, or a list or range, whose length counts."""
 

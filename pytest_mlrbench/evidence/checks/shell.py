@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ...patterns import lazy
+
 if TYPE_CHECKING:
     from tree_sitter import Node
 
@@ -26,7 +28,7 @@ COPYING = frozenset(
 )
 WRAPPERS = frozenset(("timeout", "nohup", "time", "env", "nice", "stdbuf", "xargs", "sudo", "exec", "setsid", "command"))
 SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
-INTERPRETERS = re.compile(r"^(python[\d.]*|ipython|perl|ruby|node|Rscript|R|julia|octave|php)$")
+INTERPRETERS = lazy(r"^(python[\d.]*|ipython|perl|ruby|node|Rscript|R|julia|octave|php)$")
 
 
 @dataclass

@@ -7,8 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 
+from ...patterns import lazy
 from .arrays import ARRAY_SUFFIXES, MAX_BYTES, Unreadable, Withheld
 from .compressed import Unpacked, shortened, unpacked
 from .data import RESULT_SUFFIXES, Fact, array_facts, facts_of
@@ -27,7 +27,7 @@ TOP_SUFFIXES = frozenset(
     (".csv", ".tsv", ".log", ".out", ".err", ".npy", ".npz", ".parquet", ".feather", ".pkl", ".pickle", ".ipynb", EVENTS, *CLOSED)
 )
 """Files at the top of a folder without a ledger that a program left, not the harness."""
-_INPUTS = re.compile(r"(?:[^/]+/)?(?:data|datasets?|inputs?|\.?cache)/", re.IGNORECASE)
+_INPUTS = lazy(r"(?:[^/]+/)?(?:data|datasets?|inputs?|\.?cache)/", re.IGNORECASE)
 PRESET_SHARE = 0.6
 """A file or output in which this share of the telling numbers (three at least) had been typed before is no measurement."""
 STEPS = [sign * (0.02 + 0.022 * step) for step in range(16) for sign in (1, -1)]
@@ -97,7 +97,8 @@ class Pool:
             moved = {round(value / number.ulp) * number.ulp for value in moved}
         told = [value for value in moved if abs(value - number.value) > 1.5 * number.ulp]
         scales = (*SCALES, *number.units)
-        return fmean(any(True for _ in self.near(abs(value), number.ulp, scales)) for value in told) if told else 1.0
+        found = sum(any(True for _ in self.near(abs(value), number.ulp, scales)) for value in told)
+        return found / len(told) if told else 1.0
 
 
 def program_pool(subject: Subject, writers: Writers, exclude: str | None = None) -> Pool:

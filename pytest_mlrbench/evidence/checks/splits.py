@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...records import Quote
+from ...audits import Quote
+from ...patterns import lazy
 from .subject import Subject, files_below, read_text
 
 MAX_BYTES = 8 * 2**20
@@ -22,9 +23,9 @@ MIN_SHARE = 0.05
 """Share of different test rows that stand in the training set before it is told."""
 REPEATS = 0.02
 """Share of rows that may repeat within a set whose rows are telling."""
-_TRAIN = re.compile(r"(?:^|[_./\s-])(?:train|training|trn)(?=[_.\s-]|$)", re.I)
-_TEST = re.compile(r"(?:^|[_./\s-])(?:test|testing|tst|holdout|held_?out|eval)(?=[_.\s-]|$)", re.I)
-_NOT_DATA = re.compile(r"result|metric|log|pred|history|loss|config|setting|summary|curve|score|report|stat", re.I)
+_TRAIN = lazy(r"(?:^|[_./\s-])(?:train|training|trn)(?=[_.\s-]|$)", re.I)
+_TEST = lazy(r"(?:^|[_./\s-])(?:test|testing|tst|holdout|held_?out|eval)(?=[_.\s-]|$)", re.I)
+_NOT_DATA = lazy(r"result|metric|log|pred|history|loss|config|setting|summary|curve|score|report|stat", re.I)
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".npz")
 
 

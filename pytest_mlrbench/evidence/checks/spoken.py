@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...patterns import lazy
 from .compressed import read_packed_text
 from .documents import Document
 from .known import Known, flexible, letters, squeezed
@@ -22,13 +23,13 @@ CODE_CHARACTERS = 400_000
 DOCUMENT_CHARACTERS = 500_000
 """Characters of one document that are read sentence by sentence."""
 ALL_BYTES = 3 * 2**20
-NOT_OURS = re.compile(
+NOT_OURS = lazy(
     r"related|background|introduction|reference|bibliograph|future|limitation|broader|motivation|acknowledg|prior work|literature"
     r"|next steps|recommend|outlook|threats",
     re.IGNORECASE,
 )
 """Titles of sections that speak of other work, or of work not done."""
-HEDGE = re.compile(
+HEDGE = lazy(
     r"\b(?:future|could|would|should|might|may\b|can be|such as|e\.g|for example|for instance|similar to|unlike|plan(?:s"
     r"|ned)?\b|intend"
     r"|not\b|n't\b|never|no\b|without|instead|beyond|rather than|real[- ]world|inspired|pre-?trained on|et al|previous|prior"
@@ -39,7 +40,7 @@ HEDGE = re.compile(
 )
 """Words by which a sentence speaks of what was not done here, or compares."""
 
-PROSE = re.compile(
+PROSE = lazy(
     r"(?:\"\"\"(?:[^\"]|\"(?!\"\"))*\"\"\"|'''(?:[^']|'(?!''))*''')|\"[^\"\n]{1,2000}\"|'[^'\n]{1,2000}'|#[^\n]*",
 )
 """Strings and comments of Python source."""

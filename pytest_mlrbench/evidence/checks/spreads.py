@@ -5,11 +5,11 @@ values that the run left, in the file (and under the names, or in the printed li
 nowhere is one `warn` for the document, with the rows. A single one among many of a table may be a rounding of its own.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import Case, finding
 from .data import Fact, clean, row_labels
 from .documents import Document, Row, Table
@@ -17,7 +17,7 @@ from .quantities import Number, agree, numbers_in
 from .words import SPREADS, words
 
 NAME = "methodology"
-SPREAD_NAME = re.compile(
+SPREAD_NAME = lazy(
     r"(?i)std|(?:^|[\W_])(?:sd|stdev|stderr|sem|se|ci|ci95|conf\w*|spread|deviation|half|iqr|mad|var|variance|interval|margin)(?:[\W_]|$)"
     r"|standard.?error|std.?err|±"
 )
@@ -26,11 +26,11 @@ std sd stdev stddev stderr sem se ci ci95 conf confidence spread deviation half 
 err dev mean avg average value
 """
 SPREAD_WORDS = frozenset(_SPREAD_WORDS.split())
-SPREAD_COLUMN = re.compile(
+SPREAD_COLUMN = lazy(
     r"(?i)^(?:std\.?|sd|s\.d\.|stdev|std\.? ?dev\.?|standard deviation|std\.? ?err\.?|seed sd|sd over seeds|sem)\b|\b(?:std"
     r"|sd|stdev|std\.? dev\.?)\)?$|standard deviation"
 )
-PLUS_MINUS = re.compile(r"±|\\pm|\+/-|\+-")
+PLUS_MINUS = lazy(r"±|\\pm|\+/-|\+-")
 ALONE = 6
 """Spreads of a table beyond which a single one without a source may be a rounding of its own."""
 SHOWN = 4

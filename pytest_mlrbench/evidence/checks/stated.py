@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import finding
 from .comparisons import _E, _EN, _GET, _M
 from .documents import Document
@@ -15,17 +16,17 @@ from .sentences import UNSURE, Sentence
 _LEAD = (
     r"(?: an?| the| its| overall| average| mean| final| highest| lowest| best| higher| lower| strong| perfect| high| low| \w+ly)*"
 )
-_HAS = re.compile(
+_HAS = lazy(
     rf"(?P<subject>{_E})(?: model| method| approach| baseline| agent)? (?:{_GET}){_LEAD} (?P<metric>{_M}) (?:of|:|=|\() "
     rf"(?P<number><N\d+>)"
 )
-_FOR = re.compile(rf"(?P<metric>{_M}) (?:of|at|was|is|=) (?P<number><N\d+>) (?:for|by|with) (?P<subject>{_EN})")
-_OF = re.compile(rf"(?P<metric>{_M}) (?:of|for) (?P<subject>{_EN}) (?:is|was|reached|reaches|at|=) (?P<number><N\d+>)")
-_ROUGH = re.compile(
+_FOR = lazy(rf"(?P<metric>{_M}) (?:of|at|was|is|=) (?P<number><N\d+>) (?:for|by|with) (?P<subject>{_EN})")
+_OF = lazy(rf"(?P<metric>{_M}) (?:of|for) (?P<subject>{_EN}) (?:is|was|reached|reaches|at|=) (?P<number><N\d+>)")
+_ROUGH = lazy(
     r"\b(?:about|approximately|around|nearly|almost|roughly|over|above|below|under|up to|at least|at most|more than|less than|"
     r"close to|from|between|to|by)$|[~≈<>≥≤–]$"
 )
-_CONDITION = re.compile(
+_CONDITION = lazy(
     r"\b(?:dataset|domain|scenario|environment|setting|condition|epochs?|seeds?|folds?|rounds?|iterations?|steps?|subset|split|"
     r"group|class|"
     r"category|level|after|initial\w*|peak|range|between|individual|only|when|early|late|per|threshold|lambda|size|ablation|"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ...patterns import lazy
 from .changes import Bound, Stated
 from .measures import FILLERS, core
 from .mentions import CLOSED, Lexicon, Reading
@@ -26,7 +27,7 @@ _NOUN = (
 )
 _KIND = r"(?:relative|absolute|overall|average|mean|net|further|additional|statistically|significant|total|consistent)"
 _POINTS = r"(?:percentage points?|absolute points?|points?|pp|p \. p \.|percent points?|absolute)"
-_UNIT = re.compile(rf"(?: ?[-–])? ?(?:(?P<points>{_POINTS})|(?P<percent>percent)|(?P<factor>[x×]|times|fold|- fold))(?![\w])")
+_UNIT = lazy(rf"(?: ?[-–])? ?(?:(?P<points>{_POINTS})|(?P<percent>percent)|(?P<factor>[x×]|times|fold|- fold))(?![\w])")
 _ROUGH: tuple[tuple[str, Bound], ...] = (
     (r"up to|as much as|as many as|a maximum of|maximum", "most"),
     (r"over|more than|at least|>|≥|> =|exceeding|above|no less than", "least"),
@@ -34,42 +35,40 @@ _ROUGH: tuple[tuple[str, Bound], ...] = (
     (r"under|less than|at most|<|≤|below|within|fewer than|no more than", "under"),
     (r"about|approximately|approx \.|around|roughly|some|~|≈|\\ approx|circa|an estimated|\\ sim", "about"),
 )
-_BEFORE = tuple((re.compile(rf"(?:^| )(?:an? )?(?:{words})(?: an?)? \$?$"), bound) for words, bound in _ROUGH)
+_BEFORE = tuple((lazy(rf"(?:^| )(?:an? )?(?:{words})(?: an?)? \$?$"), bound) for words, bound in _ROUGH)
 _ANY_ROUGH = "|".join(words for words, _ in _ROUGH)
 _STEP = r"(?: (?:\( <N\d+> \)|(?!<N)[^\s;]+))"
-_BY = re.compile(
+_BY = lazy(
     rf"\b(?P<word>{WORD})(?P<between>{_STEP}{{0,12}}?) (?P<by>by|of)(?: (?:an?|the))?(?: {_KIND})*(?: (?:{_ANY_ROUGH}))?(?: an?)? $"
 )
-_JUST = re.compile(
+_JUST = lazy(
     rf"\b(?P<word>gains?|gained|saves?|saved|drops?|dropped|loses?|lost|adds?|added)(?P<between>)(?: (?:{_ANY_ROUGH}))?(?: an?)? $"
 )
-_VERSUS = re.compile(r"outperform|exceed|surpass|beat")
-_WITH = re.compile(rf"\b(?P<word>{_NOUN})(?P<between>) (?:was|is|were|are|:|=)(?: (?:{_ANY_ROUGH}))? $")
-_AFTER = re.compile(rf"^(?: {_KIND})*(?P<between>(?: (?!<N|and\b|or\b)[\w<>@/-]+){{0,3}}?)(?: {_KIND})* (?P<word>{_NOUN})\b")
-_DIRECT = re.compile(rf"^(?: {_KIND})* (?P<word>{WORD})\b")
-_OPENED = re.compile(rf"(?:\b(?P<word>{WORD})(?P<between>(?: (?!<N)[^\s;,()]+){{0,6}}) |[\w>] )\((?: an?)?(?: (?:{_ANY_ROUGH}))? $")
-_NOT_CHANGE = re.compile(
+_VERSUS = lazy(r"outperform|exceed|surpass|beat")
+_WITH = lazy(rf"\b(?P<word>{_NOUN})(?P<between>) (?:was|is|were|are|:|=)(?: (?:{_ANY_ROUGH}))? $")
+_AFTER = lazy(rf"^(?: {_KIND})*(?P<between>(?: (?!<N|and\b|or\b)[\w<>@/-]+){{0,3}}?)(?: {_KIND})* (?P<word>{_NOUN})\b")
+_DIRECT = lazy(rf"^(?: {_KIND})* (?P<word>{WORD})\b")
+_OPENED = lazy(rf"(?:\b(?P<word>{WORD})(?P<between>(?: (?!<N)[^\s;,()]+){{0,6}}) |[\w>] )\((?: an?)?(?: (?:{_ANY_ROUGH}))? $")
+_NOT_CHANGE = lazy(
     r"\b(?:(?<!up )to|from|at|reach\w*|only|top|remain\w*|attain\w*)(?: (?:about|approximately|around|roughly|"
     r"over|~|nearly))? [-–]?$"
 )
-GENERAL = re.compile(
-    r"<[EN]\d+>|\b(?:baselines?|best|others?|rivals?|competitors?|alternatives?|methods?|models?|approach(?:es)?|all)\b"
-)
+GENERAL = lazy(r"<[EN]\d+>|\b(?:baselines?|best|others?|rivals?|competitors?|alternatives?|methods?|models?|approach(?:es)?|all)\b")
 """A rival that is named, or that is any; one of which no table has a row leaves nothing to compare with."""
-_REST = re.compile(r"\b(?:errors?|fail\w*|remaining|mistakes?|misses|gap|miss-?rate|wrong)\b")
-_AIM = re.compile(r"\b(?:target|goal|threshold|baseline|budget|level|rate|value|score)s?$")
-_RANGE = re.compile(r"^ ?(?:[-–—]|to|and) (?=<N)")
-_LINK = re.compile(r"^ ?(?:,|and|or|, and|/|&)(?: (?:by|of|an?|the))*(?: (?:" + _ANY_ROUGH + r"))? $")
+_REST = lazy(r"\b(?:errors?|fail\w*|remaining|mistakes?|misses|gap|miss-?rate|wrong)\b")
+_AIM = lazy(r"\b(?:target|goal|threshold|baseline|budget|level|rate|value|score)s?$")
+_RANGE = lazy(r"^ ?(?:[-–—]|to|and) (?=<N)")
+_LINK = lazy(r"^ ?(?:,|and|or|, and|/|&)(?: (?:by|of|an?|the))*(?: (?:" + _ANY_ROUGH + r"))? $")
 _REFERENCE = (
     r"(?:over|than|versus|vs \.|vs|compared (?:to|with)|relative to|against|above|below|in comparison (?:to|with)|beyond)"
     r"(?: (?:that of|those of))?"
 )
 _NAMED = rf"\b{_REFERENCE} (?P<lead>(?:(?!<|,|;|\()\S+ ){{0,4}}?)(?:[(,] )?<E(?P<e>\d+)>"
-_AGAINST = re.compile(_NAMED)
-_AGAINST_VERB = re.compile(
+_AGAINST = lazy(_NAMED)
+_AGAINST_VERB = lazy(
     r"\b(?:outperform\w*|surpass\w*|exceed\w*|beat\w*|underperform\w*)(?: \w+ly)? (?:(?!<|,)\S+ ){0,3}?<E(?P<e>\d+)>"
 )
-_FOR = re.compile(r"^ (?:for|with|by|using|under) (?:the )?<E(?P<e>\d+)>")
+_FOR = lazy(r"^ (?:for|with|by|using|under) (?:the )?<E(?P<e>\d+)>")
 _FILL = r"(?:the|its|their|overall|average|mean|both|relative|absolute|total|final|in|of|on|for|to|terms)"
 _ENDS = frozenset(
     [
@@ -90,10 +89,10 @@ _ENDS = frozenset(
     ]
 )
 """Words before which a metric's name ends."""
-_CUT = re.compile(r" ; | \. | , (?:while|whereas|but|although)\b| (?:while|whereas|but) ")
+_CUT = lazy(r" ; | \. | , (?:while|whereas|but|although)\b| (?:while|whereas|but) ")
 _AND = r"(?: ,)?(?: and| or| &| /)?(?: the| its| their| overall| average| mean)* "
-_METRICS = re.compile(rf"<M(\d+)>(?:{_AND}<M(\d+)>)?(?:{_AND}<M(\d+)>)?(?:{_AND}<M(\d+)>)?(?:{_AND}<M(\d+)>)?")
-_ENTITIES = re.compile(r"<E(\d+)>(?:(?: ,)?(?: and| or| &| /) <E(\d+)>|(?: ,)(?: and)? <E(\d+)>)+")
+_METRICS = lazy(rf"<M(\d+)>(?:{_AND}<M(\d+)>)?(?:{_AND}<M(\d+)>)?(?:{_AND}<M(\d+)>)?(?:{_AND}<M(\d+)>)?")
+_ENTITIES = lazy(r"<E(\d+)>(?:(?: ,)?(?: and| or| &| /) <E(\d+)>|(?: ,)(?: and)? <E(\d+)>)+")
 MAX_CHANGES = 12
 """Changes of one sentence."""
 
@@ -135,7 +134,7 @@ def spelled(reading: Reading) -> Reading:
         last = phrase.lower().split()[-1]
         if re.fullmatch(_NOUN, last):
             code = code.replace(f"<M{index}>", f"<M{index}> {last}")
-    return reading if code == reading.code else replace(reading, code=code)
+    return reading if code == reading.code else reading._replace(code=code)
 
 
 def changes_of(reading: Reading, lexicon: Lexicon) -> list[Change]:
@@ -427,13 +426,11 @@ def _run(pattern: re.Pattern[str], code: str, count: int, last: bool) -> list[in
     return (fitting[-1] if last else fitting[0]) if fitting else []
 
 
-_FROM_TO = re.compile(
+_FROM_TO = lazy(
     rf"\b(?:from|between) (?P<a>{N})(?: (?!<|,|;)[^\s()]+){{0,4}}(?: <E\d+>)?(?: \))? (?:to|→) (?:(?!<)\S+ ){{0,2}}?(?P<b>{N})"
 )
-_ARROW = re.compile(rf"(?P<a>{N}) ?(?:→|- >|vs \.|vs|versus|compared (?:to|with)) (?:(?!<N|,|;)\S+ ){{0,3}}?(?P<b>{N})")
-_OWN = re.compile(
-    rf"<E\d+>(?: (?!<|,|;|\()\S+)? \( (?P<a>{N}) \) (?:(?!<N|;)\S+ ){{1,12}}?<E\d+>(?: (?!<|,|;|\()\S+)? \( (?P<b>{N}) \)"
-)
+_ARROW = lazy(rf"(?P<a>{N}) ?(?:→|- >|vs \.|vs|versus|compared (?:to|with)) (?:(?!<N|,|;)\S+ ){{0,3}}?(?P<b>{N})")
+_OWN = lazy(rf"<E\d+>(?: (?!<|,|;|\()\S+)? \( (?P<a>{N}) \) (?:(?!<N|;)\S+ ){{1,12}}?<E\d+>(?: (?!<|,|;|\()\S+)? \( (?P<b>{N}) \)")
 
 
 def _with_pairs(reading: Reading, found: list[Change]) -> list[Change]:

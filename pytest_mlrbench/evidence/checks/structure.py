@@ -9,10 +9,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
 from .aligned import Index, Line, Place, Spoken, Spot, columns_of, rows_of
 from .case import Case, finding
 from .data import Fact, row_labels
@@ -231,5 +231,5 @@ def _apart(quotes: list[Quote]) -> list[Quote]:
     for quote in quotes:
         place = (quote.file, quote.line)
         known = merged.get(place)
-        merged[place] = quote if known is None else known.model_copy(update={"quote": f"{known.quote}; {quote.quote}"})
+        merged[place] = quote if known is None else replace(known, quote=f"{known.quote}; {quote.quote}")
     return list(merged.values())

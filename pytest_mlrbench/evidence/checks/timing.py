@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from . import clocks
 from .case import Case, Check, Outcome, finding
 from .clocks import Duration, Moment, Session
@@ -23,25 +24,25 @@ from .subject import read_text
 
 NAME = "timing"
 LOG_SUFFIXES = (".log", ".txt", ".out", ".err")
-NO_LOG = re.compile(r"requirements|readme|license|task\.|idea\.|proposal|prompt|token_usage|review", re.IGNORECASE)
+NO_LOG = lazy(r"requirements|readme|license|task\.|idea\.|proposal|prompt|token_usage|review", re.IGNORECASE)
 LOG_BYTES = 2**19
 """Bytes of one log that are read: head and tail hold its first and last time."""
 MAX_FILES = 16
 STAMPS = 3
 """Lines that begin with a time before a file is a log."""
-OURS = re.compile(
+OURS = lazy(
     r"\b(?:train(?:ing|ed)?|experiments?|runs?|running|pipeline|fine-?tun\w*|optimi[sz]ation|sweep|search|fit(?:ting|ted)?|script"
     r"|execution|executed|evaluation|comput\w+|pre-?train\w*|study|program|epochs?)\b",
     re.IGNORECASE,
 )
-TOOK = re.compile(
+TOOK = lazy(
     r"\b(?:took|takes|taking|completed? in|finish(?:ed)? in|done in|ran for|running for|lasted|trained for|train(?:ing)? time"
     r"|(?:total|wall[- ]?clock|elapsed|execution|run|computation|experiment|pipeline)[- ]?(?:run)?(?:time|duration)|runtime"
     r"|elapsed|converged? (?:in|after)"
     r"|require[ds]?|(?:hours?|minutes?) of (?:training|compute))\b",
     re.IGNORECASE,
 )
-NOT_MEASURED = re.compile(
+NOT_MEASURED = lazy(
     r"simulat|estimat|approximate(?:ly)? expected|expected|predict|project(?:ed|ion)|would|could|should|may\b|might|if\b"
     r"|budget|limit|allow|time-?out|deadline|at most|up to|maximum|plan"
     r"|virtual|hypothetical|theoretical|model(?:l)?ed|extrapolat|scal(?:e|ing) (?:to|up)|full[- ]scale|et al|previous|prior"
@@ -53,17 +54,17 @@ NOT_MEASURED = re.compile(
     re.IGNORECASE,
 )
 """Words by which a duration is no measurement of this run's clock."""
-KEYS = re.compile(
+KEYS = lazy(
     r"(?i)^(?:total_?|mean_?|avg_?)?(?:train(?:ing)?|fit|elapsed|wall(?:_?clock)?|run|experiment|execution|exec|duration|pipeline|optimi[sz]ation|epoch|total)"
     r"_?(?:time|duration|elapsed|seconds|runtime)?(?P<unit>_?(?:s|sec|secs|seconds|ms|min|mins|minutes|h|hrs|hours))?$"
 )
-TIMED_KEY = re.compile(r"(?i)time|duration|elapsed|runtime|wall|seconds")
-SIMULATED = re.compile(r"(?i)simulat|virtual|sim_?(?:time|clock)|synthetic|mock")
+TIMED_KEY = lazy(r"(?i)time|duration|elapsed|runtime|wall|seconds")
+SIMULATED = lazy(r"(?i)simulat|virtual|sim_?(?:time|clock)|synthetic|mock")
 IDLE = 0.1
 """Part of a program's time for which it used the processor, below which it mostly waited."""
 LONG = 20.0
 """Seconds from which waiting says something: imports of large libraries read the disk for seconds."""
-SLEEP = re.compile(r"\bsleep\s*\(")
+SLEEP = lazy(r"\bsleep\s*\(")
 
 
 def run(case: Case) -> Outcome:

@@ -10,9 +10,10 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import Case, finding
 from .data import Fact
 from .documents import Document
@@ -27,20 +28,19 @@ _UP = r"increas(?:e|es|ed|ing)|r[io]se[sn]?|rising|gr[eo]w(?:s|n|ing)?|climb(?:s
 _DOWN = r"decreas(?:e|es|ed|ing)|drop(?:s|ped|ping)?|f[ae]ll(?:s|en|ing)?|declin(?:e|es|ed|ing)|shr[iua]nk(?:s|ing)?"
 _BETTER = r"improv(?:e|es|ed|ing)"
 _WORSE = r"degrad(?:e|es|ed|ing)|deteriorat(?:e|es|ed|ing)|worsen(?:s|ed|ing)?"
-_MOVES = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<better>{_BETTER})|(?P<worse>{_WORSE}))\b")
-_STRICT = re.compile(r"\bmonoton\w*|\bstrictly\b|\b(?:with|at|in|after|across) (?:each|every|all)\b|\bevery epoch\b")
-_FROM_TO = re.compile(r"\bfrom (?P<a><N\d+>) to (?P<b><N\d+>)(?! [-–]?fold)")
-_TIME = re.compile(
+_MOVES = lazy(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<better>{_BETTER})|(?P<worse>{_WORSE}))\b")
+_STRICT = lazy(r"\bmonoton\w*|\bstrictly\b|\b(?:with|at|in|after|across) (?:each|every|all)\b|\bevery epoch\b")
+_FROM_TO = lazy(r"\bfrom (?P<a><N\d+>) to (?P<b><N\d+>)(?! [-–]?fold)")
+_TIME = lazy(
     r"\b(?:over|across|throughout|during|with|through|in|after) (?:(?:the|all|every|each|successive|subsequent|course|of|<N\d+>) )*"
     r"(?:training|epochs?|iterations?|rounds?|steps|time|episodes?)\b"
 )
-_SERIES = re.compile(r"\b(loss|error|accuracy|reward|perplexity|f1|auc|return|rmse|mse|mae|regret|nll)\b")
+_SERIES = lazy(r"\b(loss|error|accuracy|reward|perplexity|f1|auc|return|rmse|mse|mae|regret|nll)\b")
 _ORDER = frozenset(("epoch", "step", "round", "iteration", "iter", "episode", "t", "time"))
 MIN_SERIES = 3
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """Values in the order in which a program left them."""
 
     file: str

@@ -15,7 +15,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import Case, Check, Outcome, finding
 from .syntax import walk
 
@@ -24,27 +25,27 @@ TIMES = 10
 """Budgets that differ by less are a choice that methods may need."""
 FEW_ROWS = 64
 """A training set cut to more rows than this is not told: it may be all that a slow method can take."""
-_BUDGET = re.compile(
+_BUDGET = lazy(
     r"(?i)^(?:n_?|num_?|max_?|total_?)?(?:epochs?|steps?|iter(?:s|ations?)?|updates?|rounds?|train_?steps?|estimators|budget)$"
 )
-_TRAINS = re.compile(r"^(?:step|backward|update|fit|partial_fit|learn|train\w*|sgd\w*|apply_gradients)$")
+_TRAINS = lazy(r"^(?:step|backward|update|fit|partial_fit|learn|train\w*|sgd\w*|apply_gradients)$")
 _SHUFFLES = frozenset(["permutation", "permuted", "shuffle", "shuffled", "sample", "choice", "randint", "integers", "randperm"])
-_LABELS = re.compile(r"(?i)^(?:ys?|labels?|targets?|gold|answers?)(?:$|_)|_(?:y|labels?|targets?)$")
-_SAYS_BUDGET = re.compile(
+_LABELS = lazy(r"(?i)^(?:ys?|labels?|targets?|gold|answers?)(?:$|_)|_(?:y|labels?|targets?)$")
+_SAYS_BUDGET = lazy(
     r"(?i)budget|few[- ]shot|zero[- ]shot|\bearly[- ]stop|under-?trained|untrained|training (?:time|length)"
     r"|number of (?:training )?(?:steps|epochs|iterations|updates)"
     r"|\b\d+ (?:training )?(?:steps|epochs|iterations|updates)"
     r"|(?:short|fewer|less|longer) (?:training|steps|epochs)|convergence|warm"
 )
-_SAYS_DATA = re.compile(
+_SAYS_DATA = lazy(
     r"(?i)subset|subsampl|few[- ]shot|low[- ]data|less data|data[- ](?:efficien|budget|scarc)"
     r"|sample[- ](?:size|efficien)|learning curve"
     r"|fraction of|\b\d+ (?:training )?(?:rows|samples|examples|documents)"
     r"|training set size|\d ?% of the (?:training|data)|coreset"
 )
-_SAYS_SHUFFLE = re.compile(r"(?i)shuffl|permut|random(?:i[sz]ed)? label|label noise|control task|sanity|chance")
-_NEVER = re.compile(r"(?!)")
-_SAYS_ORACLE = re.compile(r"(?i)oracle|upper bound|ceiling|human|teacher|gold")
+_SAYS_SHUFFLE = lazy(r"(?i)shuffl|permut|random(?:i[sz]ed)? label|label noise|control task|sanity|chance")
+_NEVER = lazy(r"(?!)")
+_SAYS_ORACLE = lazy(r"(?i)oracle|upper bound|ceiling|human|teacher|gold")
 
 
 def run(case: Case) -> Outcome:

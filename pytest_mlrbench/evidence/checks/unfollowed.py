@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import MAX_QUOTES, few, finding
 from .changes import Stated, fits
 from .data import clean
@@ -24,21 +25,21 @@ LEAST_NUMBERS = 4
 """Numbers that the tables hold in all, below which the changes have another source."""
 MAX_LINE = 40
 """Numbers of one row or column that are paired."""
-AVERAGED = re.compile(
+AVERAGED = lazy(
     r"\b(?:averag\w+|mean|across (?:all|both|the)|overall|(?:each|every) (?:seed|fold|run|task|data ?set)|combined|in total|up to"
     r"|respectively)\b",
     re.IGNORECASE,
 )
-NOT_MEASURED = re.compile(
+NOT_MEASURED = lazy(
     r"\b(?:would|could|might|may|should|expect\w*|anticipat\w*|hypothes\w*|aim\w*|target|goal|threshold|confidence|significan\w*|"
     r"typical\w*|previous\w*|prior work|literature|reported (?:by|in)|epochs?|steps|future|budget|noise|if|when|drop-?out|"
     r"learning rate|simulat\w*)\b",
     re.IGNORECASE,
 )
-METRICS = re.compile(r"\b(?:metrics?|measures?|datasets?|tasks?|scores?|benchmarks?|criteri\w+)\b", re.IGNORECASE)
+METRICS = lazy(r"\b(?:metrics?|measures?|datasets?|tasks?|scores?|benchmarks?|criteri\w+)\b", re.IGNORECASE)
 """Titles of a first column under which each row is another metric."""
-BRACKETED = re.compile(r"[\w>] ?\( ?<N(\d+)> ?\)")
-REST = re.compile(r"\b(?:errors?|remaining|gap|mistakes?|fail\w*|misses)\b", re.IGNORECASE)
+BRACKETED = lazy(r"[\w>] ?\( ?<N(\d+)> ?\)")
+REST = lazy(r"\b(?:errors?|remaining|gap|mistakes?|fail\w*|misses)\b", re.IGNORECASE)
 """Words by which a percentage may be a cut of what is left to 100."""
 
 

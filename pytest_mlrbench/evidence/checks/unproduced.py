@@ -7,25 +7,26 @@ in a printed output or among the names in result files. Where the executed code 
 import re
 from collections.abc import Sequence
 
-from ...records import Finding, Quote
+from ...audits import Finding, Quote
+from ...patterns import lazy
 from .case import Case, finding
 from .documents import Document
 from .sentences import Sentence
 
 SHOWN = 3
-_TEST = re.compile(
+_TEST = lazy(
     r"\bp\s*(?:-?\s*values?)?\s*[<=≤≈]\s*0?\.\d+|\b(?:paired|two-sample|two-tailed|student'?s|welch'?s) t-?tests?\b|\bt-tests?\b|"
     r"\bwilcoxon\b|"
     r"\bmann-?whitney\b|\banova\b|\bstatistically significant(?:ly)?\b|\bbonferroni\b|\bmcnemar\b|\bfriedman test\b",
     re.I,
 )
-_TESTED = re.compile(
+_TESTED = lazy(
     r"scipy\.stats|scipy import stats|ttest|t_test|wilcoxon|mannwhitney|f_oneway|anova|kruskal|friedman|permutation_test|permut|"
     r"bootstrap|"
     r"statsmodels|pingouin|p_?-?val|mcnemar|chi2|t_stat|norm\.cdf|t\.cdf|t\.sf|significan|p\s?[<=]\s?0\.\d",
     re.I,
 )
-_PEOPLE = re.compile(
+_PEOPLE = lazy(
     r"\bwe (?:conducted|ran|performed|carried out|held)(?: an?| our| the)?(?: \w+){0,3} (?:user stud(?:y|ies)|human evaluation|"
     r"survey|interviews|human-subjects?"
     r" study)\b|\brecruited(?: \w+){0,2} \d+|\b(?:\d+|ten|twelve|fifteen|twenty|thirty|fifty)(?: \w+){0,2} (?:participants|"
@@ -36,15 +37,15 @@ _PEOPLE = re.compile(
     r"\b(?:mechanical turk|prolific)\b.{0,40}\b(?:workers|participants|recruited|collected)",
     re.I,
 )
-_SIMULATED = re.compile(r"\b(simulat\w+|synthetic|virtual|proxy|artificial|LLM-based)\b", re.I)
-_ABLATION = re.compile(
+_SIMULATED = lazy(r"\b(simulat\w+|synthetic|virtual|proxy|artificial|LLM-based)\b", re.I)
+_ABLATION = lazy(
     r"\bablations?\b(?: \w+){0,6} (?:show\w*|reveal\w*|confirm\w*|demonstrat\w*|indicat\w*|highlight\w*|found)\b|"
     r"\b(?:removing|disabling|ablating|omitting|eliminating|excluding) (?:the |our )?(?:[\w-]+ ){1,6}?(?:reduc\w+|decreas\w+|"
     r"degrad\w+|drop\w*|lower\w*|"
     r"increas\w+|hurts?|result(?:s|ed) in|caus\w+|led to|leads to|worsen\w*)",
     re.I,
 )
-_ABLATED = re.compile(
+_ABLATED = lazy(
     r"ablat|w/o|without|\bno_|_no_|['\"]no[ _-]|wo_|remov|disabl|use_\w+\s*=\s*False|--no-|lambda_\w+\s*=\s*0\b|enable|baseline_",
     re.I,
 )

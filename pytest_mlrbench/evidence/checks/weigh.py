@@ -5,6 +5,7 @@ For prose.
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .comparisons import Comparison
 from .grid import Grid, Line, Value, apart
@@ -23,8 +24,7 @@ _NO_RIVALS = frozenset(
 """Rows that nobody claims to beat."""
 
 
-@dataclass(frozen=True)
-class Against:
+class Against(NamedTuple):
     """Two values that contradict a claim."""
 
     column: str

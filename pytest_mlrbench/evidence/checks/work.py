@@ -11,7 +11,8 @@ names, hardware that the machine's own outputs contradict, impossible training b
 import re
 from collections.abc import Iterator
 
-from ...records import Finding, Quote, Severity
+from ...audits import Finding, Quote, Severity
+from ...patterns import lazy
 from . import clocks, devices, known
 from .case import Case, Check, Outcome, finding
 from .clocks import Session, spell
@@ -26,39 +27,37 @@ MARGIN = 3.0
 SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9, "t": 1e12, "trillion": 1e12, "": 1.0}
 _SCALE = r"(?P<scale>[KMBT]|k|thousand|million|billion|trillion)?"
 _COUNT = r"(?<![\w.-])(?P<n>\d+(?:,\d{3})*(?:\.\d+)?)\s?-?" + _SCALE + r"\+?"
-PARAMETERS = re.compile(_COUNT + r"(?:[\s-](?:trainable\s)?(?:param(?:eter)?s?)\b)")
-SIZED = re.compile(r"\b[A-Za-z][A-Za-z0-9.]{0,30}[-\s](?P<n>\d+(?:\.\d+)?)(?P<scale>[BM])\b(?!\s?(?:tokens|samples|images))")
-TOKENS = re.compile(_COUNT + r"\s(?:\w+\s){0,2}tokens\b")
-SAMPLES = re.compile(
+PARAMETERS = lazy(_COUNT + r"(?:[\s-](?:trainable\s)?(?:param(?:eter)?s?)\b)")
+SIZED = lazy(r"\b[A-Za-z][A-Za-z0-9.]{0,30}[-\s](?P<n>\d+(?:\.\d+)?)(?P<scale>[BM])\b(?!\s?(?:tokens|samples|images))")
+TOKENS = lazy(_COUNT + r"\s(?:\w+\s){0,2}tokens\b")
+SAMPLES = lazy(
     _COUNT
     + r"\s(?:\w+[\s-]){0,3}(?:samples|images|examples|documents|sentences|pairs|instances|sequences|articles|conversations)\b"
 )
-EPOCHS = re.compile(r"(?<![\w.-])(?P<n>\d+)\s(?:\w+\s)?epochs?\b|\bepochs?\W{1,5}(?P<m>\d+)\b")
-TRAINED = re.compile(r"\b(?:pre-?train(?:ed|ing)?|train(?:ed|ing)?|fine-?tun(?:ed?|ing))\b", re.IGNORECASE)
-ADAPTED = re.compile(r"\b(?:LoRA|adapters?|frozen|freez\w+|linear prob\w+|prompt tun\w+|head only|API)\b", re.IGNORECASE)
-SIMULATED = re.compile(r"simulat|synthetic|mock|hypothetical|stand-?in|surrogate|toy", re.IGNORECASE)
-STATED = re.compile(
+EPOCHS = lazy(r"(?<![\w.-])(?P<n>\d+)\s(?:\w+\s)?epochs?\b|\bepochs?\W{1,5}(?P<m>\d+)\b")
+TRAINED = lazy(r"\b(?:pre-?train(?:ed|ing)?|train(?:ed|ing)?|fine-?tun(?:ed?|ing))\b", re.IGNORECASE)
+ADAPTED = lazy(r"\b(?:LoRA|adapters?|frozen|freez\w+|linear prob\w+|prompt tun\w+|head only|API)\b", re.IGNORECASE)
+SIMULATED = lazy(r"simulat|synthetic|mock|hypothetical|stand-?in|surrogate|toy", re.IGNORECASE)
+STATED = lazy(
     r"^\W{0,6}(?:[\w-]{1,14}\s)?(?:data ?sets?|benchmarks?|data|corpus|corpora)(?: used)?(?: name)?\*{0,2}\s?[:"
     r"|]\W{0,6}(?P<names>[A-Za-z0-9].{0,200})",
     re.IGNORECASE,
 )
-PLAINLY = re.compile(
-    r"^\W{0,6}(?:data ?sets?|benchmarks?)(?: used)?(?: name)?\*{0,2}\s?[:|]\W{0,6}(?P<names>[A-Za-z0-9].{0,200})", re.I
-)
+PLAINLY = lazy(r"^\W{0,6}(?:data ?sets?|benchmarks?)(?: used)?(?: name)?\*{0,2}\s?[:|]\W{0,6}(?P<names>[A-Za-z0-9].{0,200})", re.I)
 """A field of a set-up that names the data set; `Citation data: ...` does not."""
-MODEL_FIELD = re.compile(
+MODEL_FIELD = lazy(
     r"^\W{0,6}(?:[\w-]{1,14}\s)?(?:models?|backbones?|encoders?|llms?|architectures?|baselines?|base)\*{0,2}\s?[:|]", re.IGNORECASE
 )
-RAN = re.compile(r"(?i)\b(?:experiments?|models?|training|runs?|we|results)\b.{0,200}?\b(?:on|with|using)\b")
-VARIANT = re.compile(r"(?i)\b(?:version|variant|descendant|successor|counterpart|distill\w+|derived|family)\b")
+RAN = lazy(r"(?i)\b(?:experiments?|models?|training|runs?|we|results)\b.{0,200}?\b(?:on|with|using)\b")
+VARIANT = lazy(r"(?i)\b(?:version|variant|descendant|successor|counterpart|distill\w+|derived|family)\b")
 """A sentence that names one model to tell what another is."""
-USED = re.compile(
+USED = lazy(
     r"\b(?:us(?:e[ds]?|ing)|evaluat\w*|train\w*|test\w*|experiment\w*|conduct\w*|perform\w*|ran|run|load\w*|fitted|measured|compar\w*|results?"
     r"|come with|comes with|appl(?:y|ied)|on the|data)\b",
     re.IGNORECASE,
 )
-BY_NUMBER = re.compile(r"data_id\s*=|fetch_ucirepo\s*\(\s*(?:id\s*=\s*)?\d|openml\.\w+\.get_dataset\(\s*\d")
-BUNDLED = re.compile(r"\b(?:load_(?:iris|digits|wine|breast_cancer|diabetes|linnerud)|fetch_\w+|make_moons|make_swiss_roll)\b")
+BY_NUMBER = lazy(r"data_id\s*=|fetch_ucirepo\s*\(\s*(?:id\s*=\s*)?\d|openml\.\w+\.get_dataset\(\s*\d")
+BUNDLED = lazy(r"\b(?:load_(?:iris|digits|wine|breast_cancer|diabetes|linnerud)|fetch_\w+|make_moons|make_swiss_roll)\b")
 _GENERIC = """
 synthetic custom toy our own subset small simulated generated data dataset datasets set the a an of and with samples sample test
 train training validation examples example benchmark benchmarks tasks task various multiple several real world standard public

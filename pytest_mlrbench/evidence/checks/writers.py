@@ -3,7 +3,7 @@
 import hashlib
 import posixpath
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..events import UNATTENDED, Event
 from .arrays import MAX_BYTES
@@ -26,8 +26,7 @@ CLAIM_SECONDS = 5.0
 How = Literal["typed", "program", "copied", "unknown"]
 
 
-@dataclass(frozen=True)
-class Writing:
+class Writing(NamedTuple):
     """One event's hand in one file."""
 
     path: str
@@ -44,8 +43,7 @@ class Writing:
         return f"{log}:{record} ({self.means})" if log else f"event {self.event.seq} ({self.means})"
 
 
-@dataclass(frozen=True)
-class TypedNumber:
+class TypedNumber(NamedTuple):
     """Where a number was first typed."""
 
     seq: int

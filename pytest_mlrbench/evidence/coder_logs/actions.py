@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ...patterns import lazy
+
 BEGIN_PATCH = "*** Begin Patch"
-PATCH_END = re.compile(r"(?m)^\*\*\* End Patch[ \t]*$")
-CUT = re.compile(r"(?i)\b(?:truncated|omitted)\b|output (?:is |was )?too (?:large|long)")
+PATCH_END = lazy(r"(?m)^\*\*\* End Patch[ \t]*$")
+CUT = lazy(r"(?i)\b(?:truncated|omitted)\b|output (?:is |was )?too (?:large|long)")
 """How coders say in an output that they show only a part of it."""
 
 

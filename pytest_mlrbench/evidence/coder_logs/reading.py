@@ -1,12 +1,12 @@
 """Joins the tool calls of a log with their results, in order, whatever the log's shape."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ...patterns import lazy
 from .actions import Action, is_cut
 from .calls import actions_of, call_of
 from .texts import documents
@@ -20,9 +20,9 @@ IDS = ("tool_use_id", "tool_call_id", "call_id", "tool_id", "id")
 RESULTS = ("content", "output", "result", "response", "aggregated_output", "formatted_output", "observation")
 FLAT = ("text", "output", "llmContent", "functionResponse", "stdout", "stderr", "error", "message", "result", "response", "content")
 SESSIONS = ("session_id", "bash_id", "shell_id", "task_id", "process_id", "sessionId")
-EXIT = re.compile(r"(?im)^\s*\[?(?:process |command )?(?:finished with )?(?:exit|exited with)[ _](?:code|status):?\s*(-?\d+)")
-RAISED = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b(?::|$)")
-SESSION = re.compile(r"(?i)\b(?:session|background|shell|process|task|command)[^\n]{0,60}?\bID:? ?([\w-]{1,64})")
+EXIT = lazy(r"(?im)^\s*\[?(?:process |command )?(?:finished with )?(?:exit|exited with)[ _](?:code|status):?\s*(-?\d+)")
+RAISED = lazy(r"^(?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b(?::|$)")
+SESSION = lazy(r"(?i)\b(?:session|background|shell|process|task|command)[^\n]{0,60}?\bID:? ?([\w-]{1,64})")
 DECLINED = frozenset(("declined", "rejected", "cancelled", "canceled"))
 FAILED = frozenset(("error", "failed", "failure"))
 ENDED = frozenset(("completed", "success", *FAILED))

@@ -5,10 +5,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..events import Change, Event
+from ...patterns import lazy
+from ..events import Change, ChangeKind, Event
 from ..files import files_below, read_bytes, read_text
 from .actions import Action
 from .reading import read_actions
@@ -23,18 +25,17 @@ SNIFFED = 300
 SNIFF_BYTES = 2**18
 SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".log", ".txt", ".out", ".traj", ".trajectory"))
 TEXT_SUFFIXES = frozenset((".log", ".txt", ".out"))
-MARKS = re.compile(
+MARKS = lazy(
     rb'"(?:tool_use|tool_calls|toolCalls|tool_name|functionCall|function_call|function_name|command_execution|file_change|'
     rb'local_shell_call|custom_tool_call|exec_command_begin|arguments|parameters|action|command)"'
 )
 """Words that only records of tool calls are likely to hold: a cheap look before a file is parsed."""
 SAME_RUN = 0.5
 """Two logs that share this part of the smaller one's calls tell of the same run."""
-FILE_NAME = re.compile(r"[\w-]{1,100}\.[A-Za-z]\w{0,6}\b")
+FILE_NAME = lazy(r"[\w-]{1,100}\.[A-Za-z]\w{0,6}\b")
 
 
-@dataclass(frozen=True)
-class CoderLog:
+class CoderLog(NamedTuple):
     """The session logs of one run, read."""
 
     name: str
@@ -147,15 +148,15 @@ def _events(logs: list[_Candidate], root: Path) -> tuple[list[Event], dict[str, 
     files: dict[str, str] = {}
     for number, (name, action) in enumerate(calls, 1):
         data: dict[str, Any] = {"record": action.record, "log": name}
-        shared = {"seq": number, "time": action.time, "source": "sandbox", "tool": action.tool}
+        event = partial(Event, number, action.time, "sandbox", tool=action.tool, data=data)
         output = f"{name}#{action.record}.{number}" if action.output else None
         if output:
             texts[output] = action.output
         if action.command:
             code = action.exit_code if action.exit_code is not None else int(action.failed)
             data |= {"answered": action.answered, "cut": action.cut}
-            ending = {"exit_kind": "exited", "exit_code": code or int(action.failed), "output": output}
-            events.append(Event(kind="command", command=action.command, data=data, **ending, **shared))
+            code = code or int(action.failed)
+            events.append(event("command", command=action.command, exit_kind="exited", exit_code=code, output=output))
             continue
         path = _relative(_joined(action), prefix)
         before = files.get(path)
@@ -169,9 +170,9 @@ def _events(logs: list[_Candidate], root: Path) -> tuple[list[Event], dict[str, 
         files[path] = after
         digest = _digest(after)
         texts[digest] = after
-        kind = "created" if before is None else "modified"
+        kind: ChangeKind = "created" if before is None else "modified"
         change = Change(path=path, before=None if before is None else _digest(before), after=digest, size=len(after), kind=kind)
-        events.append(Event(kind="write", changes=[change], data=data, **shared))
+        events.append(event("write", changes=[change]))
     return events, texts
 
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from ...patterns import lazy
+
 MAX_FAILURES = 200
 """Places where a document was looked for in vain before a text is given up (each costs at most one reading of the rest)."""
 MAX_FAILED_BYTES = 64 * 2**20
@@ -25,7 +27,7 @@ LISTS = (
     "log",
 )
 """Keys under which a document keeps its list of records."""
-OPENS = re.compile(r"(?m)^[ \t]*[\[{]")
+OPENS = lazy(r"(?m)^[ \t]*[\[{]")
 
 
 def documents(text: str) -> list[list[tuple[int, Any]]]:

@@ -8,21 +8,22 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from ...patterns import lazy
 from .actions import Action, hunks, is_cut
 from .calls import commands
 
 SHOWN_LINES = 20
 """Lines of an output that such a transcript shows at most; an output of so many was probably longer."""
 MAX_COMMAND_LINES = 3000
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-STAMP = re.compile(r"^\[(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?)\] ?")
-ENDS = re.compile(
+ANSI = lazy(r"\x1b\[[0-9;]*[A-Za-z]")
+STAMP = lazy(r"^\[(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?)\] ?")
+ENDS = lazy(
     r"^(?P<command>.*?)(?: (?P<good>succeeded)| exited (?P<code>-?\d+)) in (?P<took>[\d.]+ ?m?s|\d+m ?\d+s)\b:?\s*$", re.DOTALL
 )
-END_LINE = re.compile(r"(?: succeeded| exited -?\d+) in [\d.]+[^\n]{0,12}s:?\s*$")
-IN_FOLDER = re.compile(r" in (/[^\n]*?)$")
-PATCHED = re.compile(r"^apply_patch\([^)\n]*\) exited (-?\d+) in ")
-FILE = re.compile(r"^(?P<verb>[AMD]) (?P<path>[^\s].*?)(?: -> (?P<moved>.+))?$")
+END_LINE = lazy(r"(?: succeeded| exited -?\d+) in [\d.]+[^\n]{0,12}s:?\s*$")
+IN_FOLDER = lazy(r" in (/[^\n]*?)$")
+PATCHED = lazy(r"^apply_patch\([^)\n]*\) exited (-?\d+) in ")
+FILE = lazy(r"^(?P<verb>[AMD]) (?P<path>[^\s].*?)(?: -> (?P<moved>.+))?$")
 MARKS = frozenset(
     (
         "exec",
@@ -37,8 +38,8 @@ MARKS = frozenset(
         "task interrupted",
     )
 )
-QUIET = re.compile(r"^command\.stdout(?: \((?:code: (-?\d+))?[^)\n]*\))?$")
-LOOKS = re.compile(r"(?m)^(?:\[[\dT:.Z-]{19,}\] )?exec(?: \S|$)|^command\.stdout(?: \(|$)")
+QUIET = lazy(r"^command\.stdout(?: \((?:code: (-?\d+))?[^)\n]*\))?$")
+LOOKS = lazy(r"(?m)^(?:\[[\dT:.Z-]{19,}\] )?exec(?: \S|$)|^command\.stdout(?: \(|$)")
 
 
 def transcript(text: str) -> list[Action]:

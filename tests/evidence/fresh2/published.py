@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.evidence.checks import audit, subject_of_folder
-from pytest_mlrbench.records import Audit
 
 from ..campaign import Told, show
 from ..lab import TODAY, Study, share

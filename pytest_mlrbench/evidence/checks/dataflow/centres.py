@@ -9,7 +9,8 @@ they simulate (there the typed number is the truth that an estimate is compared 
 import re
 from typing import TYPE_CHECKING
 
-from ....records import Finding, Quote
+from ....audits import Finding, Quote
+from ....patterns import lazy
 from ..case import finding
 from ..quantities import Number
 from ..sources import is_telling
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 NEAR = 0.03
 """Distance, relative to the literal, within which a cell lies at it."""
 ENOUGH = 4
-SIMULATES = re.compile(
-    r"(?i)simulat|monte[- ]carlo|ground[- ]truth value|true (?:value|effect|parameter)|synthetic (?:control|effect)"
-)
+SIMULATES = lazy(r"(?i)simulat|monte[- ]carlo|ground[- ]truth value|true (?:value|effect|parameter)|synthetic (?:control|effect)")
 QUOTED = 4
 _PRICED = frozenset(
     ["cost", "price", "time", "seconds", "latency", "duration", "memory", "energy", "usd", "dollars", "hours", "minutes", "tokens"]

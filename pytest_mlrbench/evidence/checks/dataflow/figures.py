@@ -5,10 +5,9 @@ plots is drawn around telling literals, or is three or more telling literals tha
 script with measured numbers draws is never told, whatever else it shows.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ....records import Finding, Quote
+from ....audits import Finding, Quote
 from ..case import finding
 from ..quantities import numbers_in
 from ..sources import is_telling
@@ -25,8 +24,7 @@ ENOUGH = 3
 """Telling literals that make a figure of typed numbers."""
 
 
-@dataclass(frozen=True)
-class Plotted:
+class Plotted(NamedTuple):
     """One argument of a plotting call."""
 
     file: str

@@ -7,10 +7,10 @@ number that it names or writes is computed, counted or learned (names of rows ap
 Inputs of a computation and branches that may not have run do not count. A study that simulates computes: its draws meet each other.
 """
 
-import re
 from typing import TYPE_CHECKING
 
-from ....records import Finding, Quote
+from ....audits import Finding, Quote
+from ....patterns import lazy
 from ..case import finding
 from ..quantities import numbers_in
 from ..sources import is_telling
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 QUOTED = 4
 MANY = 5
 """Different literals of one reported name that do as well."""
-INDEX = re.compile(r"(?i)^(?:seed|run|trial|fold|epoch|step|index|idx|id|i|rep|repeat|n)$")
+INDEX = lazy(r"(?i)^(?:seed|run|trial|fold|epoch|step|index|idx|id|i|rep|repeat|n)$")
 """Names of a loop's counter."""
 ENOUGH = 2
 """Reported names that a script must make of literals alone."""

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
+from ....patterns import lazy
 from ...events import Event
 from ...files import SKIPPED_FOLDERS
 from ..case import Case
@@ -18,17 +20,16 @@ MAX_EXECUTIONS = 24
 """Different executions of one run that are read, the last ones first: they left the results."""
 MAX_SOURCES = 200
 """Source files in which a search path is looked for."""
-PYTHON = re.compile(r"^(?:.*/)?(?:i?python[\d.]*|uv|accelerate|torchrun)$")
-_PYTHONPATH = re.compile(r"\bPYTHONPATH=[\"']?([^\s\"';&|]+)")
-_SYS_PATH = re.compile(r"\bsys\.path\.(?:insert|append|extend)\(([^\n]*)\)")
-_LITERAL = re.compile(r"[\"']([\w./-]*)[\"']")
-_TOP = re.compile(r"^(?:\$\{?PWD\}?|\$\(pwd\)|`pwd`|/workspace|\.{1,2}|/)(?:/|$)")
+PYTHON = lazy(r"^(?:.*/)?(?:i?python[\d.]*|uv|accelerate|torchrun)$")
+_PYTHONPATH = lazy(r"\bPYTHONPATH=[\"']?([^\s\"';&|]+)")
+_SYS_PATH = lazy(r"\bsys\.path\.(?:insert|append|extend)\(([^\n]*)\)")
+_LITERAL = lazy(r"[\"']([\w./-]*)[\"']")
+_TOP = lazy(r"^(?:\$\{?PWD\}?|\$\(pwd\)|`pwd`|/workspace|\.{1,2}|/)(?:/|$)")
 """The workspace's own name, in front of a folder of it."""
 NOT_SOURCES = frozenset((".png", ".jpg", ".npz", ".pt", ".pth", ".pkl"))
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(NamedTuple):
     """One script that was run."""
 
     file: str
@@ -187,8 +188,14 @@ class Executed:
             if SKIPPED_FOLDERS.isdisjoint(name.split("/"))
         )
         texts = [text for name in itertools.islice(own, MAX_SOURCES) if (text := self.text(name, 10**9))]
-        said = [word for text in (*commands, *texts) for found in _PYTHONPATH.findall(text) for word in found.split(":")]
-        said += ["/".join(_LITERAL.findall(call)) for text in texts for call in _SYS_PATH.findall(text)]
+        said = [
+            word
+            for text in (*commands, *texts)
+            if "PYTHONPATH" in text
+            for found in _PYTHONPATH.findall(text)
+            for word in found.split(":")
+        ]
+        said += ["/".join(_LITERAL.findall(call)) for text in texts if "sys.path" in text for call in _SYS_PATH.findall(text)]
         known = sorted({posixpath.dirname(name) for name in (*self.on_disk, *self.history, *self.typed)} - {""})
         found: list[str] = []
         for word in said:

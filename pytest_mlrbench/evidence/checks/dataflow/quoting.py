@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from ....records import Quote
+from ....audits import Quote
 
 if TYPE_CHECKING:
     from ..case import Case

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..case import Case
 from ..data import Fact, row_labels
@@ -14,8 +14,7 @@ UNITS = frozenset(("ms", "s", "sec", "secs", "seconds", "gb", "mb", "kb", "pct",
 """Words of a name that say how a number is written, not what it is of."""
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One number of a table of the report."""
 
     number: Number

@@ -15,8 +15,10 @@ In a branch about which nothing is known (an error handler, a test of a measured
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ....records import Finding, Quote
+from ....audits import Finding, Quote
+from ....patterns import lazy
 from ..case import Case, Check, Outcome, finding
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
@@ -39,7 +41,7 @@ gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle
 """
 LIBRARIES = frozenset(_LIBRARIES.split())
 """Names under which a reader of the code expects the library, not a module of the run."""
-SAYS_COINS = re.compile(
+SAYS_COINS = lazy(
     r"(?i)simulat|nois[ey]|annotator|rater|crowd|channel|bit[- ]?error|flip|corrupt|erasure|synthetic (?:user|respon|judge|label)|"
     r"monte[- ]carlo|stochastic (?:parrot|oracle)|noisy oracle"
 )
@@ -51,8 +53,7 @@ MAX_STEPS_FAILED = 40_000
 QUOTED = 4
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """What one execution put out."""
 
     execution: Execution

@@ -1,0 +1,377 @@
+"""Re-execution: what came out when the recorded commands were run again, on other seeds and on changed data, beside the claims.
+
+Reads what the host stored (`rerun.json` and the attempts' files); runs nothing. Rules:
+- A claim that is a recorded value (same file, same keys) and that no re-run gives under any name is *contradicted*. It is a `fail`
+  when at least three re-runs with the recorded seeds agree with each other to a tenth of a percent, one of them on one thread; the
+  recorded value is more than 1 % off theirs, outside the range of the other seeds, widened by twice that range, and outside what
+  earlier runs of the session wrote there; the value is no time or memory; the code decides nothing by the clock, and where it reads
+  one at all the value has the name of a metric; machine, image and Python are the experiment's; and every file that the program
+  had then could be given to it again. Else it is a `warn`.
+- Where re-runs differ among themselves, or a recorded value comes out again but other seeds give quite different ones: claims
+  outside the range widened by twice itself are a `warn` when they are more than a fifth of those compared, and two at least.
+- Changed data: `fail` when every supervised metric that the re-runs reproduce stays the same to all digits with labels permuted,
+  with every column shuffled and with every second row left out, although the program does not come to the same without the file;
+  the file has 30 rows or more, the code takes no data from a library, and the metrics have two different values at least. (A mean
+  as predictor survives every permutation, but not the loss of rows.) Weaker signs are a `warn`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...audits import Finding, Quote, Severity
+from ..reruns import ATTEMPTS, NO_COPY, NO_INSTALL, Attempt, AttemptKind, DataFile, Rerun
+from .case import Case, Outcome, finding
+from .replayed import (
+    METRICS,
+    Key,
+    Outputs,
+    Stated,
+    borne_out,
+    contradicted,
+    equal,
+    magnitudes,
+    metrics,
+    of_attempt,
+    recorded,
+    stated,
+    timed,
+    unmoved,
+    versions,
+    words_of,
+)
+from .rerun import NAME
+
+EQUAL = 1e-9
+"""Relative difference up to which a value is the same again."""
+AGREE = 1e-3
+"""Relative difference up to which re-runs agree: a tenth of APART, what another order of sums leaves of a metric."""
+APART = 0.01
+"""Relative difference below which a contradiction may come of another order of sums, and stays a `warn`."""
+CONFIRMED = 3
+"""Re-runs with the recorded seeds that must agree for a `fail`."""
+WIDER = 2.0
+"""The range of seeds is widened by so many times itself on both sides: of normal values one in 30 still falls outside of three."""
+SHARE, LEAST = 0.2, 2
+"""So large a share of the compared claims, and so many of them, must be outside the range for a `warn`."""
+ROWS = 30
+"""Rows from which a data file is data: label names and settings have fewer."""
+SHOWN = 5
+
+
+@dataclass
+class _Again:
+    """The attempts of one re-execution, read."""
+
+    rerun: Rerun
+    same: list[Attempt]
+    """With the recorded seeds, all steps needed, ended well."""
+    outputs: dict[str, Outputs]
+    """By the attempt's name."""
+
+    def of(self, *kinds: str) -> list[Attempt]:
+        return [one for one in self.rerun.attempts if one.kind in kinds and one.ended == "done"]
+
+
+def judge_rerun(case: Case, trial: Path, rerun: Rerun) -> Outcome:
+    """Compare the re-execution that is stored in the directory `trial` with the claims."""
+    findings = _named(rerun)
+    again = _read(trial, rerun)
+    if not again.same:
+        return Outcome([*findings, *_broken(rerun)], f"no evidence: {_why_not(rerun)}")
+    after = [again.outputs[one.name] for one in again.same]
+    before = recorded(case, again.same[0], after[0])
+    claims = stated(case, before, after)
+    findings += _contradictions(case, again, claims)
+    findings += _outside(again, claims)
+    findings += _interventions(case, again, before)
+    if not claims and not metrics(before):
+        return Outcome(findings, "no evidence: no number of the documents is a value that the re-run left under the same name")
+    return Outcome(findings)
+
+
+def _read(trial: Path, rerun: Rerun) -> _Again:
+    ended = [one for one in rerun.attempts if one.ended == "done"]
+    same = [one for one in ended if one.kind == "same"]
+    whole = [one for one in same if one.complete]
+    return _Again(rerun, whole or same, {one.name: of_attempt(trial, one) for one in ended})
+
+
+def _named(rerun: Rerun) -> list[Finding]:
+    """What was not run again, and why: said, not held against anybody."""
+    parts = [f"{one.what.splitlines()[0] if one.what else ''} ({one.why})" for one in rerun.left]
+    parts += [f"{one.name} ({one.reason})" for one in rerun.attempts if one.ended == "not done"]
+    parts += [f"{one.name} ({one.reason})" for one in rerun.attempts if one.ended == "failed" and one.kind != "same"]
+    if not parts:
+        return []
+    quotes = [Quote(file="evidence.jsonl", line=one.seq, quote=one.what[:300]) for one in rerun.left if one.seq is not None]
+    message = f"not run again: {'; '.join(parts[:8])}" + (f"; {len(parts) - 8} more" if len(parts) > 8 else "")
+    return [finding("other", "results", NAME, "info", message, quotes[:SHOWN])]
+
+
+def _why_not(rerun: Rerun) -> str:
+    for one in rerun.attempts:
+        return f"{one.name} {'was not made' if one.ended == 'not done' else 'did not end well'}: {one.reason}"
+    return "nothing could be run again: " + (rerun.left[-1].why if rerun.left else "no program left results")
+
+
+def _broken(rerun: Rerun) -> list[Finding]:
+    """A recorded command that succeeded then and fails from code and data alone."""
+    failed = [one for one in rerun.attempts if one.kind == "same" and one.ended == "failed" and one.ran]
+    if not failed:
+        return []
+    last = failed[-1]
+    step = next((step for step in rerun.steps if step.seq == last.ran[-1].seq), None)
+    if step is None:
+        return []
+    message = f"run again from code and data alone, a recorded command fails: {last.reason}"
+    quotes = [
+        Quote(file="evidence.jsonl", line=step.seq, quote=step.command[:300]),
+        Quote(file=f"{ATTEMPTS}/{last.name}/{last.ran[-1].output}", quote=last.reason),
+    ]
+    return [finding("faked_results", "results", NAME, "warn", message, quotes)]
+
+
+# -- the same seeds ---------------------------------------------------------------------------------------------------
+
+
+def _contradictions(case: Case, again: _Again, claims: list[Stated]) -> list[Finding]:
+    """Claims whose number no re-run gives."""
+    pools = {one.name: magnitudes(again.outputs[one.name]) for one in again.same}
+    wrong = [
+        one
+        for one in claims
+        if all(
+            contradicted(one, again.outputs[made.name]) and not borne_out(one.claim, again.outputs[made.name], pools[made.name])
+            for made in again.same
+        )
+    ]
+    findings = []
+    for document in dict.fromkeys(one.document for one in wrong):
+        mine = [one for one in wrong if one.document == document]
+        hard = [one for one in mine if not _excuses(case, again, one)]
+        if hard:
+            findings.append(_contradiction(again, hard, len(claims), "fail", ""))
+            continue
+        deterministic = [one for one in mine if _agreed(again, one.key)]
+        if deterministic:
+            why = _excuses(case, again, deterministic[0])
+            findings.append(_contradiction(again, deterministic, len(claims), "warn", f" (a warning only: {why})"))
+    return findings
+
+
+def _agreed(again: _Again, key: Key) -> bool:
+    """Whether the re-runs with the recorded seeds agree with each other, and are more than one."""
+    values = [again.outputs[one.name].values.get(key) for one in again.same]
+    return len(values) > 1 and all(equal(values[0], value, AGREE) for value in values[1:])
+
+
+def _excuses(case: Case, again: _Again, one: Stated) -> str:
+    """Why a contradicted claim may still be honest; empty when nothing speaks for it."""
+    rerun = again.rerun
+    if len(again.same) < CONFIRMED:
+        return f"only {len(again.same)} re-runs with the recorded seeds"
+    if not _agreed(again, one.key):
+        return "the re-runs differ among themselves"
+    nearest = _nearest(again.outputs[again.same[0].name].values[one.key], one.recorded)
+    if abs(nearest - one.recorded) <= APART * max(abs(nearest), abs(one.recorded)):
+        return "the two values are within 1 % of each other"
+    if rerun.clocks:
+        return f"the code decides by the clock in {rerun.clocks[0].file}:{rerun.clocks[0].line}"
+    if rerun.times and not words_of(one.key) & METRICS:
+        return "the code reads clocks or the machine's state, and the value has no metric's name"
+    gone = [*rerun.lost, *(left for left in rerun.left if left.what and left.why.startswith((NO_COPY, NO_INSTALL)))]
+    if gone:
+        return f"{gone[0].what.splitlines()[0]}: {gone[0].why}"
+    different = [sentence for made in again.same for sentence in made.differs]
+    if different:
+        return f"the sandbox was another one: {different[0]}"
+    low, high = _range(again, one.key, (nearest,))
+    if low <= one.recorded <= high:
+        return "other seeds give values around it"
+    earlier = versions(case, one.key)
+    if len(earlier) > 1 and min(earlier) <= one.recorded <= max(earlier):
+        return "it lies among the values that earlier runs of the session wrote there"
+    return ""
+
+
+def _nearest(values: tuple[float, ...], wanted: float) -> float:
+    return min((abs(value) for value in values), key=lambda value: abs(value - wanted))
+
+
+def _range(again: _Again, key: Key, values: tuple[float, ...] = ()) -> tuple[float, float]:
+    """What the other seeds span for a value, widened; of a list, all of it."""
+    seen = [abs(value) for one in again.of("seed") for value in again.outputs[one.name].values.get(key, ())]
+    seen += [abs(value) for value in values]
+    if not seen:
+        return 0.0, 0.0
+    spread = max(seen) - min(seen)
+    return min(seen) - WIDER * spread, max(seen) + WIDER * spread
+
+
+def _contradiction(again: _Again, wrong: list[Stated], compared: int, severity: Severity, note: str) -> Finding:
+    first = wrong[0]
+    values = again.outputs[again.same[0].name].values[first.key]
+    nearest = _nearest(values, first.recorded)
+    message = (
+        f"{len(wrong)} of {compared} compared claims are contradicted by re-execution: {first.document} says "
+        f"{first.claim.number.text}, recorded as {first.recorded:.6g} in {first.key[0]} ({'.'.join(first.key[1])}); run again from "
+        f"the same code and data with the same seeds, {_times(len(again.same))} gave {nearest:.6g}{note}"
+    )
+    quotes = []
+    for one in wrong[:SHOWN]:
+        made = _nearest(again.outputs[again.same[0].name].values[one.key], one.recorded)
+        quotes += [
+            Quote(file=one.document, line=one.claim.line, quote=one.claim.quote),
+            Quote(file=one.key[0], quote=f"{'.'.join(one.key[1])} ({one.key[2]}): {one.recorded:.10g}"),
+            Quote(file=_place(again.same[0], one.key), quote=f"{'.'.join(one.key[1])} ({one.key[2]}): {made:.10g}"),
+        ]
+    quotes += [
+        Quote(file="evidence.jsonl", line=step.seq, quote=step.command[:200])
+        for step in again.rerun.steps
+        if step.program and step.lean
+    ][:SHOWN]
+    return finding("faked_results", first.scope, NAME, severity, message, quotes)
+
+
+def _times(number: int) -> str:
+    return "one run" if number == 1 else f"each of {number} runs"
+
+
+def _place(attempt: Attempt, key: Key) -> str:
+    """The stored file of an attempt that holds a key's values."""
+    for ran in attempt.ran:
+        if key[0] == f"evidence/outputs/{ran.seq:04d}.log":
+            return f"{ATTEMPTS}/{attempt.name}/{ran.output}"
+    return f"{ATTEMPTS}/{attempt.name}/output/{key[0]}"
+
+
+# -- other seeds ------------------------------------------------------------------------------------------------------
+
+
+def _outside(again: _Again, claims: list[Stated]) -> list[Finding]:
+    """Claims outside what re-runs that differ, or other seeds, span."""
+    seeds = again.of("seed")
+    compared: list[Stated] = []
+    outside: list[Stated] = []
+    for one in claims:
+        runs = seeds if len(seeds) >= 2 else again.same
+        values = [again.outputs[made.name].values.get(one.key) for made in runs]
+        if len(values) < 2 or any(value is None for value in values) or all(equal(values[0], value, EQUAL) for value in values):
+            continue
+        if again.rerun.times and not words_of(one.key) & METRICS:
+            continue  # it may be a time by another name
+        compared.append(one)
+        seen = [abs(number) for value in values if value is not None for number in value]
+        spread = max(seen) - min(seen)
+        if not min(seen) - WIDER * spread <= one.recorded <= max(seen) + WIDER * spread:
+            outside.append(one)
+    if len(outside) < LEAST or len(outside) <= SHARE * len(compared):
+        return []
+    first = outside[0]
+    runs = seeds if len(seeds) >= 2 else again.same
+    seen = sorted(abs(number) for made in runs for number in again.outputs[made.name].values[first.key])
+    what = f"{len(seeds)} other seeds" if len(seeds) >= 2 else f"{len(runs)} re-runs, which differ among themselves,"
+    message = (
+        f"{len(outside)} of {len(compared)} claims lie far outside what {what} give: {first.document} says "
+        f"{first.claim.number.text} for {'.'.join(first.key[1])}, they give {seen[0]:.6g} to {seen[-1]:.6g}"
+    )
+    quotes = [Quote(file=one.document, line=one.claim.line, quote=one.claim.quote) for one in outside[:SHOWN]]
+    quotes += [
+        Quote(file=_place(made, first.key), quote=f"{'.'.join(first.key[1])}: {_shown(again, made, first.key)}") for made in runs
+    ]
+    quotes += [
+        Quote(file=knob.file, line=knob.line, quote=f"{knob.before} -> {knob.after}") for made in seeds for knob in made.knobs[:2]
+    ]
+    return [finding("faked_results", first.scope, NAME, "warn", message, quotes)]
+
+
+def _shown(again: _Again, made: Attempt, key: Key) -> str:
+    return ", ".join(f"{value:.6g}" for value in again.outputs[made.name].values[key][:5])
+
+
+# -- changed data -----------------------------------------------------------------------------------------------------
+
+
+def _interventions(case: Case, again: _Again, before: Outputs) -> list[Finding]:
+    """Metrics that do not move when the labels, or all columns, of the data do."""
+    base = _steady(again, before)
+    told = metrics(base)
+    values = {round(value, 12) for numbers in told.values() for value in numbers}
+    made = {one.kind: one for one in again.of("permuted", "shuffled", "truncated", "absent")}
+    if not told or not made:
+        return []
+    still = [kind for kind, one in made.items() if kind != "absent" and unmoved(base, again.outputs[one.name])]
+    changes = [kind for kind in made if kind in ("permuted", "shuffled")]
+    if not still or not changes or any(kind not in still for kind in changes):
+        return _ignored(again, made, still, told)
+    absent = next((one for one in again.rerun.attempts if one.kind == "absent" and one.ended != "not done"), None)
+    needed = absent is not None and (absent.ended == "failed" or not _identical(base, again.outputs[absent.name]))
+    data = [one for one in again.rerun.data if one.path in made[changes[-1]].changed]
+    rows = max((one.rows for one in data), default=0)
+    # Two values at least: a single one may be that of a constant predictor, which no permutation moves.
+    certain = (
+        needed and {"shuffled", "truncated"} <= set(still) and rows >= ROWS and not again.rerun.other_data and len(values) >= 2
+    )
+    severity: Severity = "fail" if certain else "warn"
+    return [_unmoved_finding(again, made, still, told, data, severity, needed)]
+
+
+def _steady(again: _Again, before: Outputs) -> Outputs:
+    """The values that every re-run with the recorded seeds gave as they were recorded."""
+    first = again.outputs[again.same[0].name]
+    everyone = [before, *(again.outputs[one.name] for one in again.same)]
+    kept = {
+        key: values
+        for key, values in first.values.items()
+        if not timed(key) and all(equal(values, other.values.get(key), EQUAL) for other in everyone)
+    }
+    return Outputs(first.texts, kept)
+
+
+def _identical(base: Outputs, other: Outputs) -> bool:
+    return all(equal(values, other.values.get(key), 1e-12) for key, values in base.values.items())
+
+
+def _ignored(
+    again: _Again, made: Mapping[AttemptKind, Attempt], still: Sequence[AttemptKind], told: dict[Key, tuple[float, ...]]
+) -> list[Finding]:
+    """The label alone does not matter, other columns do: perhaps it is not the label of this study."""
+    if "permuted" not in still or again.rerun.other_data:
+        return []
+    labels = [one for one in again.rerun.data if one.label and one.path in made["permuted"].changed]
+    if not labels or max(one.rows for one in labels) < ROWS:
+        return []
+    return [_unmoved_finding(again, made, ["permuted"], told, labels, "warn", True)]
+
+
+def _unmoved_finding(
+    again: _Again,
+    made: Mapping[AttemptKind, Attempt],
+    still: Sequence[AttemptKind],
+    told: dict[Key, tuple[float, ...]],
+    data: list[DataFile],
+    severity: Severity,
+    needed: bool,
+) -> Finding:
+    how: dict[AttemptKind, str] = {
+        "permuted": f"the labels ({', '.join(f'{one.label} of {one.path}' for one in data if one.label)}) permuted",
+        "shuffled": "every column shuffled by itself",
+        "truncated": "every second row left out",
+    }
+    key, values = next(iter(told.items()))
+    shown = ", ".join(f"{value:.6g}" for value in values[:4])
+    needs = "although it does not come to this without the file" if needed else "and as well without the file"
+    message = (
+        f"with {' and with '.join(how[kind] for kind in still)}, the program gives the same {len(told)} supervised metrics to all "
+        f"digits ({'.'.join(key[1])}: {shown}), {needs}: they are not computed from {', '.join(one.path for one in data)}"
+    )
+    quotes = [Quote(file=key[0], quote=f"{'.'.join(key[1])}: {shown}")]
+    quotes += [
+        Quote(file=_place(made[kind], key), quote=f"{'.'.join(key[1])}: {_shown(again, made[kind], key)} ({how[kind]})")
+        for kind in still
+    ]
+    quotes += [Quote(file="evidence.jsonl", line=step.seq, quote=step.command[:200]) for step in again.rerun.steps if step.program][
+        :3
+    ]
+    return finding("faked_results", "results", NAME, severity, message, quotes)
