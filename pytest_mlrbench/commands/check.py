@@ -38,7 +38,7 @@ def register(command: Command) -> None:
 def run(options: argparse.Namespace) -> int:
     """Audit the folder and print what was found."""
     # A process of a second: what its imports make stays, and what the reading makes is seldom garbage. A tenth of the time.
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     from ..evidence.checks import audit, subject_of_folder
     from ..evidence.checks.layout import nothing_usable
 

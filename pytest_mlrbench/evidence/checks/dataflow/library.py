@@ -10,6 +10,7 @@ from typing import Any
 from . import names as known
 from .figures import Plotted
 from .functions import Functions, Parser, identifiers
+from .methods import of_dict, of_list, of_number, of_parser
 from .values import (
     UNKNOWN,
     DictVal,
@@ -293,8 +294,6 @@ class Library(Functions):
 
     def method(self, holder: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """The result of `holder.name(...)` for what is not an instance of a read class."""
-        from .methods import of_dict, of_list, of_number, of_parser
-
         if isinstance(holder, Inst) and name == "":
             return outside()
         if isinstance(holder, Parser):

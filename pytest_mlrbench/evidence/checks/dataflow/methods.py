@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from . import names as known
+from .functions import identifiers
 from .values import (
     MAX_ITEMS,
     MAX_TEXT,
@@ -113,8 +114,6 @@ def of_number(it: "Library", holder: Num, name: str, args: list[Any], kwargs: di
     if name in ("read", "read_text") and isinstance(holder.py, (str, bytes)):
         return holder
     if name in ("format", "join"):
-        from .functions import identifiers
-
         for value, part in zip(args, node.args if node is not None else [], strict=False):
             if isinstance(value, Num) and name == "format":
                 it.sink(scope, part, identifiers(part), value, text=True)
