@@ -5,7 +5,7 @@ differ in nothing but numbers of their arguments (seeds), and left different val
 values of one of them alone, these are the best of all, and the document says nothing of several runs. The last run is what
 everybody reports, so it counts from three runs on. Loops: executed code keeps the maximum (or minimum) of a score over a loop
 on seeds, runs or restarts, the score is made on test data, not on validation data, and no document speaks of a best or of a
-choice.
+choice; or averages one end of the sorted runs, and no document says that a part of them was kept (topped.py).
 """
 
 import ast
@@ -23,6 +23,7 @@ from .quantities import agree, numbers_in
 from .sources import is_telling
 from .subject import TEXT_LIMIT, read_text
 from .syntax import parse, walk
+from .topped import topped
 
 NAME = "seeds"
 SAYS = re.compile(
@@ -41,6 +42,14 @@ SAYS_BEST = re.compile(
     re.IGNORECASE,
 )
 """A document that says one of these says that the best was chosen; that it averages over seeds says nothing of a choice."""
+SAYS_KEPT = re.compile(
+    r"\b(?:best|top|highest|lowest)[- ](?:\w+ )?(?:of\b|out of|seeds|runs|trials|initiali[sz]ations)|\bbest[- ]\d|trimmed"
+    r"|\b(?:best|top)[- ](?:half|quarter|third|two|three|four|five|ten|\d+)\b(?! accurac)"
+    r"|\b(?:drop(?:s|ped|ping)?|discard\w*|exclud\w*|remov\w*|filter\w*)\b.{0,40}\b(?:seeds?|runs?|trials?|initiali[sz]ations?|outliers?)"
+    r"|(?:seeds?|runs?|trials?|initiali[sz]ations?|outliers?)\b.{0,40}\b(?:dropped|discarded|excluded|removed|filtered)",
+    re.IGNORECASE,
+)
+"""A document that says one of these says that a part of the runs was kept."""
 SEED_NAME = re.compile(r"(?i)seed|restart|^run$|^runs$|^run_|_run$|trial|repeat|attempt|^rep$")
 LOOP = re.compile(r"(?im)^\s*for\b[^\n]*(?:seed|restart|trial|run|rep|attempt)")
 TEST_NAME = re.compile(r"(?i)test|held_?out|eval(?!uator)")
@@ -198,9 +207,11 @@ def _is_best(name: str, index: int, runs: list[Outcomes]) -> bool:
 def _loops(case: Case) -> list[Finding]:
     said = any(SAYS.search(document.text) for document in case.documents)
     told_best = any(SAYS_BEST.search(document.text) for document in case.documents)
+    told_kept = told_best or any(SAYS_KEPT.search(document.text) for document in case.documents)
     for file, tree in case.trees.items():
         text = case.dataflow.latest[file]
         found = [] if told_best else list(chosen(tree))
+        found += [] if told_kept else topped(tree)
         if not said and LOOP.search(text):
             found += best_of(text)
         for line, what in found:
