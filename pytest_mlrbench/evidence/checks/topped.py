@@ -2,8 +2,9 @@
 
 Rule. Runs are a list made in a loop or comprehension whose variable goes into seeds and nowhere else (`random_state=`,
 `default_rng`, `manual_seed`, the parameter of a function that does so, or one that is called a seed). They are put in order
-(`sort`, `argsort`, `partition`, `topk`, `nlargest`), one end is cut off, and what is left is averaged. Silent where the mean of all of them,
-or the other end too, is taken; where the order is that of validation or training scores, of times or of a tail that is the measure.
+(`sort`, `argsort`, `partition`, `topk`, `nlargest`), one end is cut off, and what is left is averaged. Silent where the mean of
+all of them, or the other end too, is taken; where the order is that of validation or training scores, of times or of a tail that
+is the measure.
 """
 
 import ast
