@@ -82,6 +82,7 @@ def test_what_keeps_all_runs_or_chooses_elsewhere_is_silent(code: str) -> None:
         ("We discard the two worst runs.", True),
         ("Trimmed mean over seeds.", True),
         ("Mean over five seeds; top-5 accuracy is in the appendix, dropout 0.1.", False),
+        ("Ours reaches the best accuracy of 0.93 and removes noise.", False),
         ("All methods use five random initialisations; ours is best on digits.", False),
     ],
 )

@@ -42,11 +42,12 @@ SAYS_BEST = re.compile(
     re.IGNORECASE,
 )
 """A document that says one of these says that the best was chosen; that it averages over seeds says nothing of a choice."""
+_FEW = r"(?:best|top|highest|lowest)[- ](?:half|quarter|third|two|three|four|five|six|seven|eight|ten|\d+)"
+_RUNS = r"\b(?:seeds?|runs?|trials?|initiali[sz]ations?)\b"
 SAYS_KEPT = re.compile(
-    r"\b(?:best|top|highest|lowest)[- ](?:\w+ )?(?:of\b|out of|seeds|runs|trials|initiali[sz]ations)|\bbest[- ]\d|trimmed"
-    r"|\b(?:best|top)[- ](?:half|quarter|third|two|three|four|five|ten|\d+)\b(?! accurac)"
-    r"|\b(?:drop(?:s|ped|ping)?|discard\w*|exclud\w*|remov\w*|filter\w*)\b.{0,40}\b(?:seeds?|runs?|trials?|initiali[sz]ations?|outliers?)"
-    r"|(?:seeds?|runs?|trials?|initiali[sz]ations?|outliers?)\b.{0,40}\b(?:dropped|discarded|excluded|removed|filtered)",
+    rf"\b{_FEW}\b(?: \w+)? (?:of|out of|from|among)\b|\b(?:mean|average|averag\w+)(?: \w+){{0,3}} {_FEW}\b(?! accurac)"
+    rf"|\b(?:best|top|highest|lowest)[- ](?:\w+ )?{_RUNS}|\btrimmed|{_RUNS}.{{0,40}}\b(?:dropped|discarded|excluded|removed)\b"
+    rf"|\b(?:drop|drops|dropped|dropping|discard\w*|exclud\w*|remov\w*)\b.{{0,40}}{_RUNS}",
     re.IGNORECASE,
 )
 """A document that says one of these says that a part of the runs was kept."""
@@ -210,7 +211,7 @@ def _loops(case: Case) -> list[Finding]:
     told_kept = told_best or any(SAYS_KEPT.search(document.text) for document in case.documents)
     for file, tree in case.trees.items():
         text = case.dataflow.latest[file]
-        found = [] if told_best else list(chosen(tree))
+        found = [] if told_best else [one for one in chosen(tree) if not (told_kept and one[1].startswith("the sorted "))]
         found += [] if told_kept else topped(tree)
         if not said and LOOP.search(text):
             found += best_of(text)
