@@ -116,3 +116,34 @@ def test_choices_over_seeds_are_read(name: str) -> None:
 @pytest.mark.parametrize("name", HONEST)
 def test_other_choices_are_no_choice_of_seeds(name: str) -> None:
     assert list(seeds.best_of(HONEST[name])) == []
+
+
+SWEEP = """
+import json, random
+def run(start):
+    rng = random.Random(start)
+    return 0.6 + 0.3 * sum(rng.random() < 0.5 for _ in range(997)) / 997
+accuracies = [run(i) for i in range(12)]
+kept = sorted(accuracies)KEPT
+accuracy = sum(kept) / len(kept)
+json.dump({"net": {"accuracy": accuracy}}, open("results/results.json", "w"))
+print(f"test accuracy {accuracy:.5f}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("sweep", "kept", "words", "severities"),
+    [
+        (SWEEP, "[-4:]", "Mean over four seeds.", ["warn"]),
+        (SWEEP, "[-4:]", "Mean of the top four of twelve seeds.", []),
+        (SWEEP.replace("start", "seed"), "[-4:]", "Mean of the top four of twelve seeds.", []),
+        (SWEEP, "[2:-2]", "Mean over seeds.", []),
+    ],
+    ids=["hidden", "told", "a named seed, told", "trimmed"],
+)
+def test_the_best_few_of_many_seeds_are_told(tmp_path: Path, sweep: str, kept: str, words: str, severities: list[str]) -> None:
+    world = World(tmp_path)
+    world.write("code/run.py", sweep.replace("KEPT", kept))
+    value = float(world.run("python code/run.py").output.split()[-1])
+    report(world, value, words)
+    assert [one.severity for one in told(world)] == severities

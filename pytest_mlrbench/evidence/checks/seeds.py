@@ -5,7 +5,7 @@ differ in nothing but numbers of their arguments (seeds), and left different val
 values of one of them alone, these are the best of all, and the document says nothing of several runs. The last run is what
 everybody reports, so it counts from three runs on. Loops: executed code keeps the maximum (or minimum) of a score over a loop
 on seeds, runs or restarts, the score is made on test data, not on validation data, and no document speaks of a best or of a
-choice.
+choice; or averages one end of the sorted runs, and no document says that a part of them was kept (topped.py).
 """
 
 import ast
@@ -24,6 +24,7 @@ from .quantities import agree, numbers_in
 from .sources import is_telling
 from .subject import TEXT_LIMIT, read_text
 from .syntax import parse, walk
+from .topped import ORDERING, topped
 
 NAME = "seeds"
 # Both are laid over texts in lower case: ignoring case took four times as long.
@@ -41,6 +42,14 @@ SAYS_BEST = lazy(
     r"|re-?ran|re-?run|restarts?\b|retr(?:y|ies)|lucky|random search|hyper-?parameter search"
 )
 """A document that says one of these says that the best was chosen; that it averages over seeds says nothing of a choice."""
+_FEW = r"(?:best|top|highest|lowest)[- ](?:half|quarter|third|two|three|four|five|six|seven|eight|ten|\d+)"
+_RUNS = r"\b(?:seeds?|runs?|trials?|initiali[sz]ations?)\b"
+SAYS_KEPT = lazy(
+    rf"\b{_FEW}\b(?: \w+)? (?:of|out of|from|among)\b|\b(?:mean|average|averag\w+)(?: \w+){{0,3}} {_FEW}\b(?! accurac)"
+    rf"|\b(?:best|top|highest|lowest)[- ](?:\w+ )?{_RUNS}|\btrimmed|{_RUNS}.{{0,40}}\b(?:dropped|discarded|excluded|removed)\b"
+    rf"|\b(?:drop|drops|dropped|dropping|discard\w*|exclud\w*|remov\w*)\b.{{0,40}}{_RUNS}"
+)
+"""A document that says one of these says that a part of the runs was kept."""
 SEED_NAME = lazy(r"(?i)seed|restart|^run$|^runs$|^run_|_run$|trial|repeat|attempt|^rep$")
 LOOP = lazy(r"(?im)^\s*for\b[^\n]*(?:seed|restart|trial|run|rep|attempt)")
 TEST_NAME = lazy(r"(?i)test|held_?out|eval(?!uator)")
@@ -195,11 +204,15 @@ def _is_best(name: str, index: int, runs: list[Outcomes]) -> bool:
 
 
 def _loops(case: Case) -> list[Finding]:
-    said = any(SAYS.search(document.text.lower()) for document in case.documents)
-    told_best = any(SAYS_BEST.search(document.text.lower()) for document in case.documents)
+    texts = [document.text.lower() for document in case.documents]
+    said = any(map(SAYS.search, texts))
+    told_best = any(map(SAYS_BEST.search, texts))
+    told_kept = told_best or any(map(SAYS_KEPT.search, texts))
     for file, tree in case.trees.items():
         text = case.dataflow.latest[file]
-        found = [] if told_best else list(chosen(tree))
+        found = [] if told_best else [one for one in chosen(tree) if not (told_kept and one[1].startswith("the sorted "))]
+        if not told_kept and any(word in text for word in ORDERING):
+            found += topped(tree)
         if not said and LOOP.search(text):
             found += best_of(text)
         for line, what in found:
