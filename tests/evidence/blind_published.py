@@ -72,8 +72,7 @@ def main(corpus: str, kept: Path) -> None:
                 found.append(Told(study, audit_published(study, kept, Path(temporary) / "run")))
             show(found[-1])
         verdicts = [one.result.verdict for one in found]
-        print(f"{title}: not verified {share(sum(v != 'verified' for v in verdicts), len(verdicts))}", end="; ")
-        print(f"hallucinated {share(verdicts.count('hallucinated'), len(verdicts))}")
+        print(f"{title}: hallucinated {share(verdicts.count('hallucinated'), len(verdicts))}")
 
 
 if __name__ == "__main__":
