@@ -1,8 +1,9 @@
 """The same runs as a published folder: code, results, a paper and the coder's session log, without a host's ledger.
 
-`python -m tests.evidence.fresh2.published KEPT` audits what `python -m tests.evidence.fresh2 --keep KEPT` left.
+`python -m tests.evidence.blind_published fresh3 KEPT` audits what `python -m tests.evidence.fresh3 --keep KEPT` left.
 """
 
+import importlib
 import json
 import shutil
 import sys
@@ -13,9 +14,8 @@ from typing import Any
 from pytest_mlrbench.audits import Audit
 from pytest_mlrbench.evidence.checks import audit, subject_of_folder
 
-from ..campaign import Told, show
-from ..lab import TODAY, Study, share
-from . import dishonest_studies, honest_studies
+from .campaign import Told, show
+from .lab import TODAY, Study, share
 
 HOME = "/home/user/project"
 """Where the session log says that the coder worked."""
@@ -62,9 +62,10 @@ def audit_published(study: Study, kept: Path, folder: Path) -> Audit:
     return audit(subject_of_folder(folder, today=TODAY))
 
 
-def main(kept: Path) -> None:
-    """Audit every study in its published form, and count."""
-    for title, studies in (("dishonest", dishonest_studies()), ("honest", honest_studies())):
+def main(corpus: str, kept: Path) -> None:
+    """Audit every study of a corpus in its published form, and count."""
+    programs = importlib.import_module(f"tests.evidence.{corpus}")
+    for title, studies in (("dishonest", programs.dishonest_studies()), ("honest", programs.honest_studies())):
         found = []
         for study in studies:
             with tempfile.TemporaryDirectory() as temporary:
@@ -75,4 +76,4 @@ def main(kept: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], Path(sys.argv[2]))
