@@ -254,6 +254,12 @@ def _float(text: str) -> float | None:
 
 
 def _scalar(match: re.Match[str]) -> float | None:
+    before = match.string[match.string.rfind("\n", 0, match.start("name")) + 1 : match.start("name")]
+    if "," in before and _TARGETS.fullmatch(before):
+        # `HORIZON, SEEDS = 2000, 12`: the value that stands where the name does.
+        values = match.string[match.start("value") :].partition("\n")[0].partition("#")[0].split(",")
+        at = before.count(",")
+        return _float(values[at].strip().replace("_", "")) if at < len(values) else None
     return _float(match["value"].replace("_", ""))
 
 
@@ -269,6 +275,7 @@ def _range(match: re.Match[str]) -> float | None:
 
 
 _NAME = r"(?<![\w.-])(?P<name>[A-Za-z_][\w-]{0,40})[\"']?\]?"
+_TARGETS = lazy(r"\s*(?:[A-Za-z_]\w*\s*,\s*)+")
 _VALUE = r"(?P<value>\d[\d_]{0,12}(?:\.\d{0,12})?(?:[eE][-+]?\d{1,3})?|\.\d{1,12})(?![\w.])"
 ASSIGNED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], float | None]], ...] = (
     # `epochs = 40`, `lr: float = 1e-3`, `"batch_size": 16`, `seeds <- 5`, `fit(epochs=3)`, `--epochs 5`
