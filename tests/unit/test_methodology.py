@@ -178,13 +178,13 @@ def test_settings_that_nothing_bears_out_are_warnings(tmp_path: Path, text: str,
 
 def test_settings_that_are_assigned_several_at_once(tmp_path: Path) -> None:
     world = World(tmp_path)
-    code = TRAINING.replace("lr = 0.05\nepochs = 40\n", "HORIZON, epochs, lr = 2000, 40, 0.05  # steps, passes, rate\n")
-    assert world.program(code).exit_code == 0
-    stated = "The model was trained for {} epochs with a learning rate of 0.05."
-    world.write("results/results.md", f"# Results\n\n## Setup\n\n{stated.format(40)}\n")
+    code = TRAINING.replace("lr = 0.05\nepochs = 40\n", "lr, epochs, SEEDS = 0.05, 40, 4  # rate, passes, runs\n")
+    assert world.program(code.replace("range(4)", "range(SEEDS)")).exit_code == 0
+    stated = "The model was trained for 40 epochs with a learning rate of 0.05 over {} seeds."
+    world.write("results/results.md", f"# Results\n\n## Setup\n\n{stated.format(4)}\n")
     assert told(world) == []
-    world.write("results/results.md", f"# Results\n\n## Setup\n\n{stated.format(90)}\n")
-    assert ["epochs 90" in one.message for one in told(world)] == [True]
+    world.write("results/results.md", f"# Results\n\n## Setup\n\n{stated.format(9)}\n")
+    assert ["seeds 9" in one.message for one in told(world)] == [True]
 
 
 @pytest.mark.parametrize(
