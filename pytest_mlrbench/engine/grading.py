@@ -16,7 +16,7 @@ from ..judging.quotes import Exhibits
 from ..judging.work import Work, collect_case, collect_work
 from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.counting import CountingModels
-from ..offload import read_if_there
+from ..offload import SHORT, read_if_there
 from ..records import JudgeForm, Review, Spent, TrialRecord
 from ..results.store import RunStore
 from ..search import SOURCES
@@ -96,9 +96,8 @@ class Grader:
         # Who searches an index may look references up there too; any other run sends nothing anywhere.
         online = self._settings.search in SOURCES
         trial, today = str(self._store.trial(key)), self._resources.today.isoformat()
-        found = await self._resources.audit(
-            audit_trial, key.stage, str(output), trial, folders, today, online, long=key.stage in WITH_EXPERIMENT
-        )
+        long = key.stage in WITH_EXPERIMENT or _holds_long_text(output)
+        found = await self._resources.audit(audit_trial, key.stage, str(output), trial, folders, today, online, long=long)
         audit = TypeAdapter(Audit).validate_python(found)
         await asyncio.to_thread(self._store.write_audit, key, audit)
         return audit
@@ -154,6 +153,10 @@ class Grader:
         made = made.model_copy(update={"spent": models.spent})
         await asyncio.to_thread(self._store.write_form, key, made)
         return made
+
+
+def _holds_long_text(output: Path) -> bool:
+    return any(file.stat().st_size > SHORT for file in output.iterdir())
 
 
 async def stored_review(

@@ -27,7 +27,7 @@ EXPERIMENTS_PART = 0.8
 AUDIT_TIMEOUT = 120.0
 """Seconds one audit may take; hostile artefacts must not hold a run."""
 AUDITS = {False: 1, True: max(1, min(4, os.cpu_count() or 1))}
-"""Whether they are long -> audits at once. Those of a text without an experiment take milliseconds, a further process 0.4 s."""
+"""Whether they are long -> audits at once. Those of a short text without an experiment take milliseconds, a process 0.4 s."""
 
 
 class Resources:
@@ -85,7 +85,7 @@ class Resources:
     async def audit(self, function: Callable[..., dict[str, Any]], *arguments: Any, long: bool) -> dict[str, Any]:
         """`function(*arguments)` in a process of its own: artefacts are hostile and checks are CPU work.
 
-        `long`: it reads an experiment, see AUDITS. Raises InfrastructureError when it dies or takes longer than AUDIT_TIMEOUT.
+        `long`: it reads an experiment or a long text, see AUDITS. Raises InfrastructureError when it dies or takes longer than AUDIT_TIMEOUT.
         """
         loop = asyncio.get_running_loop()
         for last in (False, True):

@@ -3,7 +3,6 @@
 import asyncio
 import concurrent.futures
 import contextlib
-import gc
 import json
 import os
 import sys
@@ -299,8 +298,6 @@ def main() -> None:
     """`python -m pytest_mlrbench.engine`: settings come as one JSON line on stdin."""
     hello = json.loads(sys.stdin.buffer.readline())
     sys.path.extend(entry for entry in hello["path"] if entry not in sys.path)
-    # A call is thousands of small objects that die with it: the usual 700 would have them looked through all the time.
-    gc.set_threshold(20_000, 20, 100)
     # What libraries print must not end up in the pipe to the controller.
     ready, sys.stdout = sys.stdout, sys.stderr
     try:
