@@ -85,7 +85,8 @@ class Resources:
     async def audit(self, function: Callable[..., dict[str, Any]], *arguments: Any, long: bool) -> dict[str, Any]:
         """`function(*arguments)` in a process of its own: artefacts are hostile and checks are CPU work.
 
-        `long`: it reads an experiment or a long text, see AUDITS. Raises InfrastructureError when it dies or takes longer than AUDIT_TIMEOUT.
+        `long`: it reads an experiment or a long text, see AUDITS. Raises InfrastructureError when it dies or takes longer than
+        AUDIT_TIMEOUT.
         """
         loop = asyncio.get_running_loop()
         for last in (False, True):
