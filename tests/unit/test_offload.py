@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_mlrbench.engine import resources
+from pytest_mlrbench.engine.grading import _holds_long_text
 from pytest_mlrbench.offload import SHORT, in_thread_if_long, read_if_there
 from pytest_mlrbench.resources import resource
 from pytest_mlrbench.results.store import RunStore
@@ -67,6 +68,13 @@ def test_short_audits_share_one_process_and_long_ones_do_not_wait_for_each_other
     assert len(short) == 1
     assert len(long) == min(2, os.cpu_count() or 1)
     assert os.getpid() not in short | long
+
+
+def test_a_long_text_is_no_short_audit(tmp_path: Path) -> None:
+    (tmp_path / "idea.md").write_text("x" * SHORT)
+    assert not _holds_long_text(tmp_path)
+    (tmp_path / "idea.md").write_text("x" * (SHORT + 1))
+    assert _holds_long_text(tmp_path)
 
 
 def test_the_time_an_audit_waits_for_others_is_not_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
