@@ -9,13 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .commands import Command
 from .errors import ConfigError, MLRBenchError
 
 if TYPE_CHECKING:
     from .results.store import RunStore
-
-Command = Callable[[str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
-"""Adds a command: its name, what runs it, what it is for, an example."""
 
 EXIT_ERROR = 2
 """A command that could not do its work, bad usage included (as argparse has it)."""

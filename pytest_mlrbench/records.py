@@ -1,10 +1,11 @@
 """What is stored and passed around: usage, scores, reviews, the trial record. Frozen pydantic models, no behaviour."""
 
+from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from .audits import Finding, FindingType, Scope, Verdict
+from .audits import Audit, Finding, FindingType, Scope, Verdict
 from .keys import TrialKey
 
 Status = Literal["done", "failed", "error", "skipped"]
@@ -232,3 +233,9 @@ class TrialRecord(Frozen):
     @property
     def key(self) -> TrialKey:
         return TrialKey(self.task, self.stage, self.epoch)
+
+
+@cache
+def audits() -> TypeAdapter[Audit]:
+    """Reads, checks and writes audits as the models here do themselves; made once, which takes milliseconds."""
+    return TypeAdapter(Audit)

@@ -3,13 +3,11 @@
 import argparse
 import gc
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..errors import ConfigError
-
-Command = Callable[[str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+from . import Command
 
 EXIT_VERDICT = {"verified": 0, "unverified": 3, "hallucinated": 1}
 """docs/interface.md, command line."""

@@ -1,16 +1,14 @@
 """`mlrbench import`: results and reviews in the published repository's layout become a run."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from . import Command
 
 if TYPE_CHECKING:
     from ..audits import Audit
-
-Command = Callable[[str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
 
 SHOWN = 50
 """Problems that are printed; all of them are in import.json."""

@@ -5,21 +5,20 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from ..keys import GRADED, TrialKey, safe_name
+from . import Command
 from .judging import EXIT_STATUS, add_options, ask, ending, judging_settings, values_of
 
 if TYPE_CHECKING:
     from ..records import TrialRecord
     from ..results.store import RunStore
     from ..settings import Settings
-
-Command = Callable[[str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
 
 
 def register(command: Command) -> None:

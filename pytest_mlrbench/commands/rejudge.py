@@ -1,12 +1,10 @@
 """`mlrbench rejudge`: new reviews of a run's stored outputs by other judges."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
+from . import Command
 from .judging import EXIT_STATUS, add_options, ask, ending, settings_of_run, values_of
-
-Command = Callable[[str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
 
 
 def register(command: Command) -> None:

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from ..audits import Audit
 from ..judging.form import fill_form, form_protocol, told_dropped
 from ..judging.panel import OFFLINE, panel_scores, protocol_of, review
@@ -17,7 +15,7 @@ from ..judging.work import Work, collect_case, collect_work
 from ..keys import WITH_EXPERIMENT, TrialKey
 from ..models.counting import CountingModels
 from ..offload import SHORT, read_if_there
-from ..records import JudgeForm, Review, Spent, TrialRecord
+from ..records import JudgeForm, Review, Spent, TrialRecord, audits
 from ..results.store import RunStore
 from ..search import SOURCES
 from ..settings import Settings
@@ -98,7 +96,7 @@ class Grader:
         trial, today = str(self._store.trial(key)), self._resources.today.isoformat()
         long = key.stage in WITH_EXPERIMENT or _holds_long_text(output)
         found = await self._resources.audit(audit_trial, key.stage, str(output), trial, folders, today, online, long=long)
-        audit = TypeAdapter(Audit).validate_python(found)
+        audit = audits().validate_python(found)
         await asyncio.to_thread(self._store.write_audit, key, audit)
         return audit
 

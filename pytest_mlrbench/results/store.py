@@ -6,17 +6,16 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..audits import Audit
 from ..errors import ConfigError
 from ..keys import STAGES, TrialKey, safe_name
-from ..records import JudgeForm, Order, Review, SideBySide, StageResult, TrialRecord
+from ..records import JudgeForm, Order, Review, SideBySide, StageResult, TrialRecord, audits
 from ..settings import Settings
 
 Record = TypeVar("Record")
@@ -221,7 +220,7 @@ class RunStore:
         return self.trial(key) / "audit.json"
 
     def audit(self, key: TrialKey) -> Audit | None:
-        return _load(_audits().validate_json, self.audit_file(key))
+        return _load(audits().validate_json, self.audit_file(key))
 
     def write_audit(self, key: TrialKey, audit: Audit) -> None:
         _dump(audit, self.audit_file(key))
@@ -289,11 +288,6 @@ def open_runs(roots: Iterable[Path]) -> list[RunStore]:
     return stores
 
 
-@cache
-def _audits() -> TypeAdapter[Audit]:
-    return TypeAdapter(Audit)
-
-
 def _load(read: Callable[[bytes], Record], path: Path) -> Record | None:
     try:
         content = path.read_bytes()
@@ -309,5 +303,5 @@ def _load(read: Callable[[bytes], Record], path: Path) -> Record | None:
 
 def _dump(record: BaseModel | Audit, path: Path, *, settled: bool = False) -> None:
     """What judging and checking give follows from outputs and stored calls; only an experiment's end must be `settled`."""
-    content = _audits().dump_json(record, indent=1) if isinstance(record, Audit) else record.model_dump_json(indent=1).encode()
+    content = audits().dump_json(record, indent=1) if isinstance(record, Audit) else record.model_dump_json(indent=1).encode()
     write_atomic(path, content, settled=settled)
