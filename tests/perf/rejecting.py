@@ -5,6 +5,7 @@ python -m tests.perf.rejecting [--limit 40]
 
 import argparse
 import asyncio
+import tempfile
 import time
 
 from pytest_mlrbench.models.limiter import Limiter
@@ -78,7 +79,8 @@ def main() -> None:
     rows.append(["adaptive", f"{wall:.2f}", f"{rejected} ({100 * rejected / 603:.1f} %)", f"{wall / best:.2f}"])
     whole = {}
     for name, concurrency in (("whole run, cap 40", 40), ("whole run, adaptive (cap 128)", 128)):
-        cost, seen = ours(concurrency, 2, 0.5, options.limit)
+        with tempfile.TemporaryDirectory() as home:
+            cost, seen = ours(home, concurrency, 2, 0.5, options.limit)
         whole[name] = cost.wall
         against = f"{cost.wall / whole['whole run, cap 40']:.2f}"
         rows.append([name, f"{cost.wall:.2f}", f"{seen['rejected']} ({100 * int(str(seen['rejected'])) / 603:.1f} %)", against])
