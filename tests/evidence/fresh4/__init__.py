@@ -1,0 +1,1 @@
+"""Blind programs of the fourth round: each module holds one family."""
