@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import InfrastructureError
 from ..sandboxes.base import ExecResult, Sandbox
 from .events import EVIDENCE, OUTPUTS, UNATTENDED, VERSIONS, Change, Event, Kind, Source, line_of, read_events
-from .scan import Scan, Seen, scan
+from .scan import KEEP, Scan, Seen, Versions, scan
 
 
 class Ledger:
@@ -88,6 +88,10 @@ class Ledger:
             await self._begin()
             started = time.time()
             await sandbox.write(path, content)
+            if len(content) < KEEP:
+                # Whatever its name ends in: numbers that were typed into it are no measurement later.
+                kept = Versions(self.trial_dir / VERSIONS)
+                await asyncio.to_thread(kept.keep, hashlib.sha256(content).hexdigest(), content)
             changes = await self._look()
             self._append(
                 "write",

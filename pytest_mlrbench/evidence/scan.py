@@ -22,7 +22,24 @@ KEEP = 2**20
 """Result and source files below this many bytes are kept, every version."""
 KEPT_SUFFIXES = frozenset(
     {".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".log", ".png", ".svg", ".npz", ".ipynb"}
-    | {".py", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".cfg"}
+    | {
+        ".py",
+        ".sh",
+        ".r",
+        ".jl",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".cfg",
+        ".ini",
+        ".conf",
+        ".sql",
+        ".xml",
+        ".dat",
+        ".ndjson",
+        ".lst",
+        ".in",
+    }
 )
 """Result-like files, and the source texts that say how a result was made."""
 

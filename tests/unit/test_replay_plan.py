@@ -9,6 +9,7 @@ from rerun_worlds import AgainWorld, csv_data
 
 from pytest_mlrbench.evidence.checks import Case
 from pytest_mlrbench.evidence.reruns import NO_INSTALL
+from pytest_mlrbench.evidence.scan import KEEP
 from pytest_mlrbench.replay.clocks import clock_decisions, reads_clock
 from pytest_mlrbench.replay.plan import Plan, is_result
 
@@ -92,7 +93,7 @@ def test_nothing_to_run_again_is_said(tmp_path: Path):
 
 def test_a_file_that_was_not_kept_is_named(tmp_path: Path):
     world = AgainWorld(tmp_path)
-    world.write("data/big.bin", "x" * 1000)
+    world.write("data/big.bin", "x" * KEEP)
     world.program()
     world.program(REPORT, "code/report.py")
     replayer = world.replayer()

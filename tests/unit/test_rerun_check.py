@@ -6,6 +6,8 @@ import pytest
 from evidence_worlds import PROGRAM, REPORT
 from rerun_worlds import AgainWorld, csv_data, kinds
 
+from pytest_mlrbench.evidence.scan import KEEP
+
 CLASSIFIER = """\
 import csv, json, os, random
 SEED = 3
@@ -240,7 +242,7 @@ def test_a_final_file_that_a_cut_command_left_is_not_held_against_an_earlier_one
 
 def test_a_fallback_for_what_could_not_be_kept_is_a_warning(tmp_path: Path):
     world = AgainWorld(tmp_path)
-    world.write("data/extra.bin", "x" * 2000)
+    world.write("data/extra.bin", "x" * KEEP)
     code = "import os\nBONUS = 0.4 if os.path.exists('data/extra.bin') else 0.0\n" + CLASSIFIER.replace(
         "accuracy = sum(right) / len(right)", "accuracy = sum(right) / len(right) / 2 + BONUS"
     )

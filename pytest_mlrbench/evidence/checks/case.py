@@ -225,10 +225,17 @@ class Case:
 
         return selections(self)
 
+    @cached_property
+    def unreached(self) -> list[Finding]:
+        """Data and models that the documents claim and that could not come in."""
+        from .intake import unreached
+
+        return unreached(self)
+
     @property
     def undermined(self) -> bool:
         """Whether reported numbers are measured, but not of what their names say."""
-        return bool(self.favours or self.leaks or self.selections)
+        return bool(self.favours or self.leaks or self.selections or self.unreached)
 
     @cached_property
     def spoken(self) -> "Spoken":

@@ -210,11 +210,13 @@ def _add(pool: Pool, writers: Writers, name: str, read: tuple[list[Fact], bool],
     facts, named = read
     telling = {fact.value for fact in facts if fact.how == "value" and is_telling(fact.value)}
     literals = {value for value in telling if writers.typed_before(value, seq, settings=True) is not None}
-    # Two-digit literals in code are settings, unless most of what a program wrote stands in its code: then it computed nothing.
+    # Two-digit literals in code are settings, unless most of what a program wrote stands in its code: then it computed nothing,
+    # and what it wrote with fewer digits is no measurement either.
     presets = len(literals) >= 3 and len(literals) >= PRESET_SHARE * len(telling)
     computed: list[Fact] = []
     for fact in facts:
-        if fact.how == "value" and (writers.typed_before(fact.value, seq, settings=presets) is not None):
+        typed = fact.how == "value" and writers.typed_before(fact.value, seq, settings=presets) is not None
+        if typed or (presets and fact.how == "value" and writers.rounded_from(fact.value, seq)):
             pool.constants += 1
         elif not (fact.how != "value" and presets):
             computed.append(fact)

@@ -37,3 +37,11 @@ def children(node: ast.AST) -> Iterator[ast.AST]:
             for one in value:
                 if isinstance(one, ast.AST):
                     yield one
+
+
+def gives_up(handler: list[ast.stmt]) -> bool:
+    """Whether the body of an `except` ends the program or passes the error on."""
+    last = handler[-1]
+    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
+        return ast.unparse(last.value.func) in ("exit", "quit", "sys.exit", "os._exit", "parser.error")
+    return isinstance(last, ast.Raise)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from ...audits import Finding, Quote, Severity
 from ...patterns import lazy
 from . import clocks, devices, known
+from .admitting import SIMULATED
 from .case import Case, Check, Outcome, finding
 from .clocks import Session, spell
 from .devices import CORE, Machine
@@ -37,7 +38,6 @@ SAMPLES = lazy(
 EPOCHS = lazy(r"(?<![\w.-])(?P<n>\d+)\s(?:\w+\s)?epochs?\b|\bepochs?\W{1,5}(?P<m>\d+)\b")
 TRAINED = lazy(r"\b(?:pre-?train(?:ed|ing)?|train(?:ed|ing)?|fine-?tun(?:ed?|ing))\b", re.IGNORECASE)
 ADAPTED = lazy(r"\b(?:LoRA|adapters?|frozen|freez\w+|linear prob\w+|prompt tun\w+|head only|API)\b", re.IGNORECASE)
-SIMULATED = lazy(r"simulat|synthetic|mock|hypothetical|stand-?in|surrogate|toy", re.IGNORECASE)
 STATED = lazy(
     r"^\W{0,6}(?:[\w-]{1,14}\s)?(?:data ?sets?|benchmarks?|data|corpus|corpora)(?: used)?(?: name)?\*{0,2}\s?[:"
     r"|]\W{0,6}(?P<names>[A-Za-z0-9].{0,200})",
@@ -87,8 +87,11 @@ def run(case: Case) -> Outcome:
     return Outcome(findings)
 
 
-def _mentions(document: Document, kinds: tuple[Known, ...]) -> Iterator[tuple[Known, int, str, bool]]:
-    """(what, line, sentence, stated as a field of a set-up) for each known thing that a document states as used here."""
+def mentions(
+    document: Document, kinds: tuple[Known, ...], used: re.Pattern[str] | None = None
+) -> Iterator[tuple[Known, int, str, bool]]:
+    """(what, line, sentence, stated as a field of a set-up) for each known thing that a document states as used here: in a field, a
+    heading, a table, or in a sentence in which `used` (USED) finds a word."""
     kinds = known.possible(document.text, kinds)
     for number, line, _ in own_lines(document) if kinds else ():
         stripped = line.strip()
@@ -99,7 +102,7 @@ def _mentions(document: Document, kinds: tuple[Known, ...]) -> Iterator[tuple[Kn
             if not found or (HEDGE.search(sentence) and field is None):
                 continue
             for one, _ in found:
-                if field or heading or line.lstrip().startswith("|") or USED.search(sentence):
+                if field or heading or line.lstrip().startswith("|") or (used or USED).search(sentence):
                     yield one, number, sentence.strip(), bool(field)
 
 
@@ -107,7 +110,7 @@ def _data_sets(case: Case, document: Document) -> list[Finding]:
     """Data sets that the run never names."""
     findings = []
     seen: set[str] = set()
-    for one, line, sentence, field in _mentions(document, known.data_sets()):
+    for one, line, sentence, field in mentions(document, known.data_sets()):
         if one.name in seen:
             continue
         seen.add(one.name)
@@ -182,7 +185,7 @@ def _unknown_sets(case: Case, document: Document, seen: set[str]) -> list[Findin
 def _models(case: Case, document: Document) -> list[Finding]:
     """Well-known models that the run never names: one `warn` a document."""
     missing: dict[str, tuple[int, str]] = {}
-    for one, line, sentence, _ in _mentions(document, known.models()):
+    for one, line, sentence, _ in mentions(document, known.models()):
         if VARIANT.search(sentence):
             continue
         family = tuple(dict.fromkeys((one.name, re.split(r"[\s-]", one.name)[0])))

@@ -2,6 +2,7 @@
 
 import hashlib
 import posixpath
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -15,7 +16,7 @@ from .shell import Reading, read_command, same_file
 from .subject import Subject, read_bytes
 
 SOURCE_SUFFIXES = frozenset(
-    (".py", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".ipynb", ".js", ".c", ".cpp", ".rb", ".pl")
+    (".py", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".ipynb", ".sql", ".js", ".c", ".cpp", ".rb", ".pl")
 )
 WITHOUT_PROGRAM = "shell command without a program"
 """`Writing.means` of what changed while only commands like `head a > b` or `sleep 60` ran."""
@@ -68,6 +69,7 @@ class Writers:
     runs: list[Event] = field(default_factory=list)
     """Events that ran a program."""
     readings: dict[int, Reading] = field(default_factory=dict)
+    _ascending: list[float] = field(default_factory=list)
     contents: dict[str, Writing] = field(default_factory=dict)
     """Typed text (see `plain`) -> who typed it; only of a coder's log, which does not say what became of a file."""
 
@@ -77,6 +79,19 @@ class Writers:
         if writing is not None and digest is not None and writing.after not in (None, digest):
             return None
         return writing
+
+    def rounded_from(self, value: float, seq: int) -> bool:
+        """Whether a number that had been typed with more digits when event `seq` ended is `value` once it is rounded; three digits
+        at least, for fewer are met by accident."""
+        shown = f"{abs(value):.10g}"
+        decimals = len(shown.partition(".")[2])
+        if "e" in shown or len(shown.replace(".", "").strip("0")) < 3:
+            return False
+        if len(self._ascending) != len(self.typed):
+            self._ascending = sorted(self.typed)
+        reach = 0.5 * 10.0**-decimals * (1 + 1e-9)
+        near = self._ascending[bisect_left(self._ascending, value - reach) : bisect_right(self._ascending, value + reach)]
+        return any(typed.seq <= seq for number in near for typed in self.typed[number])
 
     def typed_before(self, value: float, seq: int, *, settings: bool = False) -> TypedNumber | None:
         """Where `value` had been typed when event `seq` ended: such a number was not computed by that event.
@@ -189,8 +204,10 @@ def plain(text: str) -> str:
 
 
 def _type_text(writers: Writers, seq: int, path: str, text: str, *, in_code: bool) -> None:
+    # In code and data a comma stands between two numbers; in prose it may stand inside one.
+    prose = path.lower().endswith((".md", ".tex", ".html"))
     for number, line in enumerate(text.splitlines(), 1):
-        for found in numbers_in(line, number):
+        for found in numbers_in(line if prose else line.replace(",", ", "), number):
             if found.telling:
                 typed = TypedNumber(seq, path, line.strip()[:300], in_code, _true_digits(found))
                 known = writers.typed.setdefault(_key(found.value), [])

@@ -27,6 +27,10 @@ from .values import (
 
 NESTED_MEMBERS = 150
 """Members of nested comprehensions and loops together that are taken one by one."""
+WHOLE = Num(py=None)
+"""Key of the rows or columns that a slice takes."""
+SIZES = frozenset(("shape", "size", "ndim"))
+"""Attributes that say how much data there is: like a length, they measure nothing."""
 
 
 class Access(Library):
@@ -69,6 +73,8 @@ class Access(Library):
                 if isinstance(found, Func):
                     return Func(found.node, found.scope, holder[1])
             return outside()
+        if name in SIZES and isinstance(holder, (Num, ListVal)):
+            return Num()
         return ("bound", holder, name)
 
     def on_Subscript(self, node: ast.Subscript, scope: Scope) -> Any:
@@ -82,6 +88,12 @@ class Access(Library):
                 return ListVal(list(holder.items), False)
             return holder
         return self.index(holder, self.eval(node.slice, scope))
+
+    def on_Slice(self, node: ast.Slice, scope: Scope) -> Any:
+        """A part of `array[a:b, j]`."""
+        for bound in (node.lower, node.upper, node.step):
+            self.eval(bound, scope)
+        return WHOLE
 
     def index(self, holder: Any, key: Any, default: Any = None) -> Any:
         """`holder[key]`, or `holder.get(key, default)`."""
@@ -105,9 +117,10 @@ class Access(Library):
                 return Num(computed=True)
             return found if found is not None else outside()
         if isinstance(holder, ListVal) and isinstance(key, ListVal):
-            # `array[i, j]`
+            # `array[i, j]`; of `array[:, j]` any row is looked into.
             found = holder
             for part in key.items:
+                part = Num() if part is WHOLE else part
                 found = self.index(found, part) if isinstance(found, ListVal) else found
             return found
         if isinstance(holder, ListVal):

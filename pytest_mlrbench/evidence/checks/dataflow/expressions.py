@@ -41,6 +41,8 @@ OPERATORS: dict[type, Any] = {
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
+PACKED = 8
+"""Digits of a text, or bytes, from which on it may be data."""
 TRIVIAL = (0, 1, -1, 2, 100, 1000)
 """Literals of every second formula: they are no origin."""
 
@@ -68,15 +70,15 @@ class Expressions(Comparing):
 
     def on_Constant(self, node: ast.Constant, scope: Scope) -> Any:
         value = node.value
-        if isinstance(value, str):
-            if _has_digit(value):
+        if isinstance(value, (str, bytes)):
+            if isinstance(value, str) and _has_digit(value):
                 self.texts.append((scope.file, node.lineno, value))
-            return Num(py=value)
+            return Num(_packed(scope.file, node, value), py=value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             if value in TRIVIAL:
                 return Num(py=value)
             return Num(_typed(scope.file, node.lineno, node.col_offset, repr(value)), py=value)
-        return Num(py=value if value is None or isinstance(value, (bool, bytes)) else UNKNOWN)
+        return Num(py=value if value is None or isinstance(value, bool) else UNKNOWN)
 
     def on_Name(self, node: ast.Name, scope: Scope) -> Any:
         found = scope.get(node.id)
@@ -116,6 +118,7 @@ class Expressions(Comparing):
 
     def binary(self, op: ast.operator, left: Any, right: Any, node: ast.BinOp | None = None) -> Any:
         """Arithmetic. A measured operand makes the other an input; a draw that meets itself again is a computation."""
+        left, right = _owner(left), _owner(right)
         if not isinstance(left, (Num, ListVal, DictVal)) or not isinstance(right, (Num, ListVal, DictVal)):
             return outside()
         if isinstance(left, Num) and isinstance(left.py, str) and isinstance(op, ast.Mod):
@@ -363,6 +366,23 @@ class Expressions(Comparing):
 def _typed(file: str, line: int, column: int, text: str) -> frozenset[Root]:
     """The origin of a literal: one object, however often a loop comes by."""
     return frozenset((Root("literal", file, line, column, text),))
+
+
+def _owner(value: Any) -> Any:
+    """An attribute that is not known, as its owner: it is made of what that is made of."""
+    bound = isinstance(value, tuple) and len(value) == 3 and value[0] == "bound"
+    return value[1] if bound and isinstance(value[1], (Num, ListVal)) else value
+
+
+def _packed(file: str, node: ast.Constant, value: str | bytes) -> frozenset[Root]:
+    """The origin of a text that may hold numbers in a form of its own: eight digits in it, or bytes."""
+    many = len(value) >= PACKED if isinstance(value, bytes) else len(value) >= 3 * PACKED and _digits(value) >= PACKED
+    return _typed(file, node.lineno, node.col_offset, f"a text of {len(value)} characters") if many else frozenset()
+
+
+@lru_cache(maxsize=8192)
+def _digits(text: str) -> int:
+    return sum(char.isdigit() for char in text)
 
 
 @lru_cache(maxsize=8192)

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
+from ..syntax import gives_up
 from .calling import Calling
 from .scope import Scope
 from .values import (
@@ -31,6 +32,7 @@ class Flow(Calling):
     """Executes the statements that decide what is executed."""
 
     # What the interpreter provides.
+    caught: int
     outcomes: dict[tuple[str, int, int], set[bool]]
     block: Callable[[list[ast.stmt], Scope], bool]
 
@@ -130,7 +132,10 @@ class Flow(Calling):
     do_AsyncWith = do_With
 
     def do_Try(self, node: Any, scope: Scope) -> bool:
+        caught = any(not gives_up(handler.body) for handler in node.handlers)
+        self.caught += caught
         self.block(node.body, scope)
+        self.caught -= caught
         for handler in node.handlers:
             if handler.name:
                 scope.names[handler.name] = outside()

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .values import MAX_ITEMS, UNKNOWN, DictVal, Ext, Func, Inst, ListVal, Num, Root, elements, join, outside
+from .values import MAX_ITEMS, UNKNOWN, DictVal, Ext, Func, Inst, ListVal, Num, Root, elements, join, outside, typed_text
 
 MAX_YAML = 20_000
 """Characters of a YAML file that are read: its parser takes 50 ms for so many."""
@@ -43,6 +43,8 @@ class Functions:
     relays: bool
     inexact: int
     uncertain: int
+    caught: int
+    opened: dict[tuple[str, int, int], set[str]]
     instance: int
     step: Any
     eval: Any
@@ -91,6 +93,15 @@ class Functions:
         if found and all(exact for _, exact in found):
             return ListVal([ListVal(list(row)) for row in zip(*(items for items, _ in found), strict=False)])
         return ListVal([ListVal([elements(ListVal(items, False)) for items, _ in found])], False)
+
+    def call_itertools_product(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """Any member of each."""
+        return ListVal([ListVal([elements(ListVal(self.members(value)[0], False)) for value in args])], False)
+
+    def call_itertools_islice(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        return ListVal(list(self.members(args[0])[0]), False) if args else outside()
+
+    call_itertools_cycle = call_itertools_islice
 
     def call_builtins_map(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         if len(args) < 2:
@@ -145,11 +156,24 @@ class Functions:
         mode = self.key_of(args[1]) if len(args) > 1 else self.key_of(kwargs["mode"]) if "mode" in kwargs else "r"
         return self.typed_file(path, node, scope) if mode in ("r", "rt", "rb") else outside()
 
+    def call_glob_glob(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        """One path for all of them, where a program of the run wrote each."""
+        pattern = self.key_of(args[0]) if args else UNKNOWN
+        found = self.program.matching(pattern) if isinstance(pattern, str) else None
+        return ListVal([Num(py=found)] if found else [outside()], False)
+
+    call_glob_iglob = call_glob_glob
+
     def typed_file(self, path: Any, node: Any, scope: Any) -> Any:
         """The text of a file that was typed: its numbers are literals like those of the code. Typed bytes cannot be read."""
         found = self.program.data(path) if isinstance(path, str) else None
+        made = found is None and isinstance(path, str) and self.program.made(path)
+        if node is not None:
+            perhaps = isinstance(path, str) and bool(self.caught or self.uncertain)
+            what = "typed" if found is not None else "made" if made else "lost" if perhaps and self.program.lost(path) else ""
+            self.opened.setdefault((scope.file, node.lineno, node.col_offset), set()).add(what)
         if found is None:
-            self.relays |= isinstance(path, str) and self.program.made(path)
+            self.relays |= made
             return outside()
         if found[1] is None:
             self.unread.append((scope.file, node.lineno if node is not None else 1, f"{path}, which no program made,"))
@@ -159,7 +183,7 @@ class Functions:
         return Num(frozenset((root,)), py=found[1])
 
     def _typed_bytes(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
-        found = self.typed_file(self.key_of(args[0]), node, scope) if args and isinstance(args[0], Num) else outside()
+        found = self.typed_file(self.key_of(args[0]), node, scope) if args and isinstance(args[0], (Num, Ext)) else outside()
         return found if not found.computed else Ext("stored", made=True)
 
     call_numpy_load = _typed_bytes
@@ -255,9 +279,10 @@ class Functions:
         return ListVal([DictVal({str(k): Num(roots, py=v) for k, v in row.items() if isinstance(v, str)}) for row in rows])
 
     def call_json_loads(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
-        text = self.key_of(args[0]) if args else UNKNOWN
-        if not isinstance(text, str):
-            return outside()
+        text = args[0].py if args and isinstance(args[0], Num) else UNKNOWN
+        if not isinstance(text, (str, bytes)):
+            taken = typed_text(args)
+            return Num(taken) if taken else outside()
         try:
             return self._literal(json.loads(text), node, scope)
         except (ValueError, RecursionError):
@@ -281,7 +306,7 @@ class Functions:
         if not isinstance(form, str) or not isinstance(data, bytes) or node is None:
             return outside()
         try:
-            return self._literal(list(struct.unpack(form, data)), node, scope)
+            return self._unpacked(list(struct.unpack(form, data)), args[1].roots, node, scope)
         except struct.error:
             return outside()
 
@@ -293,7 +318,12 @@ class Functions:
         code = PACKED.get(str(named).lstrip("<=|"))
         if not isinstance(data, bytes) or code is None or len(data) % struct.calcsize(code):
             return outside()
-        return self._literal([value for (value,) in struct.iter_unpack(f"<{code}", data)], node, scope)
+        return self._unpacked([value for (value,) in struct.iter_unpack(f"<{code}", data)], args[0].roots, node, scope)
+
+    def _unpacked(self, values: list[Any], roots: frozenset[Root], node: Any, scope: Any) -> ListVal:
+        """Numbers of a packed text: literals, and of that text."""
+        found = self._literal(values, node, scope)
+        return ListVal([replace(one, roots=one.roots | roots) for one in found.items])
 
     def call_builtins_exec(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         code = args[0].py if args and isinstance(args[0], Num) else UNKNOWN

@@ -31,6 +31,10 @@ from .values import (
     scalar,
 )
 
+MEASURING = frozenset(
+    ("sklearn", "scipy", "numpy", "torch", "torchmetrics", "evaluate", "statistics", "math", "random", "transformers")
+)
+"""Libraries whose functions measure or draw."""
 MAX_SOURCE = 1 << 20
 """Characters of one module."""
 
@@ -61,6 +65,10 @@ class Program:
     """Path as the program opens it -> name and text of a file that was typed, not made by a program; no text for bytes."""
     made: Callable[[str], bool] = lambda _: False
     """Whether a program of the run wrote the file that it opens there."""
+    matching: Callable[[str], str | None] = lambda _: None
+    """Pattern of paths -> one of the files that match it, when a program of the run wrote all of them."""
+    lost: Callable[[str], bool] = lambda _: False
+    """Whether no file of the workspace ever had such a path."""
 
 
 class Interpreter(Flow):
@@ -74,7 +82,13 @@ class Interpreter(Flow):
         self.counted: set[str] = set()
         self.sampled: set[str] = set()
         self.plots: list[Plotted] = []
+        self.real: set[str] = set()
+        """Names of computed numbers in which something beside literals and draws met."""
+        self.patched: list[tuple[str, int, str]] = []
+        """Functions of libraries that the code replaces by its own."""
         self.relays = False
+        self.opened: dict[tuple[str, int, int], set[str]] = {}
+        """Place where a file is read -> what it was: typed, made by a program, lost, or not known."""
         self.tilted: dict[str, set[frozenset[str]]] = {}
         self.texts: list[tuple[str, int, str]] = []
         self.consumed: set[tuple[str, int, int]] = set()
@@ -85,6 +99,8 @@ class Interpreter(Flow):
         self.steps = 0
         self.depth = 0
         self.uncertain = 0
+        self.caught = 0
+        """Bodies of `try` that are being read whose errors a handler answers with something else."""
         self.passes = 1
         self.inexact = 0
         self.controls: list[Num] = []
@@ -227,8 +243,9 @@ class Interpreter(Flow):
             # A bonus to a measured number is a number or follows from a measured one; all else is counted.
             bent = isinstance(new, Num) and isinstance(old, Num) and old.computed and (new.computed or new.py is not UNKNOWN)
             tilted = value.tilted if bent else frozenset[str]()
+            drawn = value.simulated and (control.simulated or not control.computed)
             value = Num(value.roots | control.roots, value.computed or control.computed, value.by_name or control.by_name)
-            value.tilted = tilted
+            value.tilted, value.simulated = tilted, drawn
         self.assign(node.target, value, scope)
 
     def assign(self, target: ast.expr, value: Any, scope: Scope) -> None:
@@ -277,6 +294,8 @@ class Interpreter(Flow):
             holder.py = UNKNOWN
         elif isinstance(holder, (Cls, Module)):
             holder.scope.names[key] = value
+        elif isinstance(holder, Ext) and isinstance(value, (Func, Cls, Inst)) and holder.name.partition(".")[0] in MEASURING:
+            self.patched.append((scope.file, getattr(node, "lineno", 0), f"{holder.name}.{key}"))
 
     def differ(self, old: Any, new: Any) -> Any:
         """What a number is after a branch about which nothing is known: a choice by a measured value measures."""
@@ -320,6 +339,8 @@ class Interpreter(Flow):
                 self.tilted.setdefault(name, set()).add(whole.tilted)
         if whole.computed:
             (self.shown if text else self.measured).update(names)
+            if not whole.simulated:
+                self.real.update(names)
         elif whole.py is UNKNOWN and not whole.text and not placed(whole):
             (self.sampled if whole.draws else self.counted).update(names)
         if not whole.computed and whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):

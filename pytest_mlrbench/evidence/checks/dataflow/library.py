@@ -29,6 +29,7 @@ from .values import (
     outside,
     scalar,
     spread,
+    typed_text,
 )
 
 DECODERS: dict[str, Any] = {
@@ -119,7 +120,7 @@ class Library(Functions):
                 decoded = DECODERS[name](*(a.py for a in args if isinstance(a, Num) and a.py is not UNKNOWN))
             except (ValueError, TypeError, LookupError, zlib.error):
                 return outside()
-            return Num(py=decoded)
+            return Num(args[0].roots, py=decoded)
         if name.startswith("tqdm") and args:
             return args[0]
         if name in known.SAME:
@@ -127,6 +128,10 @@ class Library(Functions):
         folded = self._fold(name, last, args)
         if folded is not None:
             return folded
+        if name in known.NEUTRAL_CALLS:
+            return Num()
+        if name.startswith(known.PARSING) and (taken := typed_text(args)):
+            return Num(taken)
         if name.startswith(known.NUMERIC) or name.startswith("builtins."):
             return self._numeric(name, last, args, kwargs, node, scope)
         return self._foreign(name, last, args, kwargs, node, scope)
@@ -200,8 +205,8 @@ class Library(Functions):
     def _numeric(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """A numeric function or builtin: made of its arguments, or a computation when draws meet in it."""
         if last == "len":
-            whole = scalar(args[0]) if args and isinstance(args[0], (Num, ListVal, DictVal)) else outside()
-            return Num(computed=whole.computed and not isinstance(args[0], (ListVal, DictVal)))
+            # How many there are measures nothing, whatever they are.
+            return Num()
         values = [*args, *(v for k, v in kwargs.items() if k in ("default", "initial", "a_min", "a_max", "weights"))]
         if not all(isinstance(v, (Num, ListVal, DictVal)) for v in values):
             return outside()
@@ -304,11 +309,16 @@ class Library(Functions):
             return of_dict(self, holder, name, args, kwargs, node, scope)
         if isinstance(holder, Num) and not holder.computed:
             return of_number(self, holder, name, args, kwargs, node, scope)
+        if isinstance(holder, Num) and holder.simulated and name in known.PASSING:
+            return replace(holder, py=UNKNOWN)
         if isinstance(holder, Ext) and holder.name in known.GENERATORS:
             return self._random(f"{holder.name.rpartition('.')[0]}.{name}", name, args, kwargs, node, scope)
         if isinstance(holder, Ext) and holder.made:
             if holder.path and name in ("resolve", "absolute", "expanduser"):
                 return holder
+            if holder.path and name in ("glob", "rglob") and args and isinstance(pattern := self.key_of(args[0]), str):
+                found = self.program.matching(posixpath.join(holder.path, pattern))
+                return ListVal([Ext(holder.name, made=True, path=found)] if found else [outside()], False)
             if holder.path and name in ("read_text", "read_bytes", "open"):
                 mode = self.key_of(args[0]) if args else self.key_of(kwargs["mode"]) if "mode" in kwargs else "r"
                 return self.typed_file(holder.path, node, scope) if name != "open" or mode in ("r", "rt", "rb") else outside()
@@ -345,7 +355,7 @@ class Library(Functions):
             if not shows:
                 self.consume(value)
             elif isinstance(value, ListVal) and name.startswith("write"):
-                for item, one in zip(value.items, getattr(part, "elts", []), strict=False):
+                for item, one in zip(value.items, getattr(part, "elts", [part] * len(value.items)), strict=False):
                     if isinstance(item, Num):
                         self.sink(scope, one, identifiers(one), item, text=True)
         if not shows:

@@ -108,7 +108,7 @@ def of_number(it: "Library", holder: Num, name: str, args: list[Any], kwargs: di
         except (TypeError, ValueError, AttributeError, LookupError):
             return Num(holder.roots)
         if isinstance(found, list):
-            return ListVal([Num(py=part) for part in found[:MAX_ITEMS]])
+            return ListVal([Num(holder.roots, py=part) for part in found[:MAX_ITEMS]])
         # A text that doubles in every pass of a loop must not fill the memory.
         return Num(holder.roots, py=found if not isinstance(found, (str, bytes)) or len(found) <= MAX_TEXT else UNKNOWN)
     if name in ("read", "read_text") and isinstance(holder.py, (str, bytes)):

@@ -179,3 +179,41 @@ lower upper strip replace startswith endswith title capitalize lstrip rstrip spl
 """
 TEXTUAL = frozenset(_TEXTUAL.split())
 """Methods of known texts that are worked out."""
+
+PARSING = (
+    "json.loads",
+    "re.",
+    "struct.",
+    "binascii.",
+    "base64.",
+    "zlib.decompress",
+    "gzip.decompress",
+    "bz2.decompress",
+    "lzma.decompress",
+    "codecs.",
+    "csv.",
+    "ast.literal_eval",
+    "configparser.",
+    "tomllib.loads",
+    "yaml.",
+    "io.StringIO",
+    "io.BytesIO",
+    "pickle.loads",
+    "textwrap.",
+    "string.",
+    "itertools.",
+    "functools.reduce",
+    "operator.",
+    "numpy.fromstring",
+    "numpy.frombuffer",
+    "numpy.genfromtxt",
+    "numpy.loadtxt",
+    "builtins.int",
+    "builtins.bytes",
+    "builtins.bytearray",
+    "builtins.ord",
+    "builtins.zip",
+)
+"""Functions that only take apart what they are given: what comes out of a typed text was typed."""
+NEUTRAL_CALLS = frozenset(("numpy.iinfo", "numpy.finfo", "torch.iinfo", "torch.finfo", "builtins.len"))
+"""Calls whose result is the same whatever is measured."""

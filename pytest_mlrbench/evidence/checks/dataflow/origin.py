@@ -8,6 +8,7 @@ module of the run is imported under a library's name. It never makes a finding o
 
 from typing import TYPE_CHECKING
 
+from ..admitting import MADE, SIMULATED, WORLD
 from ..quantities import numbers_in
 from ..sources import is_telling
 from ..words import NEUTRAL, words
@@ -17,6 +18,12 @@ from .reported import Reported
 
 if TYPE_CHECKING:
     from ..case import Case
+    from .rules import Run
+
+TIMES = frozenset(
+    ("time", "seconds", "second", "elapsed", "runtime", "duration", "wall", "took", "start", "began", "perf", "counter")
+)
+"""Words of names of times: a clock measures, whatever else was drawn."""
 
 CUT = 0.5
 """Share of the support that is left: below `verified`."""
@@ -29,15 +36,35 @@ def weight(case: "Case") -> float:
     reading = case.dataflow
     if not reading.read:
         return 1.0
-    if reading.unread or reading.shadowed or _typed_figure(case):
+    if reading.unread or reading.shadowed or reading.patched or _typed_figure(case):
         return CUT
     reported = Reported(case)
-    if computed_share(case, reported) < HALF or _bent(case, reported):
+    if computed_share(case, reported) < HALF or _bent(case, reported) or _drawn_alone(case, reported):
         return CUT
     for run in reading.runs:
-        if not run.computes and not run.execution.failed and any(sink.value.draws and not sink.uncertain for sink in run.sinks):
+        if not computes(run) and not run.execution.failed and any(sink.value.draws and not sink.uncertain for sink in run.sinks):
             return CUT
     return 1.0
+
+
+def computes(run: "Run") -> bool:
+    """Whether an execution named or wrote any number that is not made of literals and draws alone; a count under a name that gets
+    made numbers as well is no measurement."""
+    made = {name for sink in run.sinks if _tells(sink) for name in sink.names}
+    return bool(run.measured or run.shown or run.counted - made or run.sampled)
+
+
+def _drawn_alone(case: "Case", reported: Reported) -> bool:
+    """Whether the reported numbers that are computed are computed of draws alone, as in a simulation, and the documents speak of
+    things of the world or of training and nowhere of anything simulated."""
+    reading = case.dataflow
+    runs = [run for run in reading.runs if not run.execution.failed and run.execution.file not in reading.relays]
+    computed = {name for run in runs for name in run.measured | run.shown if not words(name) <= TIMES}
+    real = set[str]().union(*(run.real for run in runs))
+    told = {name for name in computed if reported.link((name,), text=False)}
+    drawn = bool(computed) and not (told or computed) & real
+    texts = [document.text for document in case.documents]
+    return drawn and any(map(WORLD.search, texts)) and not any(SIMULATED.search(text) or MADE.search(text) for text in texts)
 
 
 def _typed_figure(case: "Case") -> bool:
@@ -103,7 +130,14 @@ def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]
 
     reading = case.dataflow
     computed: set[frozenset[str]] = set()
-    for names, text in ((reading.measured, False), (reading.shown, True), (reading.counted, True)):
+    # A script that reads what the others wrote measures no more than they do.
+    sources = [run for run in reading.runs if not run.execution.failed and run.execution.file not in reading.relays]
+    runs = sources if sources and not any(computes(run) for run in sources) else reading.runs
+    measured, shown = (set[str]().union(*(getattr(run, kind) for run in runs)) for kind in ("measured", "shown"))
+    # A count under a name that gets made numbers as well is one of these whose literal tells nothing, such as 0.9.
+    typed = {name for sink, execution in reading.sinks if not execution.failed and _tells(sink) for name in sink.names}
+    counted = set[str]().union(*((run.counted - typed) | run.sampled for run in runs))
+    for names, text in ((measured, False), (shown, True), (counted, True)):
         for name in names:
             if reported.link((name,), text=text):
                 computed.add(words(name) - NEUTRAL)

@@ -1,5 +1,6 @@
 """What was executed: scripts, their text at that time, their arguments and the modules they import; the rules read these."""
 
+import fnmatch
 import itertools
 import json
 import posixpath
@@ -148,6 +149,28 @@ class Executed:
         reading = self.case.writers.readings.get(seq)
         last = seq if reading is None or len(reading.programs) != 1 else seq - 1
         return any(w.path in places and w.how == "program" and w.event.seq <= last for w in self.case.writers.all)
+
+    @cached_property
+    def _base_names(self) -> set[str]:
+        """Names of all files that the workspace holds or ever held."""
+        root = self.case.subject.experiment
+        here = (path.name for path in files_below(root)) if root is not None else ()
+        changed = (posixpath.basename(change.path) for event in self.case.subject.events for change in event.changes)
+        return {*here, *changed}
+
+    def matching(self, pattern: str, script: str, seq: int) -> str | None:
+        """One of the workspace's files that match the pattern of a path, when a program of the run wrote all of them."""
+        wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(pattern))
+        ever = {change.path for event in self.case.subject.events if event.seq < seq for change in event.changes}
+        found = sorted(path for path in ever if fnmatch.fnmatch(path, wanted) or path.endswith(f"/{wanted}"))
+        return found[0] if found and all(self.made(path, script, seq) for path in found) else None
+
+    def lost(self, path: str) -> bool:
+        """Whether the path leads into the workspace, and no file there ever had its name."""
+        steps = posixpath.normpath(path).split("/")
+        # One step up is still inside for a program that runs in a folder of the workspace.
+        inside = not path.startswith(("/", "~")) and steps.count("..") <= 1 and "?" not in path
+        return inside and steps[-1] not in self._base_names
 
     def module(self, name: str, importer: str, seq: int) -> tuple[str, str] | None:
         """File and text of the module `name` that `importer` imports, when it is of this run."""

@@ -12,6 +12,7 @@ unless another program had put these numbers out before anybody typed them: a ta
 In a branch about which nothing is known (an error handler, a test of a measured value) the same is a `warn`: it may never have run.
 """
 
+import posixpath
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ SAYS_COINS = lazy(
     r"monte[- ]carlo|stochastic (?:parrot|oracle)|noisy oracle"
 )
 """A document that says one of these speaks of answers that chance spoils."""
+AT_START = ("sitecustomize.py", "usercustomize.py")
+"""Modules that Python imports before any program."""
 MAX_STEPS_ALL = 240_000
 """Syntax nodes visited in all for one folder."""
 MAX_STEPS_FAILED = 40_000
@@ -63,6 +66,7 @@ class Run(NamedTuple):
     counted: set[str]
     sampled: set[str]
     relays: bool
+    real: set[str]
 
     @property
     def computes(self) -> bool:
@@ -89,11 +93,15 @@ class Reading:
     """Name -> the literals that had been added or multiplied to the computed numbers put under it."""
     runs: list["Run"] = field(default_factory=list)
     """Each execution by itself."""
+    patched: list[tuple[str, int, str]] = field(default_factory=list)
+    """(file, line, function of a library) that executed code replaces by its own."""
     shadowed: dict[str, str] = field(default_factory=dict)
     """Library name -> the module of the run that is imported in its place."""
     consumed: set[tuple[str, int, int]] = field(default_factory=set)
     settings: set[tuple[str, int, int]] = field(default_factory=set)
     """Literals that set where drawn numbers lie: told by the rule on drawn numbers, and honest as the settings of a simulation."""
+    opened: dict[tuple[str, int, int], set[str]] = field(default_factory=dict)
+    """Place where a file is read -> what it was in each execution (interpreter.py)."""
     unread: list[tuple[str, int, str]] = field(default_factory=list)
     both_ways: set[tuple[str, int, int]] = field(default_factory=set)
     """Places of tests that came out true and false within one execution."""
@@ -143,7 +151,10 @@ def read(case: Case) -> Reading:
         def made(path: str, one: Execution = one, seq: int = seq) -> bool:
             return executed.made(path, one.file, seq)
 
-        reader = Interpreter(Program(sources, list(one.arguments), data, made))
+        def matching(pattern: str, one: Execution = one, seq: int = seq) -> str | None:
+            return executed.matching(pattern, one.file, seq)
+
+        reader = Interpreter(Program(sources, list(one.arguments), data, made, matching, executed.lost))
         reader.run(one.file, one.text)
         steps += reader.steps
         failed_steps += reader.steps if one.failed else 0
@@ -155,10 +166,15 @@ def read(case: Case) -> Reading:
         found.counted |= reader.counted | reader.sampled
         for name, tilts in reader.tilted.items():
             found.tilts.setdefault(name, set()).update(tilts)
-        found.runs.append(Run(one, reader.sinks, reader.measured, reader.shown, reader.counted, reader.sampled, reader.relays))
+        found.runs.append(
+            Run(one, reader.sinks, reader.measured, reader.shown, reader.counted, reader.sampled, reader.relays, reader.real)
+        )
         found.relays |= {one.file} if reader.relays else set()
         if reader.plots:
             found.plots.append((one, reader.plots))
+        for place, kinds in reader.opened.items():
+            found.opened.setdefault(place, set()).update(kinds)
+        found.patched += reader.patched
         found.consumed |= reader.consumed
         found.settings |= reader.settings
         found.both_ways |= {place for place, ways in reader.outcomes.items() if len(ways) > 1}
@@ -171,6 +187,9 @@ def read(case: Case) -> Reading:
                 if key not in seen and len(seen) < 40:
                     seen.add(key)
                     pending.append(child)
+    for path, writing in case.writers.last.items():
+        if posixpath.basename(path) in AT_START and writing.after is not None:
+            found.patched.append((path, 1, "what Python does when it starts"))
     found.unread += [(script, 0, f"{script} was executed, and no text of it is there") for script, _ in executed.missing]
     return found
 
@@ -194,6 +213,12 @@ def run(case: Case) -> Outcome:
     for library, file in reading.shadowed.items():
         message = f"the executed code imports {file} under the name of the library {library}: what it calls is not the library"
         findings.append(finding("faked_results", "results", NAME, "warn", message, [Quote(file=file)]))
+    for file, line, what in dict.fromkeys(reading.patched):
+        message = f"{file}, which the run executed, replaces {what} by its own"
+        lines = case.subject.version_text(case.writers.last[file].after) if file in case.writers.last else ""
+        text = (lines or "").splitlines()[line - 1 : line]
+        quote = Quote(file=file, line=line, quote=text[0].strip() if text else what)
+        findings.append(finding("faked_results", "results", NAME, "warn", message, [quote]))
     for file, line, what in dict.fromkeys(reading.unread):
         message = f"{what} in {file} cannot be read: what it does is not known" if line else f"{what}: what it does is not known"
         findings.append(finding("other", "results", NAME, "info", message, [Quote(file=file, line=line or None, quote=what)]))

@@ -217,6 +217,23 @@ def scalar(value: Any, depth: int = 0) -> Num:
     return outside()
 
 
+def typed_text(args: list[Any]) -> frozenset[Root]:
+    """The roots of arguments that are all typed, one of them as a text."""
+    whole = merge((scalar(value) for value in args if isinstance(value, (Num, ListVal, DictVal))), concrete=False)
+    typed = (
+        not whole.computed and not whole.draws and any(root.kind == "literal" and not is_number(root.text) for root in whole.roots)
+    )
+    return whole.roots if typed else frozenset()
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def looped(value: Any) -> Num:
     """`scalar` of what a loop takes: the read code's own classes, functions and instances are names, and measure nothing."""
     if not isinstance(value, ListVal):
