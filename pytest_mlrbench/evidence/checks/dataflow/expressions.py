@@ -13,6 +13,7 @@ from .functions import identifiers
 from .scope import MAX_STEPS, Exhausted, Scope
 from .values import (
     MAX_ITEMS,
+    PACKED_TEXT,
     UNKNOWN,
     Cls,
     DictVal,
@@ -377,7 +378,7 @@ def _owner(value: Any) -> Any:
 def _packed(file: str, node: ast.Constant, value: str | bytes) -> frozenset[Root]:
     """The origin of a text that may hold numbers in a form of its own: eight digits in it, or bytes."""
     many = len(value) >= PACKED if isinstance(value, bytes) else len(value) >= 3 * PACKED and _digits(value) >= PACKED
-    return _typed(file, node.lineno, node.col_offset, f"a text of {len(value)} characters") if many else frozenset()
+    return _typed(file, node.lineno, node.col_offset, f"{PACKED_TEXT}{len(value)} characters") if many else frozenset()
 
 
 @lru_cache(maxsize=8192)

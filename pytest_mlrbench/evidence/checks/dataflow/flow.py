@@ -123,11 +123,19 @@ class Flow(Calling):
         return False
 
     def do_With(self, node: Any, scope: Scope) -> bool:
+        managers: list[Any] = []
         for item in node.items:
             value = self.eval(item.context_expr, scope)
+            if isinstance(value, Inst) and isinstance(value.cls.find("__enter__"), Func):
+                managers.append(value)
+                value = self.call(self.attribute(value, "__enter__"), [], {})
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value, scope)
-        return self.block(node.body, scope)
+        stopped = self.block(node.body, scope)
+        for manager in reversed(managers):
+            if isinstance(manager.cls.find("__exit__"), Func):
+                self.call(self.attribute(manager, "__exit__"), [Num(py=None)] * 3, {})
+        return stopped
 
     do_AsyncWith = do_With
 

@@ -362,6 +362,13 @@ class Functions:
 
     def call_pandas_DataFrame(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         value = args[0] if args else kwargs.get("data", DictVal())
+        names = kwargs.get("columns")
+        row = elements(value) if isinstance(value, ListVal) and isinstance(names, ListVal) else None
+        if isinstance(row, ListVal) and row.exact and isinstance(names, ListVal) and len(row.items) == len(names.items):
+            made = DictVal()
+            for name, item in zip(names.items, row.items, strict=True):
+                self.store(made, self.key_of(name), item, node, scope)
+            return made
         if isinstance(value, ListVal):
             found: Any = None
             for item in value.items:

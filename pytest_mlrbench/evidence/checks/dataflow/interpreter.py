@@ -84,6 +84,8 @@ class Interpreter(Flow):
         self.plots: list[Plotted] = []
         self.real: set[str] = set()
         """Names of computed numbers in which something beside literals and draws met."""
+        self.drawn: set[str] = set()
+        """Names of computed numbers in which draws alone met each other."""
         self.patched: list[tuple[str, int, str]] = []
         """Functions of libraries that the code replaces by its own."""
         self.relays = False
@@ -252,6 +254,16 @@ class Interpreter(Flow):
         if isinstance(target, ast.Name):
             scope.set(target.id, value)
         elif isinstance(target, (ast.Tuple, ast.List)):
+            star = next((i for i, one in enumerate(target.elts) if isinstance(one, ast.Starred)), None)
+            if star is not None and isinstance(value, ListVal) and value.exact and len(value.items) >= len(target.elts) - 1:
+                # `first, *rest, last`: each gets its own members.
+                after = len(target.elts) - star - 1
+                end = len(value.items) - after
+                value = ListVal([*value.items[:star], ListVal(value.items[star:end]), *value.items[end:]])
+                whole = [one.value if isinstance(one, ast.Starred) else one for one in target.elts]
+                for one, item in zip(whole, value.items, strict=True):
+                    self.assign(one, item, scope)
+                return
             for index, one in enumerate(target.elts):
                 if isinstance(one, ast.Starred):
                     self.assign(one.value, ListVal([elements(value)], False), scope)
@@ -339,8 +351,7 @@ class Interpreter(Flow):
                 self.tilted.setdefault(name, set()).add(whole.tilted)
         if whole.computed:
             (self.shown if text else self.measured).update(names)
-            if not whole.simulated:
-                self.real.update(names)
+            (self.drawn if whole.simulated else self.real).update(names)
         elif whole.py is UNKNOWN and not whole.text and not placed(whole):
             (self.sampled if whole.draws else self.counted).update(names)
         if not whole.computed and whole.roots and not whole.text and not isinstance(whole.py, (str, bool)):

@@ -1,10 +1,12 @@
 """Scripts that compute nothing: all that they put out is made of typed literals and draws around them; rules.py asks it.
 
 Rule for a `fail`, of one execution that ended well, reads no other program's output and left numbers in its output or in a file: no
-number that it names or writes is computed, counted or learned (names of rows apart), and
+number that it writes into a text or puts under a name of the results is computed, counted or learned (names of rows apart), and
 - what it puts out is drawn around two or more telling literals (no curved function of a draw, as an integrand is), or
+- what it puts out is unpacked from a text of the code, or
 - two or more reported names get numbers of telling literals alone, which differ from one method to the next.
-Inputs of a computation and branches that may not have run do not count. A study that simulates computes: its draws meet each other.
+Literals that are inputs of a computation, and branches that may not have run, do not count. A study that simulates computes: its
+draws meet each other.
 """
 
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from ..sources import is_telling
 from ..words import NEUTRAL, words
 from .earlier import Earlier
 from .quoting import named, quote_line
-from .values import COIN
+from .values import COIN, PACKED_TEXT
 
 if TYPE_CHECKING:
     from ..case import Case
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 QUOTED = 4
 MANY = 5
 """Different literals of one reported name that do as well."""
-INDEX = lazy(r"(?i)^(?:seed|run|trial|fold|epoch|step|index|idx|id|i|rep|repeat|n)$")
+INDEX = lazy(r"(?i)^(?:seed|run|trial|fold|epoch|round|step|index|idx|id|i|rep|repeat|n)$")
 """Names of a loop's counter."""
 ENOUGH = 2
 """Reported names that a script must make of literals alone."""
@@ -45,16 +47,20 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
         wrote = [change.path for change in event.changes if change.after and not change.path.endswith((".py", ".sh"))]
         if not wrote and not case.subject.output_text(event).strip():
             continue
-        sinks = [s for s in run.sinks if not s.uncertain and not any(root.place in reading.consumed for root in s.value.roots)]
+        consumed = reading.consumed
+        sinks = [s for s in run.sinks if not s.uncertain]
         # How often a coin fell is another rule's.
-        sinks = [s for s in sinks if not any(root.text.startswith(COIN) for root in s.value.draws)]
+        sinks = [s for s in sinks if not any(root.text.startswith(COIN) or root.place in consumed for root in s.value.draws)]
+        out = [s for s in sinks if s.text or reported.link(s.names, text=False)]
         # A curved draw is an integrand, and one literal beside a draw may be the true value that an estimate is compared with.
-        drawn = [s for s in sinks if s.value.draws and not s.value.bent and _telling(s)]
-        drawn = drawn if _places(drawn) >= ENOUGH else []
-        chosen = drawn or _typed(sinks, reported, earlier, event.seq)
+        drawn = [s for s in out if s.value.draws and not s.value.bent and _places([s], consumed)]
+        drawn = drawn if _places(drawn, consumed) >= ENOUGH else []
+        packed = [] if drawn else [s for s in out if any(root.text.startswith(PACKED_TEXT) for root in s.value.roots)]
+        inputs = [s for s in sinks if not any(root.place in consumed for root in s.value.roots)]
+        chosen = drawn or packed or _typed(inputs, reported, earlier, event.seq)
         if not chosen:
             continue
-        how = "draws around typed numbers" if drawn else "makes of typed numbers"
+        how = "draws around typed numbers" if drawn else "unpacks from its own text" if packed else "makes of typed numbers"
         names = ", ".join(dict.fromkeys(s.names[0] for s in chosen if s.names))
         message = f"{named(run.execution.file)}, which was executed, {how} all that it puts out ({names}); it computes nothing"
         quotes = [quote_line(case, reading.sources, s.file, s.line) for s in chosen[:QUOTED]]
@@ -68,8 +74,16 @@ def _computes(run: "Run", reported: "Reported") -> bool:
     """Whether any number of this execution is computed or counted; the methods' names are no numbers."""
     typed = {name for sink in run.sinks if _telling(sink) for name in sink.names}
     # A count under a name that gets typed numbers as well is one of these whose literal tells nothing, such as 0.9.
-    counted = {name for name in run.counted - typed if not INDEX.search(name)}
-    return any(not _labels(name, reported) for name in run.measured | counted | run.shown)
+    counted = {name for name in run.counted - typed if not INDEX.search(name) and not _whole(name, reported)}
+    # What is computed and neither written nor put under a name of the results is no result.
+    named = {name for name in run.measured | counted if reported.link((name,), text=False)}
+    return any(not _labels(name, reported) for name in named | run.shown)
+
+
+def _whole(name: str, reported: "Reported") -> bool:
+    """Whether the results have whole numbers only under a name: how many rows there were measures nothing."""
+    facts = reported.values.get(words(name), ())
+    return bool(facts) and all(float(fact.value).is_integer() for fact in facts)
 
 
 def _labels(name: str, reported: "Reported") -> bool:
@@ -91,10 +105,10 @@ def _typed(sinks: "list[Sink]", reported: "Reported", earlier: Earlier, seq: int
     return [sinks[0] for sinks in columns.values()] if len(columns) >= ENOUGH or many else []
 
 
-def _places(drawn: "list[Sink]") -> int:
-    """How many places the draws lie at."""
-    literals: set[str] = set().union(*map(_literals, drawn)) if drawn else set()
-    return len(literals) + ENOUGH * any(root.text == "environment" for sink in drawn for root in sink.value.roots)
+def _places(drawn: "list[Sink]", consumed: set[tuple[str, int, int]]) -> int:
+    """How many places the draws lie at, by literals that are no inputs of a computation."""
+    roots = {root for sink in drawn for root in sink.value.roots if root.place not in consumed and root.kind == "literal"}
+    return len({root.text for root in roots if _is_telling(root.text)}) + ENOUGH * any(root.text == "environment" for root in roots)
 
 
 def _literals(sink: "Sink") -> set[str]:

@@ -60,9 +60,10 @@ def _drawn_alone(case: "Case", reported: Reported) -> bool:
     reading = case.dataflow
     runs = [run for run in reading.runs if not run.execution.failed and run.execution.file not in reading.relays]
     computed = {name for run in runs for name in run.measured | run.shown if not words(name) <= TIMES}
-    real = set[str]().union(*(run.real for run in runs))
+    real, alone = (set[str]().union(*(getattr(run, kind) for run in runs)) for kind in ("real", "drawn"))
     told = {name for name in computed if reported.link((name,), text=False)}
-    drawn = bool(computed) and not (told or computed) & real
+    # The rows of a data set may bear the name of a metric: `train`, `valid`.
+    drawn = bool(told - real) and told <= alone if told else bool(computed) and not computed & real
     texts = [document.text for document in case.documents]
     return drawn and any(map(WORLD.search, texts)) and not any(SIMULATED.search(text) or MADE.search(text) for text in texts)
 

@@ -67,6 +67,7 @@ class Run(NamedTuple):
     sampled: set[str]
     relays: bool
     real: set[str]
+    drawn: set[str]
 
     @property
     def computes(self) -> bool:
@@ -167,7 +168,17 @@ def read(case: Case) -> Reading:
         for name, tilts in reader.tilted.items():
             found.tilts.setdefault(name, set()).update(tilts)
         found.runs.append(
-            Run(one, reader.sinks, reader.measured, reader.shown, reader.counted, reader.sampled, reader.relays, reader.real)
+            Run(
+                one,
+                reader.sinks,
+                reader.measured,
+                reader.shown,
+                reader.counted,
+                reader.sampled,
+                reader.relays,
+                reader.real,
+                reader.drawn,
+            )
         )
         found.relays |= {one.file} if reader.relays else set()
         if reader.plots:

@@ -17,6 +17,10 @@ COIN = "coin of "
 """Marks the draws of a coin that decided between an answer and something else."""
 
 
+PACKED_TEXT = "a text of "
+"""Begins the name of a literal that may hold numbers in a form of its own."""
+
+
 class _Unknown:
     __slots__ = ()
 
