@@ -134,7 +134,8 @@ def test_a_table_that_the_agent_typed_is_no_data_set(tmp_path: Path) -> None:
 
 
 def test_what_another_program_of_the_run_drew_is_no_data_set(tmp_path: Path) -> None:
-    draw = "mkdir -p data; python -c \"import random; open('data/x.csv','w').write('\\n'.join(f'{random.gauss(k, 1)},{k}' for k in (0, 1) for _ in range(457)))\""
+    rows = "f'{random.gauss(k, 1)},{k}' for k in (0, 1) for _ in range(457)"
+    draw = f"mkdir -p data; python -c \"import random; open('data/x.csv','w').write('\\n'.join({rows}))\""
     load = "rows = [tuple(map(float, line.split(','))) for line in open('data/x.csv')]"
     _, found = audited(tmp_path, load, "We evaluate on CIFAR-10.", before=draw)
     assert [one.severity for one in found] == ["fail"]

@@ -43,7 +43,7 @@ OPERATORS: dict[type, Any] = {
     ast.Pow: operator.pow,
 }
 PACKED = 8
-"""Digits of a text, or bytes, from which on it may be data."""
+"""Digits of a text, or bytes, from which on it may be data; a longer word may be so with fewer."""
 TRIVIAL = (0, 1, -1, 2, 100, 1000)
 """Literals of every second formula: they are no origin."""
 
@@ -377,13 +377,16 @@ def _owner(value: Any) -> Any:
 
 def _packed(file: str, node: ast.Constant, value: str | bytes) -> frozenset[Root]:
     """The origin of a text that may hold numbers in a form of its own: eight digits in it, or bytes."""
-    many = len(value) >= PACKED if isinstance(value, bytes) else len(value) >= 3 * PACKED and _digits(value) >= PACKED
+    many = len(value) >= PACKED if isinstance(value, bytes) else len(value) >= 3 * PACKED and _holds(value)
     return _typed(file, node.lineno, node.col_offset, f"{PACKED_TEXT}{len(value)} characters") if many else frozenset()
 
 
 @lru_cache(maxsize=8192)
-def _digits(text: str) -> int:
-    return sum(char.isdigit() for char in text)
+def _holds(text: str) -> bool:
+    """Many digits, or one long word of small and capital letters and digits, as base64 is."""
+    digits = sum(char.isdigit() for char in text)
+    mixed = digits > 0 and len(text) >= 4 * PACKED and text != text.lower() and text != text.upper()
+    return digits >= PACKED or (mixed and not any(char.isspace() for char in text))
 
 
 @lru_cache(maxsize=8192)

@@ -8,13 +8,29 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .values import MAX_ITEMS, UNKNOWN, DictVal, Ext, Func, Inst, ListVal, Num, Root, elements, join, outside, typed_text
+from .values import (
+    MAX_ITEMS,
+    PACKED_TEXT,
+    UNKNOWN,
+    DictVal,
+    Ext,
+    Func,
+    Inst,
+    ListVal,
+    Num,
+    Root,
+    elements,
+    join,
+    outside,
+    typed_text,
+)
 
 MAX_YAML = 20_000
 """Characters of a YAML file that are read: its parser takes 50 ms for so many."""
 PACKED = {"float64": "d", "f8": "d", "float": "d", "float32": "f", "f4": "f", "float16": "e", "f2": "e", "uint8": "B", "u1": "B"}
 PACKED |= {"int64": "q", "i8": "q", "int32": "i", "i4": "i", "int16": "h", "i2": "h", "uint16": "H", "u2": "H"}
 """Types of numpy's packed numbers as `struct` has them."""
+NOTHING: frozenset[Root] = frozenset()
 RANGE = 12
 """Numbers of a range that are taken one by one."""
 
@@ -284,20 +300,21 @@ class Functions:
             taken = typed_text(args)
             return Num(taken) if taken else outside()
         try:
-            return self._literal(json.loads(text), node, scope)
+            return self._literal(json.loads(text), node, scope, packed_text(args[0].roots))
         except (ValueError, RecursionError):
             return outside()
 
-    def _literal(self, value: Any, node: Any, scope: Any) -> Any:
+    def _literal(self, value: Any, node: Any, scope: Any, packed: frozenset[Root] = NOTHING) -> Any:
+        """Numbers, lists and dictionaries that stand in a text: literals, and of that text where it is a packed one."""
         if isinstance(value, dict):
             made = DictVal()
             for key, item in value.items():
-                self.store(made, str(key), self._literal(item, node, scope), node, scope)
+                self.store(made, str(key), self._literal(item, node, scope, packed), node, scope)
             return made
         if isinstance(value, list):
-            return ListVal([self._literal(item, node, scope) for item in value[:MAX_ITEMS]])
+            return ListVal([self._literal(item, node, scope, packed) for item in value[:MAX_ITEMS]])
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return Num(frozenset((Root("literal", scope.file, node.lineno, node.col_offset, repr(value)),)), py=value)
+            return Num(packed | {Root("literal", scope.file, node.lineno, node.col_offset, repr(value))}, py=value)
         return Num(py=value)
 
     def call_struct_unpack(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
@@ -306,7 +323,7 @@ class Functions:
         if not isinstance(form, str) or not isinstance(data, bytes) or node is None:
             return outside()
         try:
-            return self._unpacked(list(struct.unpack(form, data)), args[1].roots, node, scope)
+            return self._literal(list(struct.unpack(form, data)), node, scope, args[1].roots)
         except struct.error:
             return outside()
 
@@ -318,12 +335,7 @@ class Functions:
         code = PACKED.get(str(named).lstrip("<=|"))
         if not isinstance(data, bytes) or code is None or len(data) % struct.calcsize(code):
             return outside()
-        return self._unpacked([value for (value,) in struct.iter_unpack(f"<{code}", data)], args[0].roots, node, scope)
-
-    def _unpacked(self, values: list[Any], roots: frozenset[Root], node: Any, scope: Any) -> ListVal:
-        """Numbers of a packed text: literals, and of that text."""
-        found = self._literal(values, node, scope)
-        return ListVal([replace(one, roots=one.roots | roots) for one in found.items])
+        return self._literal([value for (value,) in struct.iter_unpack(f"<{code}", data)], node, scope, args[0].roots)
 
     def call_builtins_exec(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         code = args[0].py if args and isinstance(args[0], Num) else UNKNOWN
@@ -375,6 +387,11 @@ class Functions:
                 found = join(found, item)
             value = found if isinstance(found, DictVal) else value
         return value if isinstance(value, (DictVal, ListVal, Num)) else outside()
+
+
+def packed_text(roots: frozenset[Root]) -> frozenset[Root]:
+    """Those of the roots that are texts of the code which may hold numbers."""
+    return frozenset(root for root in roots if root.text.startswith(PACKED_TEXT))
 
 
 def named_choice(values: ListVal) -> Any:
