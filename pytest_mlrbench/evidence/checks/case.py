@@ -232,10 +232,17 @@ class Case:
 
         return unreached(self)
 
+    @cached_property
+    def retyped(self) -> list[Finding]:
+        """Numbers of the report that follow from data files which were typed."""
+        from .typed_data import told
+
+        return told(self)
+
     @property
     def undermined(self) -> bool:
         """Whether reported numbers are measured, but not of what their names say."""
-        return bool(self.favours or self.leaks or self.selections or self.unreached)
+        return bool(self.favours or self.leaks or self.selections or self.unreached or self.retyped)
 
     @cached_property
     def spoken(self) -> "Spoken":

@@ -39,7 +39,7 @@ def run(case: Case) -> Outcome:
         if found is not None:
             findings.append(found)
     findings += _presets(case)
-    findings += packed.told(case)
+    findings += packed.told(case) or case.retyped
     return Outcome(findings)
 
 

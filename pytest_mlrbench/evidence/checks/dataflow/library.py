@@ -354,6 +354,9 @@ class Library(Functions):
                 continue
             if not shows:
                 self.consume(value)
+            elif name in known.LOGGING and part is not node.args[0] and isinstance(value, Num):
+                # `log.info("loss %.4f", loss)` writes a text.
+                self.sink(scope, part, identifiers(part), value, text=True)
             elif isinstance(value, ListVal) and name.startswith("write"):
                 for item, one in zip(value.items, getattr(part, "elts", [part] * len(value.items)), strict=False):
                     if isinstance(item, Num):

@@ -215,5 +215,7 @@ PARSING = (
     "builtins.zip",
 )
 """Functions that only take apart what they are given: what comes out of a typed text was typed."""
+LOGGING = frozenset(("debug", "info", "warning", "error", "critical", "log"))
+"""Methods of loggers: a format, and what it is filled with."""
 NEUTRAL_CALLS = frozenset(("numpy.iinfo", "numpy.finfo", "torch.iinfo", "torch.finfo", "builtins.len"))
 """Calls whose result is the same whatever is measured."""

@@ -133,8 +133,7 @@ def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]
     computed: set[frozenset[str]] = set()
     # A script that reads what the others wrote measures no more than they do.
     sources = [run for run in reading.runs if not run.execution.failed and run.execution.file not in reading.relays]
-    made_only = any(_tells(sink) for run in sources for sink in run.sinks) and not any(computes(run) for run in sources)
-    runs = sources if made_only else reading.runs
+    runs = sources if sources and not any(computes(run) for run in sources) else reading.runs
     measured, shown = (set[str]().union(*(getattr(run, kind) for run in runs)) for kind in ("measured", "shown"))
     # A count under a name that gets made numbers as well is one of these whose literal tells nothing, such as 0.9.
     typed = {name for sink, execution in reading.sinks if not execution.failed and _tells(sink) for name in sink.names}

@@ -1,0 +1,133 @@
+"""Numbers of the report that follow from data files which the coder typed: logs, journals, tables of runs that never were.
+
+Rule. Typed data are what an editor tool or a shell command wrote with its own text into a file that is neither code nor a document,
+before any program had put these numbers out. Cells of results.md of three digits or more *follow* from them when they are numbers
+of these files, or their means, spreads and extremes over rows, seeds and files, and are not met by accident.
+- `fail`: nearly all of the cells follow (SHARE, ENOUGH of them), and most under names that the cell's row or column has: such a
+  file is no data set, it holds the results.
+- `warn`: nearly all follow under other names, or all cells of one row and none of another's. Both cut the support.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ...audits import Finding, Quote
+from .data import Fact, facts_of
+from .gathered import gathered
+from .sources import Pool
+from .words import NEUTRAL, words
+from .writers import SOURCE_SUFFIXES
+
+if TYPE_CHECKING:
+    from .case import Case
+    from .dataflow.reported import Cell
+
+NAME = "provenance"
+SHARE = 0.8
+ENOUGH = 4
+CHANCE = 0.4
+"""A number that is met by accident as often says nothing."""
+BYTES = 2 * 2**20
+DOCUMENTS = (".md", ".tex", ".html", ".bib", ".rst", ".pdf")
+KNOWN = (".json", ".jsonl", ".csv", ".tsv", ".log", ".out")
+
+
+def told(case: "Case") -> list[Finding]:
+    """At most one finding."""
+    if case.report is None or not case.subject.host_ledger or case.subject.ledger_problem:
+        return []
+    typed = _typed(case)
+    if not typed:
+        return []
+    from .dataflow.earlier import Earlier
+    from .dataflow.reported import Reported
+
+    cells = [cell for cell in Reported(case).cells if cell.file == case.report.name and cell.number.digits >= 3]
+    if len(cells) < ENOUGH:
+        return []
+    pool = Pool()
+    pool.add([*typed, *gathered(typed)])
+    seqs = _events(case)
+    earlier = Earlier(case)
+    hits: dict[int, Fact] = {}
+    for index, cell in enumerate(cells):
+        fact = pool.source(cell.number)
+        if fact is not None and pool.chance(cell.number) < CHANCE and not earlier.measured(cell.number, seqs.get(fact.file, 0)):
+            hits[index] = fact
+    if len(hits) < 2:
+        return []
+    return _judged(case, cells, hits)
+
+
+def _judged(case: "Case", cells: "list[Cell]", hits: dict[int, Fact]) -> list[Finding]:
+    from .case import finding
+
+    rows: dict[int, list[bool]] = {}
+    for index, cell in enumerate(cells):
+        rows.setdefault(cell.line, []).append(index in hits)
+    whole = [line for line, found in rows.items() if all(found) and len(found) >= 2]
+    most = len(hits) >= max(ENOUGH, SHARE * len(cells))
+    alone = bool(whole) and any(not any(found) for found in rows.values())
+    if not most and not alone:
+        return []
+    chosen = {index: fact for index, fact in hits.items() if most or cells[index].line in whole}
+    named = [index for index, fact in chosen.items() if cells[index].words & (words(" ".join(fact.names)) - NEUTRAL)]
+    shown = ", ".join(f"{cells[index].number.text} ({fact.key})" for index, fact in list(chosen.items())[:4])
+    files = ", ".join(sorted({fact.file for fact in chosen.values()})[:3])
+    message = (
+        f"{len(chosen)} of {len(cells)} precise numbers in the tables of {cells[0].file} follow from {files}, which was typed before "
+        f"any program had put them out: {shown}"
+    )
+    quotes = [Quote(file=cells[index].file, line=cells[index].line, quote=cells[index].quote) for index in list(chosen)[:3]]
+    quotes += [Quote(file=fact.file, line=fact.line, quote=f"{fact.key}: {fact.value:.6g}") for fact in list(chosen.values())[:3]]
+    severity = "fail" if most and 2 * len(named) > len(chosen) else "warn"
+    return [finding("faked_results", "results", NAME, severity, message, quotes)]  # type: ignore[arg-type]
+
+
+def _typed(case: "Case") -> list[Fact]:
+    """Numbers of the typed data files, with their statistics."""
+    found: list[Fact] = []
+    budget = BYTES
+    for path, text in _files(case):
+        budget -= len(text)
+        if budget < 0:
+            break
+        suffix = "" if path.lower().endswith(KNOWN) else ".log"
+        read, _ = facts_of(f"{path}{suffix}", text)
+        found += (fact._replace(file=path) for fact in read)
+    return found
+
+
+def _files(case: "Case") -> Iterator[tuple[str, str]]:
+    """Path and text of each typed file that is neither code nor a document."""
+    documents = {document.name for document in case.documents}
+    seen: set[str] = set()
+    for writing in case.writers.all:
+        path = writing.path
+        if writing.how != "typed" or path in documents or _beside(path):
+            continue
+        text = case.subject.version_text(writing.after) or ""
+        if text and text not in seen:
+            seen.add(text)
+            yield path, text
+    for reading in case.writers.readings.values():
+        for path, text in reading.typed.items():
+            if text not in seen and not _beside(path) and path not in documents:
+                seen.add(text)
+                yield path, text
+
+
+def _beside(path: str) -> bool:
+    """Code, settings and documents; SQL holds rows as well as statements."""
+    lower = path.lower()
+    return lower.endswith(DOCUMENTS) or (lower.endswith(tuple(SOURCE_SUFFIXES)) and not lower.endswith(".sql"))
+
+
+def _events(case: "Case") -> dict[str, int]:
+    """Path -> the event that typed it first."""
+    found: dict[str, int] = {}
+    typed: Iterable[tuple[str, int]] = ((w.path, w.event.seq) for w in case.writers.all if w.how == "typed")
+    commands = ((path, seq) for seq, reading in case.writers.readings.items() for path in reading.typed)
+    for path, seq in (*typed, *commands):
+        found[path] = min(seq, found.get(path, seq))
+    return found
