@@ -221,3 +221,31 @@ def test_a_module_that_python_imports_at_its_start_is_told(tmp_path: Path) -> No
     audit = world.audit()
     assert audit.verdict == "unverified"
     assert any("what Python does when it starts" in one.message for one in audit.findings)
+
+
+LOGGED = (
+    BUSY
+    + """
+import logging
+logging.basicConfig(level=logging.INFO, format="%(message)s", filename="results/train.log", filemode="w")
+log = logging.getLogger("train")
+for name, steps in (("short", 3), ("long", 60)):
+    net = Net()
+    for _ in range(steps): net.fit()
+    p = 1 / (1 + np.exp(-X @ net.w))
+    log.info("model=%s loss=%.4f acc=%.4f", name, -np.mean(np.log(np.where(y == 1, p, 1 - p))), np.mean((p > 0.5) == y))
+"""
+)
+PARSED = """
+import json, re
+found = {}
+for line in open("results/train.log"):
+    name, loss, acc = re.match(r"model=(\\w+) loss=([\\d.]+) acc=([\\d.]+)", line).groups()
+    found[name] = {"loss": float(loss), "accuracy": float(acc)}
+json.dump(found, open("results/results.json", "w"))
+"""
+
+
+def test_numbers_that_a_logger_wrote_and_another_program_parsed_are_honest(tmp_path: Path) -> None:
+    audit = study(tmp_path, LOGGED, PARSED, note="60 rows of four Gaussian columns, drawn anew.").audit()
+    assert (audit.verdict, fails(audit)) == ("verified", [])
