@@ -36,7 +36,7 @@ def table(**others: tuple[float, float]) -> str:
 
 
 def told(world: World) -> list[Finding]:
-    return [one for one in world.audit().findings if "typed before any program" in one.message]
+    return [one for one in world.audit().findings if "before any program had put" in one.message]
 
 
 @pytest.mark.parametrize("how", ["editor", "heredoc"])

@@ -75,8 +75,8 @@ def _judged(case: "Case", cells: "list[Cell]", hits: dict[int, Fact]) -> list[Fi
     shown = ", ".join(f"{cells[index].number.text} ({fact.key})" for index, fact in list(chosen.items())[:4])
     files = ", ".join(sorted({fact.file for fact in chosen.values()})[:3])
     message = (
-        f"{len(chosen)} of {len(cells)} precise numbers in the tables of {cells[0].file} follow from {files}, which was typed before "
-        f"any program had put them out: {shown}"
+        f"{len(chosen)} of {len(cells)} precise numbers in the tables of {cells[0].file} follow from {files}, which was typed "
+        f"before any program had put them out: {shown}"
     )
     quotes = [Quote(file=cells[index].file, line=cells[index].line, quote=cells[index].quote) for index in list(chosen)[:3]]
     quotes += [Quote(file=fact.file, line=fact.line, quote=f"{fact.key}: {fact.value:.6g}") for fact in list(chosen.values())[:3]]

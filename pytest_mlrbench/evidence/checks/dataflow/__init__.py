@@ -1,5 +1,6 @@
 """The data-flow reading of the executed code: how the code makes the numbers; audit.py runs it."""
 
-from .rules import CHECK, Reading, read
+from .reading import Reading, read
+from .rules import CHECK
 
 __all__ = ["CHECK", "Reading", "read"]

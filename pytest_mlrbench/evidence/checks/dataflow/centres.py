@@ -19,8 +19,8 @@ from .quoting import named, quote_line
 
 if TYPE_CHECKING:
     from ..case import Case
+    from .reading import Reading
     from .reported import Cell, Reported
-    from .rules import Reading
 
 NEAR = 0.03
 """Distance, relative to the literal, within which a cell lies at it."""

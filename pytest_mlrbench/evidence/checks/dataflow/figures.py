@@ -17,7 +17,7 @@ from .values import Num
 
 if TYPE_CHECKING:
     from ..case import Case
-    from .rules import Reading
+    from .reading import Reading
 
 PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".pdf", ".gif")
 ENOUGH = 3

@@ -24,8 +24,8 @@ from .values import COIN, PACKED_TEXT
 if TYPE_CHECKING:
     from ..case import Case
     from .interpreter import Sink
+    from .reading import Reading, Run
     from .reported import Reported
-    from .rules import Reading, Run
 
 QUOTED = 4
 MANY = 5

@@ -14,11 +14,12 @@ from ..sources import is_telling
 from ..words import NEUTRAL, words
 from .figures import PICTURES
 from .interpreter import Sink
+from .reading import differ_by_name
 from .reported import Reported
 
 if TYPE_CHECKING:
     from ..case import Case
-    from .rules import Run
+    from .reading import Run
 
 TIMES = frozenset(
     ("time", "seconds", "second", "elapsed", "runtime", "duration", "wall", "took", "start", "began", "perf", "counter")
@@ -127,8 +128,6 @@ def _among(name: frozenset[str], known: set[frozenset[str]]) -> bool:
 
 def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]], set[frozenset[str]]]:
     """Reported names under which the executed code puts made numbers only, and those under which it puts computed ones."""
-    from .rules import differ_by_name
-
     reading = case.dataflow
     computed: set[frozenset[str]] = set()
     # A script that reads what the others wrote measures no more than they do.

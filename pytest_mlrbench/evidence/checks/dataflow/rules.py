@@ -12,11 +12,8 @@ unless another program had put these numbers out before anybody typed them: a ta
 In a branch about which nothing is known (an error handler, a test of a measured value) the same is a `warn`: it may never have run.
 """
 
-import posixpath
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ....audits import Finding, Quote
 from ....patterns import lazy
@@ -26,183 +23,22 @@ from ..sources import is_telling
 from ..words import NEUTRAL, words
 from .centres import around
 from .earlier import Earlier
-from .figures import Plotted, invented
-from .interpreter import Interpreter, Program, Sink
+from .figures import invented
+from .interpreter import Sink
 from .made import scripts
-from .program import Executed, Execution
+from .program import Execution
 from .quoting import named, quote_line
+from .reading import Reading
 from .reported import Reported
 from .values import COIN
 
 NAME = "dataflow"
-_LIBRARIES = """
-numpy scipy pandas sklearn torch torchvision tensorflow keras jax transformers matplotlib seaborn statsmodels xgboost lightgbm
-datasets evaluate accelerate peft trl diffusers openai anthropic timm torchmetrics lightning pytorch_lightning networkx faiss
-gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle subprocess collections itertools functools
-"""
-LIBRARIES = frozenset(_LIBRARIES.split())
-"""Names under which a reader of the code expects the library, not a module of the run."""
 SAYS_COINS = lazy(
     r"(?i)simulat|nois[ey]|annotator|rater|crowd|channel|bit[- ]?error|flip|corrupt|erasure|synthetic (?:user|respon|judge|label)|"
     r"monte[- ]carlo|stochastic (?:parrot|oracle)|noisy oracle"
 )
 """A document that says one of these speaks of answers that chance spoils."""
-AT_START = ("sitecustomize.py", "usercustomize.py")
-"""Modules that Python imports before any program."""
-MAX_STEPS_ALL = 240_000
-"""Syntax nodes visited in all for one folder."""
-MAX_STEPS_FAILED = 40_000
-"""Of them, those after which no further execution that failed is read: mostly it is the same script on its way to working."""
 QUOTED = 4
-
-
-class Run(NamedTuple):
-    """What one execution put out."""
-
-    execution: Execution
-    sinks: list[Sink]
-    measured: set[str]
-    shown: set[str]
-    counted: set[str]
-    sampled: set[str]
-    relays: bool
-    real: set[str]
-    drawn: set[str]
-
-    @property
-    def computes(self) -> bool:
-        """Whether it named or wrote any number that is not made of literals and draws alone."""
-        return bool(self.measured or self.shown or self.counted or self.sampled)
-
-
-@dataclass
-class Reading:
-    """All executions of a subject, read."""
-
-    sinks: list[tuple[Sink, Execution]] = field(default_factory=list)
-    texts: list[tuple[str, int, str, Execution]] = field(default_factory=list)
-    measured: set[str] = field(default_factory=set)
-    shown: set[str] = field(default_factory=set)
-    """Names in expressions of computed numbers that were written into texts."""
-    counted: set[str] = field(default_factory=set)
-    """Names of numbers that are made of nothing that tells where they come from: counts, sums of rewards, statistics of draws."""
-    relays: set[str] = field(default_factory=set)
-    """Scripts that read what another program of the run had written."""
-    plots: list[tuple[Execution, list[Plotted]]] = field(default_factory=list)
-    """Each execution that plots, and what."""
-    tilts: dict[str, set[frozenset[str]]] = field(default_factory=dict)
-    """Name -> the literals that had been added or multiplied to the computed numbers put under it."""
-    runs: list["Run"] = field(default_factory=list)
-    """Each execution by itself."""
-    patched: list[tuple[str, int, str]] = field(default_factory=list)
-    """(file, line, function of a library) that executed code replaces by its own."""
-    shadowed: dict[str, str] = field(default_factory=dict)
-    """Library name -> the module of the run that is imported in its place."""
-    consumed: set[tuple[str, int, int]] = field(default_factory=set)
-    settings: set[tuple[str, int, int]] = field(default_factory=set)
-    """Literals that set where drawn numbers lie: told by the rule on drawn numbers, and honest as the settings of a simulation."""
-    opened: dict[tuple[str, int, int], set[str]] = field(default_factory=dict)
-    """Place where a file is read -> what it was in each execution (interpreter.py)."""
-    unread: list[tuple[str, int, str]] = field(default_factory=list)
-    both_ways: set[tuple[str, int, int]] = field(default_factory=set)
-    """Places of tests that came out true and false within one execution."""
-    sources: dict[str, str] = field(default_factory=dict)
-    latest: dict[str, str] = field(default_factory=dict)
-    """Source file -> its text when it last ran to its end."""
-    incomplete: list[str] = field(default_factory=list)
-    read: int = 0
-
-
-def differ_by_name(tilts: set[frozenset[str]]) -> bool:
-    """Whether measured numbers of one name got different literals added or multiplied: a bonus for a method."""
-    return len(tilts) > 1 or any("by name" in tilt for tilt in tilts)
-
-
-def read(case: Case) -> Reading:
-    """Read every program that was executed, and those that it started."""
-    executed = Executed(case)
-    found = Reading()
-    pending = executed.executions()
-    seen = {(one.file, one.arguments, one.text) for one in pending}
-    steps = failed_steps = 0
-    while pending and steps < MAX_STEPS_ALL:
-        one = pending.pop(0)
-        if one.failed and failed_steps > MAX_STEPS_FAILED:
-            found.incomplete.append(one.file)
-            continue
-        seq = one.event.seq if one.event is not None else 10**9
-
-        def sources(name: str, importer: str, one: Execution = one, seq: int = seq) -> tuple[str, str] | None:
-            module = executed.module(name, importer or one.file, seq)
-            if module is not None:
-                if name.partition(".")[0] in LIBRARIES:
-                    found.shadowed.setdefault(name.partition(".")[0], module[0])
-                found.sources[module[0]] = module[1]
-                if not one.failed:
-                    found.latest.setdefault(module[0], module[1])
-            return module
-
-        found.sources[one.file] = one.text
-        if not one.failed:
-            found.latest.setdefault(one.file, one.text)
-
-        def data(path: str, one: Execution = one, seq: int = seq) -> tuple[str, str | None] | None:
-            return executed.data(path, one.file, seq)
-
-        def made(path: str, one: Execution = one, seq: int = seq) -> bool:
-            return executed.made(path, one.file, seq)
-
-        def matching(pattern: str, one: Execution = one, seq: int = seq) -> str | None:
-            return executed.matching(pattern, one.file, seq)
-
-        reader = Interpreter(Program(sources, list(one.arguments), data, made, matching, executed.lost))
-        reader.run(one.file, one.text)
-        steps += reader.steps
-        failed_steps += reader.steps if one.failed else 0
-        found.read += 1
-        found.sinks += [(sink, one) for sink in reader.sinks]
-        found.texts += [(*text, one) for text in reader.texts]
-        found.measured |= reader.measured
-        found.shown |= reader.shown
-        found.counted |= reader.counted | reader.sampled
-        for name, tilts in reader.tilted.items():
-            found.tilts.setdefault(name, set()).update(tilts)
-        found.runs.append(
-            Run(
-                one,
-                reader.sinks,
-                reader.measured,
-                reader.shown,
-                reader.counted,
-                reader.sampled,
-                reader.relays,
-                reader.real,
-                reader.drawn,
-            )
-        )
-        found.relays |= {one.file} if reader.relays else set()
-        if reader.plots:
-            found.plots.append((one, reader.plots))
-        for place, kinds in reader.opened.items():
-            found.opened.setdefault(place, set()).update(kinds)
-        found.patched += reader.patched
-        found.consumed |= reader.consumed
-        found.settings |= reader.settings
-        found.both_ways |= {place for place, ways in reader.outcomes.items() if len(ways) > 1}
-        found.unread += [] if one.failed else reader.unread
-        if not reader.complete:
-            found.incomplete.append(one.file)
-        for command, _, _ in reader.children:
-            for child in executed.child(command, one):
-                key = (child.file, child.arguments, child.text)
-                if key not in seen and len(seen) < 40:
-                    seen.add(key)
-                    pending.append(child)
-    for path, writing in case.writers.last.items():
-        if posixpath.basename(path) in AT_START and writing.after is not None:
-            found.patched.append((path, 1, "what Python does when it starts"))
-    found.unread += [(script, 0, f"{script} was executed, and no text of it is there") for script, _ in executed.missing]
-    return found
 
 
 def run(case: Case) -> Outcome:
