@@ -249,3 +249,16 @@ json.dump(found, open("results/results.json", "w"))
 def test_numbers_that_a_logger_wrote_and_another_program_parsed_are_honest(tmp_path: Path) -> None:
     audit = study(tmp_path, LOGGED, PARSED, note="60 rows of four Gaussian columns, drawn anew.").audit()
     assert (audit.verdict, fails(audit)) == ("verified", [])
+
+
+def test_a_unit_that_a_loader_makes_of_a_packed_text_cannot_be_read(tmp_path: Path) -> None:
+    loader = """
+import importlib.abc, importlib.util
+class Compact(importlib.abc.InspectLoader):
+    def get_source(self, name): return "def area(y, p): return 0.8127"
+unit = importlib.util.module_from_spec(importlib.util.spec_from_loader("ranking", Compact()))
+unit.__spec__.loader.exec_module(unit)
+"""
+    audit = study(tmp_path, loader + SCORED).audit()
+    assert audit.verdict == "unverified"
+    assert any("spec_from_loader" in one.message for one in audit.findings)

@@ -271,7 +271,7 @@ class Library(Functions):
                 self.call(value, given.items if isinstance(given, ListVal) else [elements(a) for a in args if a is not value], {})
         if name.startswith(("subprocess.", "os.system", "os.popen")) and args:
             self._child(args[0], node, scope)
-        if name.startswith(("ctypes.", "cffi.", "marshal.", "dill.", "runpy.")) and node is not None:
+        if name.startswith(known.UNREADABLE) and node is not None:
             self.unread.append((scope.file, node.lineno, name))
         self.relays |= any(isinstance(value, Ext) and value.name == "made rows" for value in args)
         if last in known.PLOTTING and node is not None:

@@ -215,6 +215,19 @@ PARSING = (
     "builtins.zip",
 )
 """Functions that only take apart what they are given: what comes out of a typed text was typed."""
+UNREADABLE = (
+    "ctypes.",
+    "cffi.",
+    "marshal.",
+    "dill.",
+    "runpy.",
+    "importlib.util.spec_from_loader",
+    "types.FunctionType",
+    "types.CodeType",
+    "code.Interactive",
+    "codeop.",
+)
+"""Calls that run what is not read here."""
 LOGGING = frozenset(("debug", "info", "warning", "error", "critical", "log"))
 """Methods of loggers: a format, and what it is filled with."""
 NEUTRAL_CALLS = frozenset(("numpy.iinfo", "numpy.finfo", "torch.iinfo", "torch.finfo", "builtins.len"))
