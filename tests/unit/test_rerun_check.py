@@ -208,7 +208,7 @@ def test_a_program_in_the_background_is_waited_for(tmp_path: Path):
     world = AgainWorld(tmp_path)
     world.write("code/run.py", "import time\ntime.sleep(0.5)\n" + PROGRAM)
     world.run("nohup python code/run.py > train.out 2>&1 &")
-    world.run("sleep 2; cat train.out")
+    world.run("for i in $(seq 200); do grep -q done train.out && break; sleep 0.1; done; cat train.out")
     world.program(REPORT, "code/report.py")
     assert kinds(world.again())[0] == "same-1: done"
     assert not world.findings()
