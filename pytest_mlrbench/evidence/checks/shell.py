@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _QUIET = """
 cd ls mkdir rmdir rm touch chmod chown pwd which whereis type export set unset true false : test [ [[ sleep wait kill jobs
 pip pip3 conda apt apt-get npm uv git tree du df free nvidia-smi uname whoami hostname date env printenv ps top id ulimit history
-alias read shopt trap exit return local declare pushd popd ln stat file sha256sum md5sum lscpu nproc source .
+alias read shopt trap exit return break continue seq local declare pushd popd ln stat file sha256sum md5sum lscpu nproc source .
 """
 QUIET = frozenset(_QUIET.split())
 """Commands that compute nothing and show no result."""
