@@ -176,6 +176,14 @@ def test_settings_that_nothing_bears_out_are_warnings(tmp_path: Path, text: str,
     assert what in found[0].message
 
 
+def test_the_optimiser_that_a_class_of_scikit_learn_uses_unless_told_otherwise_is_known(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    code = "from sklearn.neural_network import MLPClassifier\nfrom sklearn.linear_model import LogisticRegression\n" + TRAINING
+    assert world.program(code).exit_code == 0
+    world.write("results/results.md", "# Results\n\n## Setup\n\nThe network is trained with Adam, the linear model with L-BFGS.\n")
+    assert told(world) == []
+
+
 def test_settings_that_are_assigned_several_at_once(tmp_path: Path) -> None:
     world = World(tmp_path)
     code = TRAINING.replace("lr = 0.05\nepochs = 40\n", "lr, epochs, SEEDS = 0.05, 40, 4  # rate, passes, runs\n")

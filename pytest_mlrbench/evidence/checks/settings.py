@@ -81,14 +81,15 @@ SETTINGS = (
 )
 OPTIMISERS = {
     "AdamW": r"adamw",
-    "Adam": r"adam",
+    "Adam": r"adam|MLP(?:Classifier|Regressor)",
     "RMSProp": r"rmsprop",
     "Adagrad": r"adagrad",
     "Adadelta": r"adadelta",
-    "L-BFGS": r"l_?-?bfgs",
+    "L-BFGS": r"l_?-?bfgs|LogisticRegression\b|optimize\.minimize\b",
     "Adafactor": r"adafactor",
     "LAMB": r"\blamb\b(?!da)",
 }
+"""What in executed code stands for an optimiser: its name, and what of scikit-learn and SciPy uses it unless told otherwise."""
 OPTIMISER = lazy(r"(?<![\w-])(AdamW|Adam|RMS[Pp]rop|AdaGrad|Adagrad|Adadelta|L-BFGS|Adafactor|LAMB)(?![\w-])")
 PEOPLE = lazy(
     r"(?<![\w.-])(?P<n>\d{1,5}|"
