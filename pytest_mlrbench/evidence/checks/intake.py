@@ -9,7 +9,7 @@ agent typed and from chance. Then
   anything was simulated, and a `warn` where one does;
 - a document that speaks of measured things (questions, images, patients, held-out data) and nowhere of made ones is a `warn`.
 Where the only way in stands in a `try` or a branch (a loader with a silent substitute), whether it was taken is not known: a `warn`
-for a well-known data set. Each of them cuts the support. Only on the host's ledger.
+for a well-known data set. Each of them cuts the support. Needs a ledger or a coder's log.
 """
 
 import ast
@@ -77,8 +77,8 @@ IN_CODE = frozenset(("Two Moons", "Swiss Roll", "CartPole", "LunarLander", "MuJo
 
 def run(case: Case) -> Outcome:
     """Hold what the documents say was measured against what could come in."""
-    if not case.subject.host_ledger or case.subject.ledger_problem:
-        return Outcome(coverage="no evidence: without a host's ledger it is not known what was executed")
+    if not case.subject.watched or case.subject.ledger_problem:
+        return Outcome(coverage="no evidence: neither a ledger nor a coder's log says what was executed")
     if not case.documents or not case.dataflow.read:
         return Outcome(coverage="no evidence: there is no document, or no program that can be read")
     return Outcome(case.unreached)
@@ -87,7 +87,7 @@ def run(case: Case) -> Outcome:
 def unreached(case: Case) -> list[Finding]:
     """One finding for each document that claims what could not come in."""
     reading, subject = case.dataflow, case.subject
-    if not subject.host_ledger or subject.ledger_problem or not reading.read or not case.documents:
+    if not subject.watched or subject.ledger_problem or not reading.read or not case.documents:
         return []
     if reading.unread or reading.incomplete or _reaches(case):
         return []
