@@ -81,3 +81,41 @@ def test_a_leak_is_a_quoted_warning_and_cuts_the_support(tmp_path: Path, trained
     assert result.verdict == verdict
     assert [found.severity for found in told] == ["warn"] * (verdict == "unverified")
     assert all("fit(train + test, k)" in found.evidence[0].quote for found in told)
+
+
+GROWN = """
+import json
+import numpy as np
+from sklearn.datasets import load_iris
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+rng = np.random.default_rng(0)
+X, y = load_iris(return_X_y=True)
+def enlarged(x, y):
+    near = x + rng.normal(0, 0.01, x.shape)
+    return np.vstack([x, near]), np.concatenate([y, y])
+{before}
+A, B, a, b = train_test_split(X, y, test_size=0.4, random_state=1, stratify=y)
+{after}
+score = KNeighborsClassifier(1).fit(A, a).score(B, b)
+json.dump({{"accuracy": score}}, open("results/r.json", "w")); print(f"{{score:.4f}}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "leaks"),
+    [
+        ("near = X * 1.01\nX, y = np.concatenate([X, near]), np.concatenate([y, y])", "", True),
+        ("X, y = enlarged(X, y)", "", True),
+        ("", "A, a = enlarged(A, a)", False),
+        ("X = np.concatenate([X, X ** 2], axis=1)", "", False),
+        ("other = np.ones((3, 4))\nX, y = np.vstack([X, other]), np.r_[y, [0, 1, 2]]", "", False),
+    ],
+)
+def test_rows_made_of_others_before_the_split(tmp_path: Path, before: str, after: str, leaks: bool) -> None:
+    world = World(tmp_path)
+    done = world.program(GROWN.format(before=before, after=after))
+    assert done.exit_code == 0, done.output
+    world.write("results/results.md", f"# R\n\n| Model | Accuracy |\n|---|---|\n| 1-NN | {done.output.strip()} |\n")
+    told = [one.message for one in world.audit().findings if "adds rows made of the rows" in one.message]
+    assert bool(told) is leaks

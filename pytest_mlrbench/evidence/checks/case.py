@@ -214,9 +214,9 @@ class Case:
     @cached_property
     def leaks(self) -> list[Finding]:
         """Test rows that the code trains on."""
-        from .leaks import told
+        from . import grown, leaks
 
-        return told(self)
+        return [*leaks.told(self), *grown.told(self)]
 
     @cached_property
     def selections(self) -> list[Finding]:
