@@ -100,6 +100,7 @@ def test_a_substitute_that_the_report_admits_is_honest(tmp_path: Path) -> None:
         "import urllib.request\nfetch = urllib.request.urlopen\n" + DRAWN,
         "import os, sys\nfor name in sys.argv[1:]:\n    open(name)\n" + DRAWN,
         "import subprocess\nsubprocess.run(['true'])\n" + DRAWN,
+        "import gzip, os\nif len(os.environ) > 1000:\n    pass\nread = lambda: gzip.open('data/train.gz')\n" + DRAWN,
     ],
 )
 def test_any_way_in_that_stands_open_says_nothing(tmp_path: Path, load: str) -> None:
@@ -123,6 +124,18 @@ def test_a_file_that_the_host_had_put_there_is_a_way_in(tmp_path: Path) -> None:
 )
 def test_a_command_that_fetches_or_runs_something_else_is_a_way_in(tmp_path: Path, before: str) -> None:
     assert audited(tmp_path, DRAWN, "We evaluate on CIFAR-10.", before=before)[1] == []
+
+
+def test_somebody_elses_numbers_are_no_claim(tmp_path: Path) -> None:
+    sentence = "The threshold of Smith on MNIST, reported in the literature, is 0.91."
+    assert [one for one in audited(tmp_path, DRAWN, sentence)[1] if one.severity == "fail"] == []
+
+
+def test_a_small_data_set_that_was_typed_is_a_warning(tmp_path: Path) -> None:
+    load = "rows = [tuple(map(float, line.split(','))) for line in open('code/iris.csv')]"
+    rows = "".join(f"{0.2 + 0.007 * (i * i % 83):.3f},{i % 2}\n" for i in range(150))
+    _, found = audited(tmp_path, load, "We evaluate on the Iris data set.", code__iris_csv=rows)
+    assert [one.severity for one in found] == ["warn"]
 
 
 def test_a_table_that_the_agent_typed_is_no_data_set(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ OUTSIDE = lazy(
 """Functions that reach out: data that libraries hold or fetch, requests, other programs."""
 REACHING = lazy(r"\b(?:curl|wget|aria2c|unzip|tar|gunzip|rsync|scp|sftp|git\s+(?:clone|pull|lfs|fetch|submodule))\b")
 """What a command says that fetches or unpacks something."""
+WRITES = lazy(r"[rbtU+]*[wax][bt+]*|r?b?\+")
+"""Modes of `open` that write."""
 RUNNERS = lazy(r"(?:python[\d.]*|ipython|bash|sh|zsh|dash|source|\.|pytest|[^ ]*\.(?:py|sh))$")
 """Programs whose own text is read; of any other it is not known what it brought in."""
 USED = lazy(
@@ -70,6 +72,13 @@ USED = lazy(
 """Words of a sentence on what was done: a name there is no mere mention when nothing speaks of others' work."""
 HOSTED = lazy(r"(?i)^(?:gpt-[345]|claude|gemini|llama|mistral|mixtral|vicuna|qwen|gemma|falcon|codellama|deepseek|phi-)")
 """Models that somebody hosts, or whose weights weigh gigabytes; of others a program may train one of the same shape."""
+QUOTED = lazy(
+    r"(?i)\breported (?:by|in)\b|\bpublished\b|\bliterature\b|\bquoted\b|\bcit(?:ed|ation)\b|\[\d+\]|\(\w+,? (?:19|20)\d\d\)"
+)
+"""A sentence that gives somebody else's numbers."""
+MANY = 100
+"""Numbers of a typed file from which on it may hold a small data set that the agent knows by heart; of a program, four times as
+many."""
 FRAMEWORKS = lazy(r"\b(?:torch|tensorflow|keras|jax|flax|mlx|mxnet|tinygrad|onnxruntime|transformers)\b")
 IN_CODE = frozenset(("Two Moons", "Swiss Roll", "CartPole", "LunarLander", "MuJoCo", "Atari", "Procgen", "Diabetes", "Wine"))
 """Known names that code can be, or that mean more than one thing."""
@@ -101,7 +110,7 @@ def unreached(case: Case) -> list[Finding]:
     for document in case.documents:
         claims = list(_claims(document, framework))
         if claims and not (simulated and not closed):
-            severity: Severity = "fail" if closed and not simulated else "warn"
+            severity: Severity = "fail" if closed and not simulated and not _by_heart(case) else "warn"
             names = ", ".join(dict.fromkeys(name for name, _, _ in claims))
             message = f"{document.name} reports measurements with {names}, and {_told(case, closed)}"
             quotes = [Quote(file=document.name, line=line, quote=text) for _, line, text in claims[:3]]
@@ -121,11 +130,20 @@ def _claims(document: "Document", framework: bool) -> Iterator[tuple[str, int, s
     from .work import mentions
 
     for one, line, sentence, _ in mentions(document, known.data_sets(), USED):
-        if one.name not in IN_CODE:
+        if one.name not in IN_CODE and not QUOTED.search(sentence):
             yield one.name, line, sentence
     for one, line, sentence, _ in mentions(document, known.models(), USED):
-        if HOSTED.search(one.name) or not framework:
+        if (HOSTED.search(one.name) or not framework) and not QUOTED.search(sentence):
             yield one.name, line, sentence
+
+
+def _by_heart(case: Case) -> bool:
+    """Whether a data set may have been typed: Iris is 600 numbers."""
+    from .typed_data import typed_files
+
+    files = ((text, MANY) for _, text in typed_files(case))
+    programs = ((text, 4 * MANY) for text in case.dataflow.sources.values())
+    return any(len(re.findall(r"\d+(?:\.\d+)?", text[: 1 << 20])) >= most for text, most in (*files, *programs))
 
 
 def _spoken(lines: list[str]) -> tuple[int, str, str] | None:
@@ -249,7 +267,7 @@ def _brings(dotted: str, call: ast.Call | None, own: set[str]) -> bool:
     """Whether a name, called or handed on, can bring in what is not there yet. A list of file names brings no content."""
     root, last = dotted.partition(".")[0], dotted.rpartition(".")[2]
     if last == "open" or (root == "?" and last in ("read_text", "read_bytes")):
-        return call is None or not _writes(call, method=dotted != "open")
+        return call is None or not _writes(call, 0 if root == "?" else 1)
     if "." not in dotted:
         return dotted in ("__import__", "input")
     if root in ("?", "") or root in own:
@@ -259,11 +277,10 @@ def _brings(dotted: str, call: ast.Call | None, own: set[str]) -> bool:
     return (last in READS and root not in FORMATS) or last.startswith("read_")
 
 
-def _writes(node: ast.Call, method: bool) -> bool:
-    """Whether `open` is called to write."""
-    at = 0 if method else 1
+def _writes(node: ast.Call, at: int) -> bool:
+    """Whether something is opened to write; `at` is the place of the mode among the arguments."""
     mode = node.args[at] if len(node.args) > at else next((k.value for k in node.keywords if k.arg == "mode"), None)
-    return isinstance(mode, ast.Constant) and isinstance(mode.value, str) and bool(set(mode.value) & set("wax"))
+    return isinstance(mode, ast.Constant) and isinstance(mode.value, str) and WRITES.fullmatch(mode.value) is not None
 
 
 def _guarded(tree: ast.Module) -> set[int]:

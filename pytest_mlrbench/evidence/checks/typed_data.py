@@ -48,11 +48,12 @@ def told(case: "Case") -> list[Finding]:
     pool = Pool()
     pool.add([*typed, *gathered(typed)])
     seqs = _events(case)
+    last = max(seqs.values(), default=0)
     earlier = Earlier(case)
     hits: dict[int, Fact] = {}
     for index, cell in enumerate(cells):
         fact = pool.source(cell.number)
-        if fact is not None and pool.chance(cell.number) < CHANCE and not earlier.measured(cell.number, seqs.get(fact.file, 0)):
+        if fact is not None and pool.chance(cell.number) < CHANCE and not earlier.measured(cell.number, seqs.get(fact.file, last)):
             hits[index] = fact
     if len(hits) < 2:
         return []
@@ -88,7 +89,7 @@ def _typed(case: "Case") -> list[Fact]:
     """Numbers of the typed data files, with their statistics."""
     found: list[Fact] = []
     budget = BYTES
-    for path, text in _files(case):
+    for path, text in typed_files(case):
         budget -= len(text)
         if budget < 0:
             break
@@ -98,7 +99,7 @@ def _typed(case: "Case") -> list[Fact]:
     return found
 
 
-def _files(case: "Case") -> Iterator[tuple[str, str]]:
+def typed_files(case: "Case") -> Iterator[tuple[str, str]]:
     """Path and text of each typed file that is neither code nor a document."""
     documents = {document.name for document in case.documents}
     seen: set[str] = set()

@@ -63,7 +63,7 @@ class Reading:
     runs: list["Run"] = field(default_factory=list)
     """Each execution by itself."""
     patched: list[tuple[str, int, str]] = field(default_factory=list)
-    """(file, line, function of a library) that executed code replaces by its own."""
+    """(file, line, function of a library) that executed code replaces by its own; no function for what Python itself imports."""
     shadowed: dict[str, str] = field(default_factory=dict)
     """Library name -> the module of the run that is imported in its place."""
     consumed: set[tuple[str, int, int]] = field(default_factory=set)
@@ -168,6 +168,6 @@ def read(case: Case) -> Reading:
                     pending.append(child)
     for path, writing in case.writers.last.items():
         if posixpath.basename(path) in AT_START and writing.after is not None:
-            found.patched.append((path, 1, "what Python does when it starts"))
+            found.patched.append((path, 1, ""))
     found.unread += [(script, 0, f"{script} was executed, and no text of it is there") for script, _ in executed.missing]
     return found

@@ -62,9 +62,11 @@ def run(case: Case) -> Outcome:
         findings.append(finding("faked_results", "results", NAME, "warn", message, [Quote(file=file)]))
     for file, line, what in dict.fromkeys(reading.patched):
         message = f"{file}, which the run executed, replaces {what} by its own"
+        if not what:
+            message = f"Python imports {file} by itself before any program: what it replaces is not seen in the programs"
         lines = case.subject.version_text(case.writers.last[file].after) if file in case.writers.last else ""
         text = (lines or "").splitlines()[line - 1 : line]
-        quote = Quote(file=file, line=line, quote=text[0].strip() if text else what)
+        quote = Quote(file=file, line=line, quote=text[0].strip() if text else file)
         findings.append(finding("faked_results", "results", NAME, "warn", message, [quote]))
     for file, line, what in dict.fromkeys(reading.unread):
         message = f"{what} in {file} cannot be read: what it does is not known" if line else f"{what}: what it does is not known"
