@@ -51,7 +51,7 @@ plt.savefig("results/curve.png")
 def test_a_script_that_only_draws_fails_though_its_variables_have_no_names_of_the_report(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.program(UNNAMED)
-    assert any("computes nothing" in f.message for f in fails(world.audit(), "dataflow"))
+    assert any("nothing of it is computed" in f.message for f in fails(world.audit(), "dataflow"))
 
 
 @pytest.mark.parametrize("text", [RATINGS, TABLE + INTEGRALS], ids=["area", "integrals"])

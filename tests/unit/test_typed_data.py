@@ -82,6 +82,24 @@ def test_results_that_were_measured_before_they_were_typed_are_honest(tmp_path: 
     assert not [one for one in told(world) if one.severity == "fail"]
 
 
+def test_means_over_seeds_that_were_printed_and_then_typed_are_honest(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    code = """
+import random
+rng = random.Random(8)
+for name, shift in (("plain", 0.4), ("gated", 0.7), ("deep", 0.9)):
+    for seed in range(4):
+        x = [rng.gauss(shift, 1) for _ in range(731)]
+        print(name, seed, f"{sum(v > 0 for v in x) / len(x):.5f}", f"{sum(abs(v) for v in x) / len(x):.5f}")
+"""
+    rows = [line.split() for line in world.program(code).output.splitlines()]
+    copied = {name: [{"auc": float(a), "loss": float(b)} for n, _, a, b in rows if n == name] for name in JOURNAL}
+    world.write("results/seeds.json", json.dumps(copied))
+    means = {n: tuple(sum(run[k] for run in runs) / 4 for k in ("auc", "loss")) for n, runs in copied.items()}
+    world.write("results/results.md", HEAD + "\n".join(f"| {n} | {a:.4f} | {b:.4f} |" for n, (a, b) in means.items()) + "\n")
+    assert told(world) == []
+
+
 def test_a_typed_data_set_that_is_learned_from_is_no_result(tmp_path: Path) -> None:
     world = World(tmp_path)
     rows = [f"{1.5 + 0.0137 * (i * i % 23):.4f},{0.7 + 0.0211 * (i * 7 % 19):.4f},{i % 2}" for i in range(40)]

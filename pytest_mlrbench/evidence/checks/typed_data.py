@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from ...audits import Finding, Quote
 from .data import Fact, facts_of
 from .gathered import gathered
+from .quantities import numbers_in
 from .sources import Pool
 from .words import NEUTRAL, words
 from .writers import SOURCE_SUFFIXES
 
 if TYPE_CHECKING:
     from .case import Case
+    from .dataflow.earlier import Earlier
     from .dataflow.reported import Cell
 
 NAME = "provenance"
@@ -29,6 +31,8 @@ CHANCE = 0.4
 """A number that is met by accident as often says nothing."""
 BYTES = 2 * 2**20
 DOCUMENTS = (".md", ".tex", ".html", ".bib", ".rst", ".pdf")
+LOOKED_AT = 60
+"""Lines and numbers of a typed file that are looked up in what programs had put out."""
 KNOWN = (".json", ".jsonl", ".csv", ".tsv", ".log", ".out")
 
 
@@ -36,20 +40,17 @@ def told(case: "Case") -> list[Finding]:
     """At most one finding."""
     if case.report is None or not case.subject.host_ledger or case.subject.ledger_problem:
         return []
-    typed = _typed(case)
-    if not typed:
-        return []
     from .dataflow.earlier import Earlier
     from .dataflow.reported import Reported
 
-    cells = [cell for cell in Reported(case).cells if cell.file == case.report.name and cell.number.digits >= 3]
+    seqs, earlier = _events(case), Earlier(case)
+    typed = _typed(case, seqs, earlier)
+    cells = [cell for cell in Reported(case).cells if cell.file == case.report.name and cell.number.digits >= 3] if typed else []
     if len(cells) < ENOUGH:
         return []
     pool = Pool()
     pool.add([*typed, *gathered(typed)])
-    seqs = _events(case)
     last = max(seqs.values(), default=0)
-    earlier = Earlier(case)
     hits: dict[int, Fact] = {}
     for index, cell in enumerate(cells):
         fact = pool.source(cell.number)
@@ -85,18 +86,27 @@ def _judged(case: "Case", cells: "list[Cell]", hits: dict[int, Fact]) -> list[Fi
     return [finding("faked_results", "results", NAME, severity, message, quotes)]  # type: ignore[arg-type]
 
 
-def _typed(case: "Case") -> list[Fact]:
-    """Numbers of the typed data files, with their statistics."""
+def _typed(case: "Case", seqs: dict[str, int], earlier: "Earlier") -> list[Fact]:
+    """Numbers of the typed data files, with their statistics; a file that was copied from what programs had put out is left out."""
     found: list[Fact] = []
     budget = BYTES
     for path, text in typed_files(case):
         budget -= len(text)
         if budget < 0:
             break
+        if _copied(text, seqs.get(path, 0), earlier):
+            continue
         suffix = "" if path.lower().endswith(KNOWN) else ".log"
         read, _ = facts_of(f"{path}{suffix}", text)
         found += (fact._replace(file=path) for fact in read)
     return found
+
+
+def _copied(text: str, seq: int, earlier: "Earlier") -> bool:
+    """Whether most of a text's first numbers had been put out by a program before it was typed."""
+    lines = (line.replace(",", ", ") for line in text.splitlines()[:LOOKED_AT])
+    numbers = [number for line in lines for number in numbers_in(line) if number.telling][:LOOKED_AT]
+    return 2 * sum(earlier.measured(number, seq) for number in numbers) > len(numbers)
 
 
 def typed_files(case: "Case") -> Iterator[tuple[str, str]]:

@@ -62,7 +62,9 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
             continue
         how = "draws around typed numbers" if drawn else "unpacks from its own text" if packed else "makes of typed numbers"
         names = ", ".join(dict.fromkeys(s.names[0] for s in chosen if s.names))
-        message = f"{named(run.execution.file)}, which was executed, {how} all that it puts out ({names}); it computes nothing"
+        message = (
+            f"{named(run.execution.file)}, which was executed, {how} all that it puts out ({names}); nothing of it is computed"
+        )
         quotes = [quote_line(case, reading.sources, s.file, s.line) for s in chosen[:QUOTED]]
         place = case.subject.place(event)
         quotes.append(Quote(file=place[0], line=place[1], quote=event.command[:300]))

@@ -1,9 +1,11 @@
 """How much of what is reported the executed code is seen to compute: the support of the numbers is weighed by it (numbers.py).
 
 Rule. A reported name (column, row or key of the results) counts as *made* when the executed code puts under it only numbers made of
-literals and draws, and as *computed* when it puts a computed one there as well. The weight is cut when more names are made
-than computed, or a program that computes nothing at all wrote drawn numbers; when a part of the code cannot be read; and when a
-module of the run is imported under a library's name. It never makes a finding of severity `fail`: a literal may be a setting.
+literals and draws, and as *computed* when it puts a computed one there as well; a script that reads what the others wrote computes
+no more than they do. The weight is cut when more names are made than computed, or a program that computes nothing at all wrote
+drawn numbers; when the reported numbers follow from draws alone under documents that speak of training or data and of nothing
+simulated; when a part of the code cannot be read; and when a module of the run is imported under a library's name, or a function
+of a library is replaced. It never makes a finding of severity `fail`: a literal may be a setting.
 """
 
 from typing import TYPE_CHECKING
@@ -115,7 +117,7 @@ def computed_share(case: "Case", reported: Reported) -> float:
     reading = case.dataflow
     if any(_tells(sink) for sink, execution in reading.sinks if not execution.failed and sink.text):
         return 0.0
-    if any(run.computes for run in reading.runs if run.execution.file not in reading.relays):
+    if any(computes(run) for run in reading.runs if run.execution.file not in reading.relays):
         return 1.0
     # Names of the report that got numbers of which nothing bad is seen, such as ratings that start at 1500.
     plain = (sink for sink, execution in reading.sinks if not execution.failed and not sink.text and not _tells(sink))

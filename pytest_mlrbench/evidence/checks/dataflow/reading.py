@@ -31,16 +31,17 @@ class Run(NamedTuple):
     sinks: list[Sink]
     measured: set[str]
     shown: set[str]
+    """Names in expressions of computed numbers that were written into texts."""
     counted: set[str]
+    """Names of numbers that are made of nothing that tells where they come from: counts, sums of rewards."""
     sampled: set[str]
+    """The same of statistics of draws."""
     relays: bool
+    """It reads what another program of the run had written."""
     real: set[str]
+    """Names of computed numbers in which something beside literals and draws met."""
     drawn: set[str]
-
-    @property
-    def computes(self) -> bool:
-        """Whether it named or wrote any number that is not made of literals and draws alone."""
-        return bool(self.measured or self.shown or self.counted or self.sampled)
+    """Names of computed numbers in which draws alone met."""
 
 
 @dataclass
@@ -50,10 +51,6 @@ class Reading:
     sinks: list[tuple[Sink, Execution]] = field(default_factory=list)
     texts: list[tuple[str, int, str, Execution]] = field(default_factory=list)
     measured: set[str] = field(default_factory=set)
-    shown: set[str] = field(default_factory=set)
-    """Names in expressions of computed numbers that were written into texts."""
-    counted: set[str] = field(default_factory=set)
-    """Names of numbers that are made of nothing that tells where they come from: counts, sums of rewards, statistics of draws."""
     relays: set[str] = field(default_factory=set)
     """Scripts that read what another program of the run had written."""
     plots: list[tuple[Execution, list[Plotted]]] = field(default_factory=list)
@@ -131,8 +128,6 @@ def read(case: Case) -> Reading:
         found.sinks += [(sink, one) for sink in reader.sinks]
         found.texts += [(*text, one) for text in reader.texts]
         found.measured |= reader.measured
-        found.shown |= reader.shown
-        found.counted |= reader.counted | reader.sampled
         for name, tilts in reader.tilted.items():
             found.tilts.setdefault(name, set()).update(tilts)
         found.runs.append(
