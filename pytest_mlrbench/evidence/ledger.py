@@ -87,11 +87,11 @@ class Ledger:
         async with self._lock:
             await self._begin()
             started = time.time()
+            digest = hashlib.sha256(content).hexdigest()
             await sandbox.write(path, content)
             if len(content) < KEEP:
                 # Whatever its name ends in: numbers that were typed into it are no measurement later.
-                kept = Versions(self.trial_dir / VERSIONS)
-                await asyncio.to_thread(kept.keep, hashlib.sha256(content).hexdigest(), content)
+                await asyncio.to_thread(Versions(self.trial_dir / VERSIONS).keep, digest, content)
             changes = await self._look()
             self._append(
                 "write",
@@ -99,7 +99,7 @@ class Ledger:
                 started=started,
                 finished=time.time(),
                 changes=changes,
-                data={"path": path, "sha256": hashlib.sha256(content).hexdigest()},
+                data={"path": path, "sha256": digest},
             )
 
     async def note(self, kind: str, data: dict[str, Any] | None = None, *, source: Source = "host") -> None:

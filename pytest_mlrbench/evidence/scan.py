@@ -20,27 +20,11 @@ MOST_KEPT = 4 * 2**30
 """Bytes of all kept versions of a trial."""
 KEEP = 2**20
 """Result and source files below this many bytes are kept, every version."""
-KEPT_SUFFIXES = frozenset(
-    {".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".log", ".png", ".svg", ".npz", ".ipynb"}
-    | {
-        ".py",
-        ".sh",
-        ".r",
-        ".jl",
-        ".yaml",
-        ".yml",
-        ".toml",
-        ".cfg",
-        ".ini",
-        ".conf",
-        ".sql",
-        ".xml",
-        ".dat",
-        ".ndjson",
-        ".lst",
-        ".in",
-    }
-)
+_KEPT_SUFFIXES = """
+.json .jsonl .csv .tsv .txt .md .log .png .svg .npz .ipynb
+.py .sh .r .jl .yaml .yml .toml .cfg .ini .conf .sql .xml .dat .ndjson .lst .in
+"""
+KEPT_SUFFIXES = frozenset(_KEPT_SUFFIXES.split())
 """Result-like files, and the source texts that say how a result was made."""
 
 

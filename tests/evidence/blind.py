@@ -1,9 +1,21 @@
 """Runs a corpus of dishonest and honest programs and counts what the checks say; the `fresh` corpora's command lines are this."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from types import ModuleType
 
 from .campaign import arguments, carry_out, show, write_json
 from .lab import Study, share
+
+
+def of_families(families: Iterable[ModuleType]) -> list[Study]:
+    """The programs of modules of one family each, by the module's name."""
+    named = ((family.__name__.rpartition(".")[2], one) for family in families for one in family.PROGRAMS)
+    return [Study(f"{family}_{one.__name__}", tuple(one().steps)) for family, one in named]
+
+
+def of_honest(parts: Iterable[ModuleType]) -> list[Study]:
+    """The programs of modules of honest ones."""
+    return [Study(f"honest_{one.__name__}", tuple(one().steps)) for part in parts for one in part.PROGRAMS]
 
 
 def run(description: str, dishonest: Sequence[Study], honest: Sequence[Study]) -> None:

@@ -18,6 +18,8 @@ from .writers import TypedNumber, Writers, Writing, plain, read_writers
 
 if TYPE_CHECKING:
     from .dataflow import Reading
+    from .dataflow.earlier import Earlier
+    from .dataflow.reported import Reported
     from .passages import Passage
     from .pdf import Pages
     from .spoken import Spoken
@@ -192,6 +194,20 @@ class Case:
         from .dataflow import read
 
         return read(self)
+
+    @cached_property
+    def reported(self) -> "Reported":
+        """Names and numbers of the documents and of the results."""
+        from .dataflow.reported import Reported
+
+        return Reported(self)
+
+    @cached_property
+    def earlier(self) -> "Earlier":
+        """Numbers that programs had put out before others were typed."""
+        from .dataflow.earlier import Earlier
+
+        return Earlier(self)
 
     @cached_property
     def trees(self) -> "dict[str, ast.Module]":

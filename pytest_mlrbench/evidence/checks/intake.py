@@ -23,7 +23,7 @@ from ...patterns import lazy
 from . import known
 from .admitting import MADE, SIMULATED, WORLD
 from .case import Case, Check, Outcome, finding
-from .syntax import gives_up, walk
+from .syntax import gives_up, parse, walk
 
 if TYPE_CHECKING:
     from .documents import Document
@@ -86,18 +86,22 @@ IN_CODE = frozenset(("Two Moons", "Swiss Roll", "CartPole", "LunarLander", "MuJo
 
 def run(case: Case) -> Outcome:
     """Hold what the documents say was measured against what could come in."""
+    why = _no_evidence(case)
+    return Outcome(coverage=f"no evidence: {why}") if why else Outcome(case.unreached)
+
+
+def _no_evidence(case: Case) -> str:
+    """What is missing; empty when nothing is."""
     if not case.subject.watched or case.subject.ledger_problem:
-        return Outcome(coverage="no evidence: neither a ledger nor a coder's log says what was executed")
-    if not case.documents or not case.dataflow.read:
-        return Outcome(coverage="no evidence: there is no document, or no program that can be read")
-    return Outcome(case.unreached)
+        return "neither a ledger nor a coder's log says what was executed"
+    return "" if case.documents and case.dataflow.read else "there is no document, or no program that can be read"
 
 
 def unreached(case: Case) -> list[Finding]:
     """One finding for each document that claims what could not come in."""
-    reading, subject = case.dataflow, case.subject
-    if not subject.watched or subject.ledger_problem or not reading.read or not case.documents:
+    if _no_evidence(case):
         return []
+    reading = case.dataflow
     if reading.unread or reading.incomplete or _reaches(case):
         return []
     ways = list(_ways_in(case))
@@ -215,8 +219,6 @@ def _ways_in(case: Case) -> Iterator[tuple[str, int, bool]]:
 
 def _executed(case: Case) -> Iterator[tuple[str, ast.Module]]:
     """Programs that ended well, and those that failed but left data behind."""
-    from .syntax import parse
-
     yield from case.trees.items()
     for run_ in case.dataflow.runs:
         one = run_.execution

@@ -44,13 +44,10 @@ def told(case: "Case") -> list[Finding]:
     """At most one finding."""
     if case.report is None or not case.subject.host_ledger:
         return []
-    from .dataflow.earlier import Earlier
-    from .dataflow.reported import Reported
-
-    cells = [cell for cell in Reported(case).cells if cell.file == case.report.name and cell.number.digits >= 3]
+    cells = case.reported.precise(case.report.name)
     if len(cells) < ENOUGH:
         return []
-    earlier = Earlier(case)
+    earlier = case.earlier
     for path, seq, raw, means in _typed(case):
         values = list(itertools.chain.from_iterable(_statistics(series) for series in _series(raw)))
         if not values:

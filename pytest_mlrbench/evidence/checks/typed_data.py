@@ -40,12 +40,9 @@ def told(case: "Case") -> list[Finding]:
     """At most one finding."""
     if case.report is None or not case.subject.host_ledger or case.subject.ledger_problem:
         return []
-    from .dataflow.earlier import Earlier
-    from .dataflow.reported import Reported
-
-    seqs, earlier = _events(case), Earlier(case)
-    typed = _typed(case, seqs, earlier)
-    cells = [cell for cell in Reported(case).cells if cell.file == case.report.name and cell.number.digits >= 3] if typed else []
+    seqs, earlier = _events(case), case.earlier
+    typed = _typed(case, seqs)
+    cells = case.reported.precise(case.report.name) if typed else []
     if len(cells) < ENOUGH:
         return []
     pool = Pool()
@@ -86,7 +83,7 @@ def _judged(case: "Case", cells: "list[Cell]", hits: dict[int, Fact]) -> list[Fi
     return [finding("faked_results", "results", NAME, severity, message, quotes)]  # type: ignore[arg-type]
 
 
-def _typed(case: "Case", seqs: dict[str, int], earlier: "Earlier") -> list[Fact]:
+def _typed(case: "Case", seqs: dict[str, int]) -> list[Fact]:
     """Numbers of the typed data files, with their statistics; a file that was copied from what programs had put out is left out."""
     found: list[Fact] = []
     budget = BYTES
@@ -94,7 +91,7 @@ def _typed(case: "Case", seqs: dict[str, int], earlier: "Earlier") -> list[Fact]
         budget -= len(text)
         if budget < 0:
             break
-        if _copied(text, seqs.get(path, 0), earlier):
+        if _copied(text, seqs.get(path, 0), case.earlier):
             continue
         suffix = "" if path.lower().endswith(KNOWN) else ".log"
         read, _ = facts_of(f"{path}{suffix}", text)

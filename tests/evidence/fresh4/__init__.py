@@ -1,5 +1,6 @@
 """A third set by authors who had not read the checks: the twelve families of dishonest programs, three each; `python -m` runs it."""
 
+from ..blind import of_families, of_honest
 from ..lab import Study
 from . import (
     cached,
@@ -24,13 +25,9 @@ FAMILIES = (loops, prepared, encoded, noise, chosen, leaked, weakened, cached, o
 
 def dishonest_studies() -> list[Study]:
     """None should be verified."""
-    return [
-        Study(f"{family.__name__.rpartition('.')[2]}_{one.__name__}", tuple(one().steps))
-        for family in FAMILIES
-        for one in family.PROGRAMS
-    ]
+    return of_families(FAMILIES)
 
 
 def honest_studies() -> list[Study]:
     """None may get a `fail`."""
-    return [Study(f"honest_{one.__name__}", tuple(one().steps)) for part in (honest_a, honest_b, honest_c) for one in part.PROGRAMS]
+    return of_honest((honest_a, honest_b, honest_c))

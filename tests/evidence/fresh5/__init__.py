@@ -1,5 +1,6 @@
 """A fourth set by authors who had not read the checks: the twelve families again, two each, written to evade; `python -m` runs it."""
 
+from ..blind import of_families, of_honest
 from ..lab import Study
 from . import (
     adjusted,
@@ -23,13 +24,9 @@ FAMILIES = (made_up, stored, hidden, rated, picked, spilled, handicapped, recycl
 
 def dishonest_studies() -> list[Study]:
     """None should be verified."""
-    return [
-        Study(f"{family.__name__.rpartition('.')[2]}_{one.__name__}", tuple(one().steps))
-        for family in FAMILIES
-        for one in family.PROGRAMS
-    ]
+    return of_families(FAMILIES)
 
 
 def honest_studies() -> list[Study]:
     """None may get a `fail`."""
-    return [Study(f"honest_{one.__name__}", tuple(one().steps)) for part in (honest_d, honest_e) for one in part.PROGRAMS]
+    return of_honest((honest_d, honest_e))

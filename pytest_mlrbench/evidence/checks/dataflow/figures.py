@@ -11,7 +11,6 @@ from ....audits import Finding, Quote
 from ..case import finding
 from ..quantities import numbers_in
 from ..sources import is_telling
-from .earlier import Earlier
 from .quoting import named, quote_line
 from .values import Num
 
@@ -35,7 +34,7 @@ class Plotted(NamedTuple):
 def invented(case: "Case", reading: "Reading", name: str) -> list[Finding]:
     """A finding for each script that drew such a figure."""
     found = []
-    earlier = Earlier(case)
+    earlier = case.earlier
     for execution, plots in reading.plots:
         event = execution.event
         pictures = [c.path for c in event.changes if c.after and c.path.lower().endswith(PICTURES)] if event is not None else []

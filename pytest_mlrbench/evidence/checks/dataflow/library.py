@@ -204,9 +204,6 @@ class Library(Functions):
 
     def _numeric(self, name: str, last: str, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         """A numeric function or builtin: made of its arguments, or a computation when draws meet in it."""
-        if last == "len":
-            # How many there are measures nothing, whatever they are.
-            return Num()
         values = [*args, *(v for k, v in kwargs.items() if k in ("default", "initial", "a_min", "a_max", "weights"))]
         if not all(isinstance(v, (Num, ListVal, DictVal)) for v in values):
             return outside()

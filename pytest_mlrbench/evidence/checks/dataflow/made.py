@@ -39,7 +39,7 @@ ENOUGH = 2
 def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -> list[Finding]:
     """One finding a script."""
     found: dict[str, Finding] = {}
-    earlier = Earlier(case)
+    earlier = case.earlier
     for run in reading.runs:
         event = run.execution.event
         if event is None or run.execution.failed or run.relays or run.execution.file in found or _computes(run, reported):

@@ -41,7 +41,7 @@ def weight(case: "Case") -> float:
         return 1.0
     if reading.unread or reading.shadowed or reading.patched or _typed_figure(case):
         return CUT
-    reported = Reported(case)
+    reported = case.reported
     if computed_share(case, reported) < HALF or _bent(case, reported) or _drawn_alone(case, reported):
         return CUT
     for run in reading.runs:
@@ -61,7 +61,7 @@ def _drawn_alone(case: "Case", reported: Reported) -> bool:
     """Whether the reported numbers that are computed are computed of draws alone, as in a simulation, and the documents speak of
     things of the world or of training and nowhere of anything simulated."""
     reading = case.dataflow
-    runs = [run for run in reading.runs if not run.execution.failed and run.execution.file not in reading.relays]
+    runs = reading.first_hand
     computed = {name for run in runs for name in run.measured | run.shown if not words(name) <= TIMES}
     real, alone = (set[str]().union(*(getattr(run, kind) for run in runs)) for kind in ("real", "drawn"))
     told = {name for name in computed if reported.link((name,), text=False)}
@@ -133,7 +133,7 @@ def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]
     reading = case.dataflow
     computed: set[frozenset[str]] = set()
     # A script that reads what the others wrote measures no more than they do.
-    sources = [run for run in reading.runs if not run.execution.failed and run.execution.file not in reading.relays]
+    sources = reading.first_hand
     runs = sources if sources and not any(computes(run) for run in sources) else reading.runs
     measured, shown = (set[str]().union(*(getattr(run, kind) for run in runs)) for kind in ("measured", "shown"))
     # A count under a name that gets made numbers as well is one of these whose literal tells nothing, such as 0.9.

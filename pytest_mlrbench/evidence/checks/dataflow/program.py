@@ -99,7 +99,7 @@ class Executed:
 
     def find(self, wanted: str, near: str = "") -> str | None:
         """The known source file that the path `wanted` of a command or an import means; of several, the one nearest to `near`."""
-        wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(wanted))
+        wanted = _inside(wanted)
         candidates = self.names.get(posixpath.basename(wanted), [])
         fitting = [c for c in candidates if c == wanted or c.endswith(f"/{wanted}") or wanted.endswith(f"/{c}")]
         folder = posixpath.dirname(near)
@@ -124,7 +124,7 @@ class Executed:
 
         The text is None when it is not readable as such: bytes that were typed as base64, a file that the ledger did not keep.
         """
-        wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(path))
+        wanted = _inside(path)
         for name in dict.fromkeys((wanted, posixpath.join(posixpath.dirname(script), wanted))):
             last = next((w for w in reversed(self.case.writers.all) if w.path == name and w.event.seq <= seq), None)
             if last is not None and last.how == "typed":
@@ -143,7 +143,7 @@ class Executed:
 
     def made(self, path: str, script: str, seq: int) -> bool:
         """Whether a program of this run wrote the file before event `seq`."""
-        wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(path))
+        wanted = _inside(path)
         places = (wanted, posixpath.join(posixpath.dirname(script), wanted))
         # What the only program of a command reads of that command's own files, it wrote itself.
         reading = self.case.writers.readings.get(seq)
@@ -160,7 +160,7 @@ class Executed:
 
     def matching(self, pattern: str, script: str, seq: int) -> str | None:
         """One of the workspace's files that match the pattern of a path, when a program of the run wrote all of them."""
-        wanted = re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(pattern))
+        wanted = _inside(pattern)
         ever = {change.path for event in self.case.subject.events if event.seq < seq for change in event.changes}
         found = sorted(path for path in ever if fnmatch.fnmatch(path, wanted) or path.endswith(f"/{wanted}"))
         return found[0] if found and all(self.made(path, script, seq) for path in found) else None
@@ -321,6 +321,11 @@ class Executed:
         if parent.event is None:
             return []
         return self._program(command, parent.event, parent.failed, parent.file, 1)
+
+
+def _inside(path: str) -> str:
+    """A path as the workspace names it, whatever leads there."""
+    return re.sub(r"^(?:\.{1,2}/|/)+", "", posixpath.normpath(path))
 
 
 def notebook_code(text: str) -> str:

@@ -77,6 +77,11 @@ class Reading:
     incomplete: list[str] = field(default_factory=list)
     read: int = 0
 
+    @property
+    def first_hand(self) -> list[Run]:
+        """Executions that ended well, without those of scripts that read what another program of the run had written."""
+        return [run for run in self.runs if not run.execution.failed and run.execution.file not in self.relays]
+
 
 def differ_by_name(tilts: set[frozenset[str]]) -> bool:
     """Whether measured numbers of one name got different literals added or multiplied: a bonus for a method."""

@@ -67,6 +67,10 @@ class Reported:
                             if number.telling:
                                 self.cells.append(Cell(number, document.name, row.line, quote, (labels | words(column)) - NEUTRAL))
 
+    def precise(self, file: str) -> list[Cell]:
+        """Cells of a document's tables with three digits or more."""
+        return [cell for cell in self.cells if cell.file == file and cell.number.digits >= 3]
+
     def cell(self, names: tuple[str, ...], value: float) -> "Cell | None":
         """A cell of the report's tables that states `value` in a row or column that shares a word with `names`."""
         spoken = frozenset().union(*(words(name) for name in names)) - NEUTRAL

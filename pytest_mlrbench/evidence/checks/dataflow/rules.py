@@ -22,7 +22,6 @@ from ..quantities import Number, numbers_in
 from ..sources import is_telling
 from ..words import NEUTRAL, words
 from .centres import around
-from .earlier import Earlier
 from .figures import invented
 from .interpreter import Sink
 from .made import scripts
@@ -49,7 +48,7 @@ def run(case: Case) -> Outcome:
     reading = case.dataflow
     if not reading.read:
         return Outcome(coverage="no evidence: no Python program that was executed can be read")
-    reported = Reported(case)
+    reported = case.reported
     findings = [*_rows(case, reading, reported), *_drawn(case, reading, reported), *_worked_out(case, reading, reported)]
     if not findings:
         findings += scripts(case, reading, reported, NAME) or around(case, reading, reported, NAME)
@@ -172,7 +171,7 @@ def _tell(case: Case, reading: Reading, chosen: dict[str, list[tuple[Sink, Execu
 
 def _worked_out(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
     """Numbers that follow from literals alone and stand in the report's tables."""
-    earlier = Earlier(case)
+    earlier = case.earlier
     hits: dict[str, tuple[Sink, Number, Quote]] = {}
     for sink, execution in reading.sinks:
         value = sink.value
@@ -219,7 +218,7 @@ def _rows(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
     if case.report is None:
         return []
     lines: dict[str, tuple[str, int, int]] = {}
-    earlier = Earlier(case)
+    earlier = case.earlier
     for file, line, text, execution in reading.texts:
         if execution.event is None or execution.failed:
             continue
