@@ -140,6 +140,9 @@ class Plan:
                 final[writing.path] = writing
         needed = {writing.event.seq for writing in final.values() if writing.event.seq in programs}
         needed |= self._told & programs.keys()
+        for writing in self.case.writers.all:
+            if self._left_running(writing):
+                needed |= set(self._background(writing.event.seq)) & programs.keys()
         for seq in sorted(programs, reverse=True):
             if seq in needed:
                 own = {change.path for change in programs[seq].changes}
@@ -186,6 +189,8 @@ class Plan:
                 why = ""
                 if writing.how == "program" and event.failed:
                     why = f"event {event.seq}, which failed, had left it for event {seq}"
+                elif self._left_running(writing):
+                    continue
                 elif writing.how != "program" and not self._may_give(writing) and posixpath.basename(path) in spoken:
                     why = f"it lies where results lie and no program wrote it, so it is not given to event {seq}"
                 if why and not any(one.what == path for one in self.lost):
@@ -215,13 +220,16 @@ class Plan:
             return True
         if is_result(writing.path) or writing.how == "program" or "__pycache__" in writing.path:
             return False
-        # What changed while a command without a program ran may be the work of an earlier one in the background.
-        return writing.means != WITHOUT_PROGRAM or not self._background(writing.event.seq)
+        return not self._left_running(writing)
 
-    def _background(self, seq: int) -> bool:
-        """Whether an earlier command had left a program running."""
+    def _left_running(self, writing: Writing) -> bool:
+        """Whether what changed while a command without a program ran may be the work of an earlier one in the background."""
+        return writing.means == WITHOUT_PROGRAM and bool(self._background(writing.event.seq))
+
+    def _background(self, seq: int) -> list[int]:
+        """The earlier events that left a program running."""
         runs = self.case.writers.runs
-        return any(event.seq < seq and _BACKGROUND.search(_without_heredocs(event.command)) for event in runs)
+        return [event.seq for event in runs if event.seq < seq and _BACKGROUND.search(_without_heredocs(event.command))]
 
     def content(self, path: str, digest: str) -> bytes | None:
         """The file with this digest: the kept version, or the final file where it is the same."""

@@ -214,6 +214,19 @@ def test_a_program_in_the_background_is_waited_for(tmp_path: Path):
     assert not world.findings()
 
 
+def test_what_a_program_in_the_background_wrote_during_a_later_command_is_its_own(tmp_path: Path):
+    world = AgainWorld(tmp_path)
+    waiting = "import os, time\nfor _ in range(40):\n    if os.path.exists('go'):\n        break\n    time.sleep(0.05)\n"
+    world.write("code/run.py", waiting + PROGRAM)
+    world.run("nohup python code/run.py > train.out 2>&1 &")
+    world.run("touch go; for i in $(seq 200); do grep -q done train.out && break; sleep 0.1; done; sleep 0.2")
+    world.program(REPORT, "code/report.py")
+    rerun = world.again()
+    assert kinds(rerun)[0] == "same-1: done"
+    assert not rerun.lost
+    assert not world.findings()
+
+
 def test_programs_typed_by_a_heredoc_and_printed_results_are_compared_too(tmp_path: Path):
     world = AgainWorld(tmp_path)
     world.run("mkdir -p code && cat > code/p.py <<'EOF'\nimport random\nrandom.seed(4)\n"
