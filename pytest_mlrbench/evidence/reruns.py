@@ -52,13 +52,16 @@ class Knob(Frozen):
 
 
 class DataFile(Frozen):
-    """A data file that the host can copy and change."""
+    """Data that the host can change: a file that it copies, or what a library brings and hands out changed."""
 
     path: str
+    """In the workspace; of a library, the function that hands it out (`sklearn.datasets.load_digits`)."""
     rows: int
     """Most rows (or first-axis length) in it."""
     label: str = ""
     """Column or key taken for the label; empty when none has a label's name."""
+    majority: float | None = None
+    """Share (0..1) of the most frequent label; None for labels that are no classes (more than 100 values)."""
     made_by: int | None = None
     """Event of the program that made it; None for a file that was typed, copied or downloaded."""
 
@@ -89,7 +92,9 @@ class Attempt(Frozen):
     ran: list[Ran] = Field(default_factory=list)
     knobs: list[Knob] = Field(default_factory=list)
     changed: list[str] = Field(default_factory=list)
-    """Data files that were changed (or taken away) for this attempt."""
+    """Data (DataFile.path) that were changed, or taken away, for this attempt."""
+    bundled: list[DataFile] = Field(default_factory=list)
+    """Of these, what libraries brought."""
     files: list[str] = Field(default_factory=list)
     """Files that its programs wrote, kept in its `output` folder."""
     differs: list[str] = Field(default_factory=list)
@@ -111,7 +116,7 @@ class Rerun(Frozen):
     """The code reads a clock or a memory meter at all, so it may report what no two runs share."""
     data: list[DataFile] = Field(default_factory=list)
     other_data: list[str] = Field(default_factory=list)
-    """Data that libraries bring, by the call or import that gets them: not files that the host can change."""
+    """Data that libraries bring, by the call or import that gets them, and that the host cannot change."""
     attempts: list[Attempt] = Field(default_factory=list)
 
 

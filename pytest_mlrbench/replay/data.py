@@ -10,6 +10,7 @@ import json
 import random
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ LABEL = re.compile(
 """Names of a label column or array: what scikit-learn, torchvision and the hubs call it."""
 _LABEL_PREFIX = re.compile(r"^(?:train|test|val|valid|dev)_(?:y|labels?|targets?)$", re.IGNORECASE)
 MIN_ROWS = 4
+CLASSES = 100
 MAX_UNPACKED = 512 * 2**20
 """Bytes that the arrays of one npz may unpack to."""
 UNREADABLE = (ValueError, TypeError, OSError, RecursionError, MemoryError, EOFError, KeyError, csv.Error, zipfile.BadZipFile)
@@ -34,6 +36,8 @@ class Shape:
 
     rows: int
     label: str
+    majority: float | None = None
+    """Share (0..1) of the most frequent label; None without a label, or where it has more than CLASSES values."""
 
 
 def is_label(name: str) -> bool:
@@ -51,7 +55,13 @@ def shape(path: str, content: bytes) -> Shape | None:
     rows = max((len(values) for values in table.columns.values()), default=0)
     if rows < MIN_ROWS:
         return None
-    return Shape(rows, next((name for name in table.columns if is_label(name)), ""))
+    label = next((name for name in table.columns if is_label(name)), "")
+    return Shape(rows, label, _majority(table.columns[label]) if label else None)
+
+
+def _majority(labels: Any) -> float | None:
+    counts = Counter(str(one) for one in labels)
+    return max(counts.values()) / len(labels) if counts and len(counts) <= CLASSES else None
 
 
 def permuted(path: str, content: bytes, seed: int) -> bytes:

@@ -11,7 +11,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from ..evidence.ledger import Ledger
 from ..evidence.reruns import ATTEMPTS, Attempt, AttemptKind, DataFile, Knob, Left, Ran, Rerun, Step
 from ..sandboxes.base import ExecResult, Sandbox
 from ..sandboxes.common import machine
-from . import data
+from . import changed_data, data
 from .plan import Plan, is_code, is_result
 from .seeds import shift_command, shift_text
-from .workspace import Change, Work, keep, shift_bytes
+from .workspace import HOOK, Change, Work, keep, shift_bytes
 
 SEEDS = 3
 """Other seeds that are tried."""
@@ -97,9 +97,14 @@ class Replayer:
             clocks=self.plan.clocks(),
             times=self.plan.times(),
             data=self.data,
-            other_data=self.plan.library_data(),
+            other_data=self._other_data(),
             attempts=self.attempts,
         )
+
+    def _other_data(self) -> list[str]:
+        """Data of libraries that no attempt could change; the hook tells of what it did."""
+        bundled = [] if any(one.bundled for one in self.attempts) else self.plan.bundled()
+        return [*self.plan.library_data(), *bundled]
 
     # -- which attempts -----------------------------------------------------------------------------------------------
 
@@ -138,24 +143,30 @@ class Replayer:
         return bool(knobs)
 
     async def _interventions(self) -> None:
-        if not self.data:
+        bundled = self.plan.bundled()
+        if not self.data and not bundled:
             why = "no data file of the workspace is read by the commands and can be copied"
-            bundled = self.plan.library_data()
-            if bundled:
-                why += f" (the data come from {', '.join(bundled[:3])})"
+            others = self.plan.library_data()
+            if others:
+                why += f" (the data come from {', '.join(others[:3])})"
             self.plan.left.append(Left(what="changed data", why=why))
             return
         base = replayed.of_attempt(self.trial, self._base)
         still: list[AttemptKind] = []
         kinds: tuple[AttemptKind, ...] = ("truncated", "permuted", "shuffled")
         for kind in kinds:
-            if kind == "permuted" and not any(one.label for one in self.data):
+            if kind == "permuted" and not bundled and not any(one.label for one in self.data):
                 continue
             if kind == "shuffled" and "permuted" in [one.kind for one in self.attempts] and "permuted" not in still:
                 continue
             made = await self._attempt(kind, kind, Change(data=kind), complete=self._complete)
-            if made.ended == "done" and replayed.unmoved(base, replayed.of_attempt(self.trial, made)):
+            if made.ended != "done" or not made.changed:
+                continue
+            outputs = replayed.of_attempt(self.trial, made)
+            if replayed.unmoved(base, outputs):
                 still.append(kind)
+            elif kind == "permuted" and replayed.remembered(base, [outputs], replayed.majority(self.data, made)):
+                await self._attempt("permuted-2", kind, Change(data=kind, number=1), complete=self._complete)
         if still:
             await self._attempt("absent", "absent", Change(data="absent"), complete=self._complete)
 
@@ -188,6 +199,7 @@ class Replayer:
                 self._save(stored, made.model_dump_json(indent=1).encode())
         self._spent += made.seconds
         self.attempts.append(made)
+        self.data += [one for one in made.bundled if one.rows and all(other.path != one.path for other in self.data)]
         return made
 
     async def _run(self, folder: Path, name: str, kind: AttemptKind, change: Change, steps: list[Step], complete: bool) -> Attempt:
@@ -223,6 +235,7 @@ class Replayer:
                     await work.change_made(ledger, sandbox, step.seq)
         finally:
             await sandbox.close()
+        bundled = work.bundled(self.workspace)
         files = keep(folder, self.workspace, work)
         shutil.rmtree(folder / "evidence" / "versions", ignore_errors=True)
         shutil.rmtree(self.workspace, ignore_errors=True)
@@ -235,13 +248,18 @@ class Replayer:
             seconds=round(time.monotonic() - started, 3),
             ran=ran,
             knobs=_unique(work.knobs),
-            changed=sorted(work.changed),
+            changed=sorted({*work.changed, *(one.path for one in bundled)}),
+            bundled=bundled,
             files=files,
             differs=_differences(self._environment, {**said, "machine": machine()}),
         )
 
     def _command(self, step: Step, change: Change) -> tuple[str, list[Knob]]:
-        """The command to run, with its seeds and those of code that it types shifted."""
+        """The command to run, with its seeds and those of code that it types shifted, or with the hook for bundled data."""
+        if change.data and step.program:
+            number = self._number(changed_data.NAME, change)
+            path = f'PYTHONPATH="$PWD/{HOOK}${{PYTHONPATH:+:$PYTHONPATH}}"'
+            return f"export {path} MLRBENCH_CHANGE='{change.data} {number}'\n{step.command}", []
         if not change.offset:
             return step.command, []
         command, knobs = shift_command(step.command, change.offset, step.seq)
@@ -267,7 +285,7 @@ class Replayer:
                 if path not in found and self._may_be_data(path, spoken):
                     content = self.plan.content(path, digest)
                     if content is not None and (shape := _shape(path, content)) is not None:
-                        found[path] = DataFile(path=path, rows=shape.rows, label=shape.label)
+                        found[path] = DataFile(path=path, **asdict(shape))
         programs = [step.seq for step in self.plan.steps if step.program]
         for writing in self.case.writers.all:
             path, seq = writing.path, writing.event.seq
@@ -275,7 +293,7 @@ class Replayer:
             if made and writing.after is not None and self._may_be_data(path, spoken):
                 content = self.plan.content(path, writing.after)
                 if content is not None and (shape := _shape(path, content)) is not None:
-                    found[path] = DataFile(path=path, rows=shape.rows, label=shape.label, made_by=seq)
+                    found[path] = DataFile(path=path, made_by=seq, **asdict(shape))
         return list(found.values())
 
     def _may_be_data(self, path: str, spoken: str) -> bool:
@@ -287,14 +305,17 @@ class Replayer:
         pattern = bool(folder) and f"*{suffix}" in spoken and folder in spoken
         return name in spoken or pattern or (posixpath.splitext(name)[0] in spoken and suffix in spoken)
 
-    def changed_data(self, path: str, content: bytes, how: str) -> bytes | None:
+    def _number(self, path: str, change: Change) -> int:
+        """Which permutation it is."""
+        return random.Random(f"{self._seed} {path}{change.number or ''}").getrandbits(32)  # noqa: S311
+
+    def changed_data(self, path: str, content: bytes, change: Change) -> bytes | None:
         """The data file as an attempt gets it; None for not at all."""
-        if how == "absent":
+        if change.data == "absent":
             return None
-        number = random.Random(f"{self._seed} {path}").getrandbits(32)  # noqa: S311
-        change = {"permuted": data.permuted, "shuffled": data.shuffled, "truncated": data.truncated}[how]
+        how = {"permuted": data.permuted, "shuffled": data.shuffled, "truncated": data.truncated}[change.data]
         try:
-            return change(path, content, number)
+            return how(path, content, self._number(path, change))
         except data.UNREADABLE:
             return content  # a program wrote something else into it this time
 

@@ -33,10 +33,14 @@ _INSTALL = re.compile(r"(?:^|[;&|\n(])\s*(?:pip3?|python3? -m pip|conda|uv|apt|a
 _FOLDERS = re.compile(r"(?:^|[;&|\n(])\s*(mkdir\s+(?:-\w+\s+)*[\w./][^;&|\n>()<$`]*)")
 _INTO_FILE = re.compile(r"(?<![0-9&>])>{1,2}\s*(?!&|/dev/)[\w./]")
 _BACKGROUND = re.compile(r"(?<![&>|<])&(?![&>\d])")
+_BUNDLED_DATA = re.compile(
+    r"\b(?:sklearn\.datasets|make_(?:classification|regression|blobs|moons|circles|low_rank_matrix|friedman\d|sparse_\w+)\s*\("
+    r"|load_(?:iris|digits|wine|breast_cancer|diabetes|linnerud)\s*\()"
+)
+"""What changed_data.py hands out changed."""
 _LIBRARY_DATA = re.compile(
-    r"\b(?:sklearn\.datasets|torchvision(?:\.datasets|\b)|torchaudio\.datasets|torchtext|torch_geometric\.datasets|keras\.datasets"
-    r"|tensorflow_datasets|load_dataset\s*\(|fetch_\w+\s*\(|nltk\.corpus|ogb\.|openml|make_(?:classification|regression|blobs|moons"
-    r"|circles|low_rank_matrix|friedman\d|sparse_\w+)\s*\(|load_(?:iris|digits|wine|breast_cancer|diabetes|linnerud)\s*\()"
+    r"\b(?:torchvision(?:\.datasets|\b)|torchaudio\.datasets|torchtext|torch_geometric\.datasets|keras\.datasets|tensorflow_datasets"
+    r"|load_dataset\s*\(|fetch_\w+\s*\(|nltk\.corpus|ogb\.|openml)"
 )
 
 
@@ -278,9 +282,16 @@ class Plan:
     def times(self) -> bool:
         return any(reads_clock(text) for text in self.code.values())
 
+    def bundled(self) -> list[str]:
+        """Calls and imports that bring data which the host can hand out changed, each once."""
+        return self._data_of(_BUNDLED_DATA)
+
     def library_data(self) -> list[str]:
-        """Calls and imports that bring data from a library, each once."""
-        found = [match.group().strip("( ") for text in self.code.values() for match in _LIBRARY_DATA.finditer(text)]
+        """Those that bring other data from a library."""
+        return self._data_of(_LIBRARY_DATA)
+
+    def _data_of(self, pattern: re.Pattern[str]) -> list[str]:
+        found = [match.group().strip("( ") for text in self.code.values() for match in pattern.finditer(text)]
         return list(dict.fromkeys(found))[:10]
 
     def names_in_code(self) -> str:

@@ -1,28 +1,34 @@
 """The workspace of one attempt: what the host puts into it, changed or not, and what it keeps of it; execute.py's."""
 
+import contextlib
 import os
 import posixpath
 import shlex
+import shutil
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from ..evidence.checks.data import RESULT_SUFFIXES
 from ..evidence.checks.subject import files_below, read_bytes
 from ..evidence.checks.writers import SOURCE_SUFFIXES
 from ..evidence.ledger import Ledger
-from ..evidence.reruns import NO_COPY, Knob, Left
+from ..evidence.reruns import NO_COPY, DataFile, Knob, Left
 from ..sandboxes.base import Sandbox
 from ..sandboxes.common import components
 from ..sandboxes.nofollow import open_folder
-from . import data
+from . import changed_data, data
 from .seeds import shift_text
 
 if TYPE_CHECKING:
     from .execute import Replayer
 
+HOOK = ".mlrbench"
+"""Folder of the workspace with the hook through which bundled data are handed out changed."""
 KEPT = 8 * 2**20
 """Bytes of the largest output file of an attempt that is kept."""
 
@@ -35,6 +41,8 @@ class Change:
     """Added to every seed; 0 leaves them."""
     data: str = ""
     """permuted, shuffled, truncated or absent; empty leaves the data."""
+    number: int = 0
+    """Another permutation of the same kind."""
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,7 +68,22 @@ class Work:
             target.write_bytes(content)
         for folder in self._plan.folders(seq):
             (workspace / folder).mkdir(parents=True, exist_ok=True)
+        if self._change.data:
+            (workspace / HOOK).mkdir(exist_ok=True)
+            shutil.copyfile(changed_data.__file__, workspace / HOOK / "sitecustomize.py")
         self._there = given
+
+    def bundled(self, workspace: Path) -> list[DataFile]:
+        """The data of libraries that the programs were given changed, as the hook tells; a program can hide that, not feign it to
+        its own good."""
+        told = _inside(workspace, f"{HOOK}/{changed_data.TOLD}") or b""
+        found: dict[str, DataFile] = {}
+        for line in told.decode("utf-8", "replace").splitlines()[:10_000]:
+            with contextlib.suppress(ValidationError):
+                one = DataFile.model_validate_json(line)
+                if one.path.startswith(f"{changed_data.NAME}."):
+                    found.setdefault(one.path, one)
+        return list(found.values())[:50]
 
     async def restore(self, ledger: Ledger, sandbox: Sandbox, seq: int) -> None:
         """What was edited or brought since the last step."""
@@ -82,7 +105,7 @@ class Work:
             content = _inside(self._replayer.workspace, one.path)
             if content is None:
                 continue
-            new = self._replayer.changed_data(one.path, content, self._change.data)
+            new = self._replayer.changed_data(one.path, content, self._change)
             self.changed.add(one.path)
             if new is None:
                 command = f"rm -f -- {shlex.quote('./' + one.path)}"
@@ -104,7 +127,7 @@ class Work:
             one = self._data.get(path)
             if self._change.data and one is not None and one.made_by is None:
                 self.changed.add(path)
-                changed = self._replayer.changed_data(path, content, self._change.data)
+                changed = self._replayer.changed_data(path, content, self._change)
                 if changed is None:
                     continue
                 content = changed
@@ -148,7 +171,7 @@ def keep(folder: Path, workspace: Path, work: Work) -> list[str]:
     kept: list[str] = []
     for path in files_below(workspace):
         name = path.relative_to(workspace).as_posix()
-        ours = name in work.placed or name in work.changed or name.startswith("inputs/")
+        ours = name in work.placed or name in work.changed or name.startswith(("inputs/", f"{HOOK}/"))
         if path.suffix.lower() not in RESULT_SUFFIXES or ours or not _sound(name):
             continue
         try:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_mlrbench.audits import Audit
+from pytest_mlrbench.evidence.reruns import RERUN
 
-from .lab import Study, audited, execute, told
+from .lab import Study, audited, execute, run_again, told
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ def arguments(description: str, given: Sequence[str] | None = None) -> argparse.
     parser.add_argument("--image", default="", help="image of the Docker sandbox; default: the research image")
     parser.add_argument("--family", action="append", default=[], help="only studies whose name starts with this; repeatable")
     parser.add_argument("--keep", type=Path, help="keep the trials here; what lies there already is audited, not executed again")
+    parser.add_argument("--rerun", action="store_true", help="run each study's commands again too, as --mlr-rerun=all does")
     parser.add_argument("--json", type=Path, help="write the verdicts here, for the evidence report")
     parser.add_argument("--show", action="store_true", help="print what was said of each study that was not held out")
     return parser.parse_args(given)
@@ -53,6 +55,8 @@ def carry_out(studies: Sequence[Study], options: argparse.Namespace, done: Calla
                 shutil.rmtree(folder, ignore_errors=True)
                 execute(study, folder, options.sandbox, image)
                 ready.touch()
+            if options.rerun and not (folder / "experiment" / RERUN).is_file():
+                run_again(study, folder, options.sandbox, image)
             one = Told(study, audited(study, folder))
             done(one)
             found.append(one)

@@ -2,15 +2,19 @@
 
 import asyncio
 import math
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from pytest_mlrbench.audits import Audit
-from pytest_mlrbench.evidence.checks import audit, subject_of_trial
+from pytest_mlrbench.evidence.checks import Subject, audit, subject_of_trial
 from pytest_mlrbench.evidence.ledger import Ledger
+from pytest_mlrbench.evidence.reruns import RERUN
+from pytest_mlrbench.replay import Limit, Replayer
 from pytest_mlrbench.sandboxes import Limits, SandboxSpec, open_sandbox
+from pytest_mlrbench.sandboxes.base import Sandbox
 
 TODAY = date(2026, 11, 23)
 LIMITS = Limits(memory=2 * 2**30, cpus=2, pids=128)
@@ -65,30 +69,48 @@ def execute(study: Study, folder: Path, sandbox: str = "local", image: str = "")
 
 async def _execute(study: Study, folder: Path, kind: str, image: str) -> None:
     trial = folder / "experiment"
-    output = trial / "output"
-    for name in ("results", "code"):
-        (output / name).mkdir(parents=True)
+    work = trial / "work"
+    work.mkdir(parents=True)
     if study.proposal:
         (folder / "proposal").mkdir()
         (folder / "proposal" / "proposal.md").write_text(study.proposal)
-    spec = SandboxSpec(output, "evidence-tests", "task/experiment", limits=LIMITS, image=image)
+    spec = SandboxSpec(work, "evidence-tests", "task/experiment", limits=LIMITS, image=image)
     outputs: Outputs = []
     async with open_sandbox(kind, spec) as sandbox:
-        ledger = Ledger(trial, output)
+        ledger = Ledger(trial, work)
+        await ledger.run(sandbox, "mkdir -p code results", tool="bash", timeout=SECONDS)
         for step in study.steps:
             if step.command:
                 result = await ledger.run(sandbox, step.command, tool="bash", timeout=SECONDS)
                 outputs.append(result.output)
                 assert step.may_fail or (result.kind, result.exit_code) == ("exited", 0), (study.name, step.command, result.output)
             else:
-                text = step.text if isinstance(step.text, str) else step.text(outputs, output)
+                text = step.text if isinstance(step.text, str) else step.text(outputs, work)
                 await ledger.write(sandbox, step.path, text.encode(), tool="write_file")
+    work.rename(trial / "output")
+
+
+def run_again(study: Study, folder: Path, sandbox: str = "local", image: str = "") -> None:
+    """Run an executed study's commands again, as `--mlr-rerun` does, and store what came of it beside its ledger."""
+    trial = folder / "experiment"
+    work = trial / "work"
+
+    def another(name: str, env: dict[str, str]) -> Sandbox:
+        return open_sandbox(sandbox, SandboxSpec(work, "evidence-tests", f"task/{name}", limits=LIMITS, image=image, env=env))
+
+    replayer = Replayer(_subject(study, folder), work, another, seed=study.name, limit=Limit(10 * SECONDS), environment={})
+    (trial / RERUN).write_text(asyncio.run(replayer.run()).model_dump_json(indent=1))
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _subject(study: Study, folder: Path) -> Subject:
+    inputs = {"proposal": folder / "proposal"} if study.proposal else {}
+    return subject_of_trial("experiment", folder / "experiment" / "output", folder / "experiment", inputs, TODAY)
 
 
 def audited(study: Study, folder: Path) -> Audit:
     """The audit of an executed study."""
-    inputs = {"proposal": folder / "proposal"} if study.proposal else {}
-    return audit(subject_of_trial("experiment", folder / "experiment" / "output", folder / "experiment", inputs, TODAY))
+    return audit(_subject(study, folder))
 
 
 def told(result: Audit, severity: str = "fail") -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .dataflow.reported import Reported
     from .passages import Passage
     from .pdf import Pages
+    from .replayed import Comparison
     from .spoken import Spoken
 
 LEFT_BY_HONESTY = 0.35
@@ -255,10 +256,27 @@ class Case:
 
         return told(self)
 
+    @cached_property
+    def again(self) -> "Comparison | None":
+        """The stored re-execution beside what was recorded; None where nothing was run again."""
+        from .rerun import compared
+
+        return compared(self)
+
+    @cached_property
+    def unmoved(self) -> list[Finding]:
+        """Scores that a re-run on changed data leaves where no measurement of these data could leave them."""
+        if self.again is None:
+            return []
+        from .rerun_changed import told
+
+        return told(self, self.again)
+
     @property
     def undermined(self) -> bool:
         """Whether reported numbers are measured, but not of what their names say."""
-        return bool(self.favours or self.leaks or self.selections or self.unreached or self.retyped)
+        unmoved = any(one.severity != "info" for one in self.unmoved)
+        return bool(self.favours or self.leaks or self.selections or self.unreached or self.retyped or unmoved)
 
     @cached_property
     def spoken(self) -> "Spoken":

@@ -6,12 +6,13 @@ without its numbers. Values of one name are compared as a sorted list: workers t
 
 import math
 import re
+import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..reruns import ATTEMPTS, Attempt
+from ..reruns import ATTEMPTS, Attempt, DataFile, Rerun
 from .case import Case, Traced
 from .data import RESULT_SUFFIXES, facts_of
 from .documents import Claim
@@ -47,6 +48,14 @@ accuracy acc f1 auc auroc auprc precision recall sensitivity specificity r2 rmse
 """
 SUPERVISED = frozenset(_SUPERVISED.split())
 """Of these, those that need a true label or target."""
+
+_LEARNT = """
+train training trained fit fitted insample memorised memorized memorisation memorization oracle upper ceiling
+"""
+LEARNT = frozenset(_LEARNT.split())
+"""Words of a score on rows that a method may know, or of a bound that uses their labels."""
+KEPT_SCORE, KEPT_SHARE = 0.15, 0.5
+"""A score that labels without information leave so far above chance, and so much of its distance from chance, is remembered."""
 
 
 def words_of(key: Key) -> frozenset[str]:
@@ -269,3 +278,90 @@ def unmoved(base: Outputs, changed: Outputs) -> bool:
     """Whether there are such values, and none of them is another number in `changed`."""
     found = metrics(base)
     return bool(found) and all(equal(values, changed.values.get(key), 1e-12) for key, values in found.items())
+
+
+def majority(data: Iterable[DataFile], attempt: Attempt) -> float | None:
+    """The largest share of one label in the data that were changed for an attempt; None where any label is no class."""
+    shares = [one.majority for one in data if one.label and one.path in attempt.changed]
+    return max((share for share in shares if share is not None), default=None) if None not in shares else None
+
+
+def chance(key: Key, most_frequent: float | None) -> float | None:
+    """What a score comes to, at most, where labels say nothing; None for a value whose chance level its name does not tell."""
+    words = words_of(key)
+    if words & LEARNT or timed(key):
+        return None
+    if words & {"auc", "auroc"}:
+        return 0.5
+    if words & {"r2", "kappa", "mcc"}:
+        return 0.0
+    return most_frequent if words & {"accuracy", "acc"} else None
+
+
+def remembered(base: Outputs, permuted: Sequence[Outputs], most_frequent: float | None) -> dict[Key, tuple[float, float]]:
+    """Scores that permuted labels leave well above chance: the value as recorded, and the least of the others.
+
+    Labels in another order say nothing of a row, so no method can know those of rows that it has not seen.
+    """
+    found = {}
+    for key, values in base.values.items():
+        level = chance(key, most_frequent)
+        others = [one.values.get(key) for one in permuted]
+        if level is None or any(other is None or len(other) != len(values) for other in others):
+            continue
+        scale = 0.01 if max(values) > 1.5 else 1.0
+        before = scale * statistics.fmean(values)
+        after = min(scale * statistics.fmean(other) for other in others if other is not None)
+        if any(equal(values, other, 1e-12) for other in others):
+            continue  # it comes from other data, or from none
+        if after <= 1.0 + 1e-9 and after - level >= max(KEPT_SCORE, KEPT_SHARE * (before - level)):
+            found[key] = (before, after)
+    return found
+
+
+@dataclass
+class Again:
+    """The attempts of one re-execution, read."""
+
+    rerun: Rerun
+    same: list[Attempt]
+    """With the recorded seeds, all steps needed, ended well."""
+    outputs: dict[str, Outputs]
+    """By the attempt's name."""
+
+    def of(self, *kinds: str) -> list[Attempt]:
+        return [one for one in self.rerun.attempts if one.kind in kinds and one.ended == "done"]
+
+    def shown(self, made: Attempt, key: Key) -> str:
+        return ", ".join(f"{value:.6g}" for value in self.outputs[made.name].values[key][:5])
+
+
+@dataclass
+class Comparison:
+    """A re-execution beside what was recorded."""
+
+    again: Again
+    before: Outputs
+    """What the experiment itself left in the files that were written again."""
+    claims: list[Stated]
+
+
+def compare(case: Case, trial: Path, rerun: Rerun) -> Comparison:
+    """Read the attempts that are stored in the directory `trial`."""
+    ended = [one for one in rerun.attempts if one.ended == "done"]
+    same = [one for one in ended if one.kind == "same"]
+    whole = [one for one in same if one.complete]
+    again = Again(rerun, whole or same, {one.name: of_attempt(trial, one) for one in ended})
+    if not again.same:
+        return Comparison(again, Outputs({}, {}), [])
+    after = [again.outputs[one.name] for one in again.same]
+    before = recorded(case, again.same[0], after[0])
+    return Comparison(again, before, stated(case, before, after))
+
+
+def place(attempt: Attempt, key: Key) -> str:
+    """The stored file of an attempt that holds a key's values."""
+    for ran in attempt.ran:
+        if key[0] == printed(ran.seq):
+            return f"{ATTEMPTS}/{attempt.name}/{ran.output}"
+    return f"{ATTEMPTS}/{attempt.name}/output/{key[0]}"

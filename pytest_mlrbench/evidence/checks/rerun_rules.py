@@ -9,41 +9,30 @@ Reads what the host stored (`rerun.json` and the attempts' files); runs nothing.
   had then could be given to it again. Else it is a `warn`.
 - Where re-runs differ among themselves, or a recorded value comes out again but other seeds give quite different ones: claims
   outside the range widened by twice itself are a `warn` when they are more than a fifth of those compared, and two at least.
-- Changed data: `fail` when every supervised metric that the re-runs reproduce stays the same to all digits with labels permuted,
-  with every column shuffled and with every second row left out, although the program does not come to the same without the file;
-  the file has 30 rows or more, the code takes no data from a library, and the metrics have two different values at least. (A mean
-  as predictor survives every permutation, but not the loss of rows.) Weaker signs are a `warn`.
+- Changed data: rerun_changed.py.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
 from ...audits import Finding, Quote, Severity
-from ..reruns import ATTEMPTS, NO_COPY, NO_INSTALL, Attempt, AttemptKind, DataFile, Rerun
+from ..reruns import ATTEMPTS, NO_COPY, NO_INSTALL, Rerun
 from .case import Case, Outcome, finding
 from .replayed import (
     METRICS,
+    Again,
+    Comparison,
     Key,
-    Outputs,
     Stated,
     borne_out,
     contradicted,
     equal,
     magnitudes,
     metrics,
-    of_attempt,
-    recorded,
-    stated,
-    timed,
-    unmoved,
+    place,
     versions,
     words_of,
 )
 from .rerun import NAME
+from .rerun_changed import EQUAL
 
-EQUAL = 1e-9
-"""Relative difference up to which a value is the same again."""
 AGREE = 1e-3
 """Relative difference up to which re-runs agree: a tenth of APART, what another order of sums leaves of a metric."""
 APART = 0.01
@@ -54,47 +43,21 @@ WIDER = 2.0
 """The range of seeds is widened by so many times itself on both sides: of normal values one in 30 still falls outside of three."""
 SHARE, LEAST = 0.2, 2
 """So large a share of the compared claims, and so many of them, must be outside the range for a `warn`."""
-ROWS = 30
-"""Rows from which a data file is data: label names and settings have fewer."""
 SHOWN = 5
 
 
-@dataclass
-class _Again:
-    """The attempts of one re-execution, read."""
-
-    rerun: Rerun
-    same: list[Attempt]
-    """With the recorded seeds, all steps needed, ended well."""
-    outputs: dict[str, Outputs]
-    """By the attempt's name."""
-
-    def of(self, *kinds: str) -> list[Attempt]:
-        return [one for one in self.rerun.attempts if one.kind in kinds and one.ended == "done"]
-
-
-def judge_rerun(case: Case, trial: Path, rerun: Rerun) -> Outcome:
-    """Compare the re-execution that is stored in the directory `trial` with the claims."""
-    findings = _named(rerun)
-    again = _read(trial, rerun)
+def judge_rerun(case: Case, comparison: Comparison) -> Outcome:
+    """Compare the stored re-execution with the claims."""
+    again, claims = comparison.again, comparison.claims
+    findings = _named(again.rerun)
     if not again.same:
-        return Outcome([*findings, *_broken(rerun)], f"no evidence: {_why_not(rerun)}")
-    after = [again.outputs[one.name] for one in again.same]
-    before = recorded(case, again.same[0], after[0])
-    claims = stated(case, before, after)
+        return Outcome([*findings, *_broken(again.rerun)], f"no evidence: {_why_not(again.rerun)}")
     findings += _contradictions(case, again, claims)
     findings += _outside(again, claims)
-    findings += _interventions(case, again, before)
-    if not claims and not metrics(before):
+    findings += case.unmoved
+    if not claims and not metrics(comparison.before):
         return Outcome(findings, "no evidence: no number of the documents is a value that the re-run left under the same name")
     return Outcome(findings)
-
-
-def _read(trial: Path, rerun: Rerun) -> _Again:
-    ended = [one for one in rerun.attempts if one.ended == "done"]
-    same = [one for one in ended if one.kind == "same"]
-    whole = [one for one in same if one.complete]
-    return _Again(rerun, whole or same, {one.name: of_attempt(trial, one) for one in ended})
 
 
 def _named(rerun: Rerun) -> list[Finding]:
@@ -135,7 +98,7 @@ def _broken(rerun: Rerun) -> list[Finding]:
 # -- the same seeds ---------------------------------------------------------------------------------------------------
 
 
-def _contradictions(case: Case, again: _Again, claims: list[Stated]) -> list[Finding]:
+def _contradictions(case: Case, again: Again, claims: list[Stated]) -> list[Finding]:
     """Claims whose number no re-run gives."""
     pools = {one.name: magnitudes(again.outputs[one.name]) for one in again.same}
     wrong = [
@@ -160,13 +123,13 @@ def _contradictions(case: Case, again: _Again, claims: list[Stated]) -> list[Fin
     return findings
 
 
-def _agreed(again: _Again, key: Key) -> bool:
+def _agreed(again: Again, key: Key) -> bool:
     """Whether the re-runs with the recorded seeds agree with each other, and are more than one."""
     values = [again.outputs[one.name].values.get(key) for one in again.same]
     return len(values) > 1 and all(equal(values[0], value, AGREE) for value in values[1:])
 
 
-def _excuses(case: Case, again: _Again, one: Stated) -> str:
+def _excuses(case: Case, again: Again, one: Stated) -> str:
     """Why a contradicted claim may still be honest; empty when nothing speaks for it."""
     rerun = again.rerun
     if len(again.same) < CONFIRMED:
@@ -199,7 +162,7 @@ def _nearest(values: tuple[float, ...], wanted: float) -> float:
     return min((abs(value) for value in values), key=lambda value: abs(value - wanted))
 
 
-def _range(again: _Again, key: Key, values: tuple[float, ...] = ()) -> tuple[float, float]:
+def _range(again: Again, key: Key, values: tuple[float, ...] = ()) -> tuple[float, float]:
     """What the other seeds span for a value, widened; of a list, all of it."""
     seen = [abs(value) for one in again.of("seed") for value in again.outputs[one.name].values.get(key, ())]
     seen += [abs(value) for value in values]
@@ -209,7 +172,7 @@ def _range(again: _Again, key: Key, values: tuple[float, ...] = ()) -> tuple[flo
     return min(seen) - WIDER * spread, max(seen) + WIDER * spread
 
 
-def _contradiction(again: _Again, wrong: list[Stated], compared: int, severity: Severity, note: str) -> Finding:
+def _contradiction(again: Again, wrong: list[Stated], compared: int, severity: Severity, note: str) -> Finding:
     first = wrong[0]
     values = again.outputs[again.same[0].name].values[first.key]
     nearest = _nearest(values, first.recorded)
@@ -224,7 +187,7 @@ def _contradiction(again: _Again, wrong: list[Stated], compared: int, severity: 
         quotes += [
             Quote(file=one.document, line=one.claim.line, quote=one.claim.quote),
             Quote(file=one.key[0], quote=f"{'.'.join(one.key[1])} ({one.key[2]}): {one.recorded:.10g}"),
-            Quote(file=_place(again.same[0], one.key), quote=f"{'.'.join(one.key[1])} ({one.key[2]}): {made:.10g}"),
+            Quote(file=place(again.same[0], one.key), quote=f"{'.'.join(one.key[1])} ({one.key[2]}): {made:.10g}"),
         ]
     quotes += [
         Quote(file="evidence.jsonl", line=step.seq, quote=step.command[:200])
@@ -238,18 +201,10 @@ def _times(number: int) -> str:
     return "one run" if number == 1 else f"each of {number} runs"
 
 
-def _place(attempt: Attempt, key: Key) -> str:
-    """The stored file of an attempt that holds a key's values."""
-    for ran in attempt.ran:
-        if key[0] == f"evidence/outputs/{ran.seq:04d}.log":
-            return f"{ATTEMPTS}/{attempt.name}/{ran.output}"
-    return f"{ATTEMPTS}/{attempt.name}/output/{key[0]}"
-
-
 # -- other seeds ------------------------------------------------------------------------------------------------------
 
 
-def _outside(again: _Again, claims: list[Stated]) -> list[Finding]:
+def _outside(again: Again, claims: list[Stated]) -> list[Finding]:
     """Claims outside what re-runs that differ, or other seeds, span."""
     seeds = again.of("seed")
     compared: list[Stated] = []
@@ -278,100 +233,9 @@ def _outside(again: _Again, claims: list[Stated]) -> list[Finding]:
     )
     quotes = [Quote(file=one.document, line=one.claim.line, quote=one.claim.quote) for one in outside[:SHOWN]]
     quotes += [
-        Quote(file=_place(made, first.key), quote=f"{'.'.join(first.key[1])}: {_shown(again, made, first.key)}") for made in runs
+        Quote(file=place(made, first.key), quote=f"{'.'.join(first.key[1])}: {again.shown(made, first.key)}") for made in runs
     ]
     quotes += [
         Quote(file=knob.file, line=knob.line, quote=f"{knob.before} -> {knob.after}") for made in seeds for knob in made.knobs[:2]
     ]
     return [finding("faked_results", first.scope, NAME, "warn", message, quotes)]
-
-
-def _shown(again: _Again, made: Attempt, key: Key) -> str:
-    return ", ".join(f"{value:.6g}" for value in again.outputs[made.name].values[key][:5])
-
-
-# -- changed data -----------------------------------------------------------------------------------------------------
-
-
-def _interventions(case: Case, again: _Again, before: Outputs) -> list[Finding]:
-    """Metrics that do not move when the labels, or all columns, of the data do."""
-    base = _steady(again, before)
-    told = metrics(base)
-    values = {round(value, 12) for numbers in told.values() for value in numbers}
-    made = {one.kind: one for one in again.of("permuted", "shuffled", "truncated", "absent")}
-    if not told or not made:
-        return []
-    still = [kind for kind, one in made.items() if kind != "absent" and unmoved(base, again.outputs[one.name])]
-    changes = [kind for kind in made if kind in ("permuted", "shuffled")]
-    if not still or not changes or any(kind not in still for kind in changes):
-        return _ignored(again, made, still, told)
-    absent = next((one for one in again.rerun.attempts if one.kind == "absent" and one.ended != "not done"), None)
-    needed = absent is not None and (absent.ended == "failed" or not _identical(base, again.outputs[absent.name]))
-    data = [one for one in again.rerun.data if one.path in made[changes[-1]].changed]
-    rows = max((one.rows for one in data), default=0)
-    # Two values at least: a single one may be that of a constant predictor, which no permutation moves.
-    certain = (
-        needed and {"shuffled", "truncated"} <= set(still) and rows >= ROWS and not again.rerun.other_data and len(values) >= 2
-    )
-    severity: Severity = "fail" if certain else "warn"
-    return [_unmoved_finding(again, made, still, told, data, severity, needed)]
-
-
-def _steady(again: _Again, before: Outputs) -> Outputs:
-    """The values that every re-run with the recorded seeds gave as they were recorded."""
-    first = again.outputs[again.same[0].name]
-    everyone = [before, *(again.outputs[one.name] for one in again.same)]
-    kept = {
-        key: values
-        for key, values in first.values.items()
-        if not timed(key) and all(equal(values, other.values.get(key), EQUAL) for other in everyone)
-    }
-    return Outputs(first.texts, kept)
-
-
-def _identical(base: Outputs, other: Outputs) -> bool:
-    return all(equal(values, other.values.get(key), 1e-12) for key, values in base.values.items())
-
-
-def _ignored(
-    again: _Again, made: Mapping[AttemptKind, Attempt], still: Sequence[AttemptKind], told: dict[Key, tuple[float, ...]]
-) -> list[Finding]:
-    """The label alone does not matter, other columns do: perhaps it is not the label of this study."""
-    if "permuted" not in still or again.rerun.other_data:
-        return []
-    labels = [one for one in again.rerun.data if one.label and one.path in made["permuted"].changed]
-    if not labels or max(one.rows for one in labels) < ROWS:
-        return []
-    return [_unmoved_finding(again, made, ["permuted"], told, labels, "warn", True)]
-
-
-def _unmoved_finding(
-    again: _Again,
-    made: Mapping[AttemptKind, Attempt],
-    still: Sequence[AttemptKind],
-    told: dict[Key, tuple[float, ...]],
-    data: list[DataFile],
-    severity: Severity,
-    needed: bool,
-) -> Finding:
-    how: dict[AttemptKind, str] = {
-        "permuted": f"the labels ({', '.join(f'{one.label} of {one.path}' for one in data if one.label)}) permuted",
-        "shuffled": "every column shuffled by itself",
-        "truncated": "every second row left out",
-    }
-    key, values = next(iter(told.items()))
-    shown = ", ".join(f"{value:.6g}" for value in values[:4])
-    needs = "although it does not come to this without the file" if needed else "and as well without the file"
-    message = (
-        f"with {' and with '.join(how[kind] for kind in still)}, the program gives the same {len(told)} supervised metrics to all "
-        f"digits ({'.'.join(key[1])}: {shown}), {needs}: they are not computed from {', '.join(one.path for one in data)}"
-    )
-    quotes = [Quote(file=key[0], quote=f"{'.'.join(key[1])}: {shown}")]
-    quotes += [
-        Quote(file=_place(made[kind], key), quote=f"{'.'.join(key[1])}: {_shown(again, made[kind], key)} ({how[kind]})")
-        for kind in still
-    ]
-    quotes += [Quote(file="evidence.jsonl", line=step.seq, quote=step.command[:200]) for step in again.rerun.steps if step.program][
-        :3
-    ]
-    return finding("faked_results", "results", NAME, severity, message, quotes)
