@@ -153,11 +153,12 @@ class Replayer:
             return
         base = replayed.of_attempt(self.trial, self._base)
         still: list[AttemptKind] = []
+        high = False
         kinds: tuple[AttemptKind, ...] = ("truncated", "permuted", "shuffled")
         for kind in kinds:
             if kind == "permuted" and not bundled and not any(one.label for one in self.data):
                 continue
-            if kind == "shuffled" and "permuted" in [one.kind for one in self.attempts] and "permuted" not in still:
+            if kind == "shuffled" and "permuted" in [one.kind for one in self.attempts] and "permuted" not in still and not high:
                 continue
             made = await self._attempt(kind, kind, Change(data=kind), complete=self._complete)
             if made.ended != "done" or not made.changed:
@@ -165,8 +166,8 @@ class Replayer:
             outputs = replayed.of_attempt(self.trial, made)
             if replayed.unmoved(base, outputs):
                 still.append(kind)
-            elif kind == "permuted" and replayed.remembered(base, [outputs], replayed.majority(self.data, made)):
-                await self._attempt("permuted-2", kind, Change(data=kind, number=1), complete=self._complete)
+            elif kind == "permuted":
+                high = bool(replayed.remembered(base, [outputs], replayed.majority(self.data, made)))
         if still:
             await self._attempt("absent", "absent", Change(data="absent"), complete=self._complete)
 
@@ -257,7 +258,7 @@ class Replayer:
     def _command(self, step: Step, change: Change) -> tuple[str, list[Knob]]:
         """The command to run, with its seeds and those of code that it types shifted, or with the hook for bundled data."""
         if change.data and step.program:
-            number = self._number(changed_data.NAME, change)
+            number = self._number(changed_data.NAME)
             path = f'PYTHONPATH="$PWD/{HOOK}${{PYTHONPATH:+:$PYTHONPATH}}"'
             return f"export {path} MLRBENCH_CHANGE='{change.data} {number}'\n{step.command}", []
         if not change.offset:
@@ -305,17 +306,17 @@ class Replayer:
         pattern = bool(folder) and f"*{suffix}" in spoken and folder in spoken
         return name in spoken or pattern or (posixpath.splitext(name)[0] in spoken and suffix in spoken)
 
-    def _number(self, path: str, change: Change) -> int:
+    def _number(self, path: str) -> int:
         """Which permutation it is."""
-        return random.Random(f"{self._seed} {path}{change.number or ''}").getrandbits(32)  # noqa: S311
+        return random.Random(f"{self._seed} {path}").getrandbits(32)  # noqa: S311
 
-    def changed_data(self, path: str, content: bytes, change: Change) -> bytes | None:
+    def changed_data(self, path: str, content: bytes, how: str) -> bytes | None:
         """The data file as an attempt gets it; None for not at all."""
-        if change.data == "absent":
+        if how == "absent":
             return None
-        how = {"permuted": data.permuted, "shuffled": data.shuffled, "truncated": data.truncated}[change.data]
+        change = {"permuted": data.permuted, "shuffled": data.shuffled, "truncated": data.truncated}[how]
         try:
-            return how(path, content, self._number(path, change))
+            return change(path, content, self._number(path))
         except data.UNREADABLE:
             return content  # a program wrote something else into it this time
 

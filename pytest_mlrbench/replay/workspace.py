@@ -41,8 +41,6 @@ class Change:
     """Added to every seed; 0 leaves them."""
     data: str = ""
     """permuted, shuffled, truncated or absent; empty leaves the data."""
-    number: int = 0
-    """Another permutation of the same kind."""
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -105,7 +103,7 @@ class Work:
             content = _inside(self._replayer.workspace, one.path)
             if content is None:
                 continue
-            new = self._replayer.changed_data(one.path, content, self._change)
+            new = self._replayer.changed_data(one.path, content, self._change.data)
             self.changed.add(one.path)
             if new is None:
                 command = f"rm -f -- {shlex.quote('./' + one.path)}"
@@ -127,7 +125,7 @@ class Work:
             one = self._data.get(path)
             if self._change.data and one is not None and one.made_by is None:
                 self.changed.add(path)
-                changed = self._replayer.changed_data(path, content, self._change)
+                changed = self._replayer.changed_data(path, content, self._change.data)
                 if changed is None:
                     continue
                 content = changed

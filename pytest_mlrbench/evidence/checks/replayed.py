@@ -52,6 +52,8 @@ SUPERVISED = frozenset(_SUPERVISED.split())
 _LEARNT = """
 train training trained fit fitted insample memorised memorized memorisation memorization oracle upper ceiling
 """
+BOUND = frozenset(("accuracy", "acc", "r2", "kappa", "mcc"))
+"""Scores that can only be of a label, or of what stands for one; an AUC may be of anything that a program tells apart."""
 LEARNT = frozenset(_LEARNT.split())
 """Words of a score on rows that a method may know, or of a bound that uses their labels."""
 KEPT_SCORE, KEPT_SHARE = 0.15, 0.5
@@ -298,7 +300,7 @@ def chance(key: Key, most_frequent: float | None) -> float | None:
     return most_frequent if words & {"accuracy", "acc"} else None
 
 
-def remembered(base: Outputs, permuted: Sequence[Outputs], most_frequent: float | None) -> dict[Key, tuple[float, float]]:
+def remembered(base: Outputs, changed: Sequence[Outputs], most_frequent: float | None) -> dict[Key, tuple[float, float]]:
     """Scores that permuted labels leave well above chance: the value as recorded, and the least of the others.
 
     Labels in another order say nothing of a row, so no method can know those of rows that it has not seen.
@@ -306,7 +308,7 @@ def remembered(base: Outputs, permuted: Sequence[Outputs], most_frequent: float 
     found = {}
     for key, values in base.values.items():
         level = chance(key, most_frequent)
-        others = [one.values.get(key) for one in permuted]
+        others = [one.values.get(key) for one in changed]
         if level is None or any(other is None or len(other) != len(values) for other in others):
             continue
         scale = 0.01 if max(values) > 1.5 else 1.0

@@ -9,9 +9,10 @@
   report move: `fail`, where the run has no other data that they may come from (files, rows in the code: `info`) and two other seeds
   at least were tried, else a `warn`.
 - *Remembered*: with all labels permuted before the program splits anything, no method can know those of rows that it has not seen.
-  A claimed accuracy, AUC, R2, kappa or MCC that stays above chance by 0.15 and by half of its distance, in two permutations, was
-  scored on rows that were learnt: `fail` where the document speaks of held-out rows, else a `warn`. Names that say so themselves
-  (train, fitted, oracle) are left out.
+  A claimed accuracy, AUC, R2, kappa or MCC that moves, but stays above chance by 0.15 and by half of its distance, with labels
+  permuted and with every column shuffled, was scored on rows that were learnt: `fail` where the document speaks of held-out rows
+  and of no task that has labels of its own (telling known from unknown, members, attacks), else a `warn`, as for an AUC alone.
+  Names that say so themselves (train, fitted, oracle) are left out.
 """
 
 import ast
@@ -23,6 +24,7 @@ from ...audits import Finding, Quote, Severity
 from ..reruns import Attempt, AttemptKind, DataFile
 from .case import Case, finding
 from .replayed import (
+    BOUND,
     SUPERVISED,
     Again,
     Comparison,
@@ -58,6 +60,14 @@ HELD_OUT = re.compile(
     r"|(?:test|validation|evaluation) (?:sets?|splits?|data|rows?|part|half|folds?|images?|samples?|examples?|points?|accuracy))\b",
     re.IGNORECASE,
 )
+OWN_LABELS = re.compile(
+    r"\b(?:ood|out[- ]of[- ]distribution|anomal\w+|outliers?|novelt\w+|drift\w*|member(?:ship)?|attack\w*|adversar\w+|watermark\w*"
+    r"|self[- ]supervis\w+|pretext|contrastive|retriev\w+|duplicat\w+|teacher|distill\w*|agreement|fidelity|reconstruct\w+"
+    r"|memori[sz]\w+|random labels|label noise|noisy labels|permut\w+)\b",
+    re.IGNORECASE,
+)
+"""Words of tasks whose labels are not those of the data, and of studies of learning by heart."""
+HOW = {"permuted": "labels permuted", "shuffled": "every column shuffled by itself"}
 SHOWN = 5
 
 
@@ -218,21 +228,21 @@ def _own_data(case: Case) -> str:
 
 def _remembered(case: Case, again: Again, base: Outputs, claims: list[Stated]) -> list[Finding]:
     """Claimed scores that permuted labels leave well above chance."""
-    permuted = [one for one in again.of("permuted") if one.changed]
-    if not permuted:
+    changed = [one for one in again.of("permuted", "shuffled") if one.changed]
+    if {one.kind for one in changed} != {"permuted", "shuffled"}:
         return []
-    level = majority(again.rerun.data, permuted[0])
-    kept = remembered(base, [again.outputs[one.name] for one in permuted], level)
-    data = [one for one in again.rerun.data if one.label and one.path in permuted[0].changed]
+    data = [one for one in again.rerun.data if one.label and one.path in changed[0].changed]
+    kept = remembered(base, [again.outputs[one.name] for one in changed], majority(again.rerun.data, changed[0]))
     mine = [one for one in claims if one.key in kept]
     if not mine or max((one.rows for one in data), default=0) < SCORED_ROWS:
         return []
+    mine.sort(key=lambda one: not words_of(one.key) & BOUND)
     first = mine[0]
     text = next(document.text for document in case.documents if document.name == first.document)
     told = HELD_OUT.search(text)
     before, after = kept[first.key]
     message = (
-        f"with the labels of {', '.join(one.path for one in data)} permuted before the program starts, "
+        f"with the labels of {', '.join(one.path for one in data)} permuted, or all columns shuffled, before the program starts, "
         f"{'.'.join(first.key[1])} still comes to {after:.4g} ({before:.4g} as recorded): no method can know permuted labels of "
         "rows that it has not seen, so it is a score on rows that were learnt"
         + (f", and {first.document} speaks of rows that were not ({told.group()})" if told else "")
@@ -242,8 +252,8 @@ def _remembered(case: Case, again: Again, base: Outputs, claims: list[Stated]) -
         line = text.count("\n", 0, told.start())
         quotes.append(Quote(file=first.document, line=line + 1, quote=text.splitlines()[line].strip()))
     quotes += [
-        Quote(file=place(one, first.key), quote=f"{'.'.join(first.key[1])}: {again.shown(one, first.key)} (labels permuted)")
-        for one in permuted
+        Quote(file=place(one, first.key), quote=f"{'.'.join(first.key[1])}: {again.shown(one, first.key)} ({HOW[one.kind]})")
+        for one in changed
     ]
-    severity: Severity = "fail" if told and len(permuted) > 1 else "warn"
+    severity: Severity = "fail" if told and words_of(first.key) & BOUND and not OWN_LABELS.search(text) else "warn"
     return [finding("faked_results", first.scope, NAME, severity, message, quotes)]
