@@ -257,6 +257,13 @@ class Case:
         return told(self)
 
     @cached_property
+    def records(self) -> frozenset[str]:
+        """Typed files that read like the records of runs."""
+        from .typed_data import records
+
+        return records(self)
+
+    @cached_property
     def again(self) -> "Comparison | None":
         """The stored re-execution beside what was recorded; None where nothing was run again."""
         from .rerun import compared

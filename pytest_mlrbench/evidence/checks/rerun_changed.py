@@ -6,8 +6,8 @@
   values at least. (A mean as predictor survives every permutation, but not the loss of rows; ten different values are not those of
   such predictors, and may move with the number of rows.) Weaker signs are a `warn`.
 - *In part*: claimed metrics that stay the same to all digits under every such change and on all other seeds, while others of the
-  report move: `fail`, where the run has no other data that they may come from (files, rows in the code: `info`) and two other seeds
-  at least were tried, else a `warn`.
+  report move: `fail`, where the run has no other data that they may come from (files, rows in the code: `info`), or they follow
+  from typed ones, and two other seeds at least were tried, else a `warn`.
 - *Remembered*: with all labels permuted before the program splits anything, no method can know those of rows that it has not seen.
   A claimed accuracy, AUC, R2, kappa or MCC that moves, but stays above chance by 0.15 and by half of its distance, with labels
   permuted and with every column shuffled, was scored on rows that were learnt: `fail` where the document speaks of held-out rows
@@ -41,6 +41,7 @@ from .replayed import (
     words_of,
 )
 from .rerun import NAME
+from .typed_data import typed_pool
 
 EQUAL = 1e-9
 """Relative difference up to which a value is the same again."""
@@ -190,7 +191,11 @@ def _partly(case: Case, again: Again, base: Outputs, claims: list[Stated]) -> li
         f"with the labels of {data} permuted, with every second row left out{' and on other seeds' if seeds else ''}, where others "
         f"({'.'.join(other.key[1])}) move: they are not computed from these data"
     )
-    own = _own_data(case)
+    pool = typed_pool(case)
+    typed = [pool.source(told[key].claim.number) for key in still]
+    own = "" if all(typed) else _own_data(case)
+    if typed[0] is not None and not own:
+        message += f", and follow from {typed[0].file}, which was typed ({typed[0].key})"
     if own:
         message += f", but perhaps from others ({own})"
     quotes = [Quote(file=told[key].document, line=told[key].claim.line, quote=told[key].claim.quote) for key in still[:SHOWN]]
@@ -213,17 +218,26 @@ def _own_data(case: Case) -> str:
     changed = {path for one in (case.again.again.rerun.attempts if case.again else ()) for path in one.changed}
     for writing in case.writers.all:
         suffix = posixpath.splitext(writing.path)[1].lower()
-        if writing.how != "program" and suffix not in CODE and writing.path not in documents | changed:
-            return writing.path
+        if writing.how != "program" and writing.after and suffix not in CODE and writing.path not in documents | changed:
+            text = case.subject.version_text(writing.after)
+            if text is None or _may_be_rows(text, suffix):
+                return writing.path
     for name, tree in case.trees.items():
         remarks = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             many = isinstance(node, ast.List | ast.Tuple | ast.Set) and len(node.elts) >= LITERALS
             many = many or (isinstance(node, ast.Dict) and len(node.keys) >= LITERALS)
-            text = node.value if isinstance(node, ast.Constant) and id(node) not in remarks else None
-            if many or (isinstance(text, str) and text.count("\n") >= LITERALS):
+            value = node.value if isinstance(node, ast.Constant) and id(node) not in remarks else None
+            if many or (isinstance(value, str) and value.count("\n") >= LITERALS):
                 return f"{name}:{getattr(node, 'lineno', 1)}"
     return ""
+
+
+def _may_be_rows(text: str, suffix: str) -> bool:
+    """Whether a text is more than settings or the statements that make a table."""
+    if suffix == ".sql" and "insert" not in text.lower():
+        return False
+    return text.count("\n") >= LITERALS or len(re.findall(r"\d+(?:\.\d+)?", text)) >= LITERALS
 
 
 def _remembered(case: Case, again: Again, base: Outputs, claims: list[Stated]) -> list[Finding]:

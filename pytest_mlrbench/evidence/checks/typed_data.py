@@ -8,12 +8,15 @@ of these files, or their means, spreads and extremes over rows, seeds and files,
 - `warn`: nearly all follow under other names, or all cells of one row and none of another's. Both cut the support.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ...audits import Finding, Quote
+from ...patterns import lazy
 from .data import Fact, facts_of
 from .gathered import gathered
+from .measures import HIGHER, LOWER
 from .quantities import numbers_in
 from .sources import Pool
 from .words import NEUTRAL, words
@@ -33,6 +36,15 @@ BYTES = 2 * 2**20
 DOCUMENTS = (".md", ".tex", ".html", ".bib", ".rst", ".pdf")
 LOOKED_AT = 60
 """Lines and numbers of a typed file that are looked up in what programs had put out."""
+RECORD, RECORDS = 1 << 16, 6
+"""Characters that are looked at, and numbers from which a text is a record."""
+MEASURED = lazy(r"(?<![\d.])\d{0,4}\.\d{3,}(?![\d.])")
+_RUNS = """
+epoch epochs seed seeds fold folds step steps iter iteration iterations trial trials run runs round rounds episode
+"""
+RUNS = frozenset(_RUNS.split())
+SHORT = frozenset(["acc", "err", "val", "mean"])
+INSERT = lazy(r"(?is)\binsert\b[^;()]*?(?:\((?P<names>[^()]*)\)\s*)?values\s*(?P<rows>[^;]*)")
 KNOWN = (".json", ".jsonl", ".csv", ".tsv", ".log", ".out")
 
 
@@ -41,12 +53,10 @@ def told(case: "Case") -> list[Finding]:
     if case.report is None or not case.subject.host_ledger or case.subject.ledger_problem:
         return []
     seqs, earlier = _events(case), case.earlier
-    typed = _typed(case, seqs)
-    cells = case.reported.precise(case.report.name) if typed else []
+    pool = typed_pool(case)
+    cells = case.reported.precise(case.report.name) if pool.facts else []
     if len(cells) < ENOUGH:
         return []
-    pool = Pool()
-    pool.add([*typed, *gathered(typed)])
     last = max(seqs.values(), default=0)
     hits: dict[int, Fact] = {}
     for index, cell in enumerate(cells):
@@ -56,6 +66,14 @@ def told(case: "Case") -> list[Finding]:
     if len(hits) < 2:
         return []
     return _judged(case, cells, hits)
+
+
+def typed_pool(case: "Case") -> Pool:
+    """The numbers of the typed data files with their statistics, to look numbers up in."""
+    typed = _typed(case, _events(case))
+    pool = Pool()
+    pool.add([*typed, *gathered(typed)] if typed else [])
+    return pool
 
 
 def _judged(case: "Case", cells: "list[Cell]", hits: dict[int, Fact]) -> list[Finding]:
@@ -94,9 +112,19 @@ def _typed(case: "Case", seqs: dict[str, int]) -> list[Fact]:
         if _copied(text, seqs.get(path, 0), case.earlier):
             continue
         suffix = "" if path.lower().endswith(KNOWN) else ".log"
-        read, _ = facts_of(f"{path}{suffix}", text)
-        found += (fact._replace(file=path) for fact in read)
+        parts = [(f"{path}{suffix}", text), *((f"{path}.csv", rows) for rows in _inserted(path, text))]
+        found += (fact._replace(file=path) for name, part in parts for fact in facts_of(name, part)[0])
     return found
+
+
+def _inserted(path: str, text: str) -> Iterator[str]:
+    """The rows that each INSERT of an SQL file holds, as CSV."""
+    for statement in INSERT.finditer(text) if path.lower().endswith(".sql") else ():
+        rows = [[cell.strip().strip("'\"") for cell in row.split(",")] for row in re.findall(r"\(([^()]*)\)", statement["rows"])]
+        names = [name.strip().strip('"`') for name in (statement["names"] or "").split(",") if name.strip()]
+        names = names or [f"column {number}" for number in range(1, 1 + max(map(len, rows), default=0))]
+        if all(len(row) == len(names) for row in rows):
+            yield "\n".join(",".join(row) for row in (names, *rows)) + "\n"
 
 
 def _copied(text: str, seq: int, earlier: "Earlier") -> bool:
@@ -123,6 +151,19 @@ def typed_files(case: "Case") -> Iterator[tuple[str, str]]:
             if text not in seen and not _beside(path) and path not in documents:
                 seen.add(text)
                 yield path, text
+
+
+def records(case: "Case") -> frozenset[str]:
+    """The typed files that read like the records of runs: lines of seeds, epochs or folds with metrics of three decimals."""
+    seqs, earlier = _events(case), case.earlier
+    found = (path for path, text in typed_files(case) if _is_record(text) and not _copied(text, seqs.get(path, 0), earlier))
+    return frozenset(found)
+
+
+def _is_record(text: str) -> bool:
+    text = text[:RECORD]
+    named = frozenset(re.findall(r"[a-z]+\d?", text.lower()))
+    return len(MEASURED.findall(text)) >= RECORDS and bool(named & RUNS) and bool(named & (HIGHER | LOWER | SHORT))
 
 
 def _beside(path: str) -> bool:

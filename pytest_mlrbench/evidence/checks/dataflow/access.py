@@ -108,6 +108,10 @@ class Access(Library):
                     made = self.apply(holder.factory, [], {}, None, None)
                     holder.items[known] = made
                     return made
+            if known is UNKNOWN and default is None and holder.factory is not None and not holder.items:
+                if holder.rest is None:
+                    holder.rest = self.apply(holder.factory, [], {}, None, None)
+                return holder.rest
             found = default if holder.rest is None or default is None else join(holder.rest, default)
             found = found if found is not None else holder.rest
             # One of several literals picked by a name: that is what a preset of a method is.

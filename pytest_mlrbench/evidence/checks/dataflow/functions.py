@@ -132,6 +132,8 @@ class Functions:
             for item in args[0].items:
                 if isinstance(item, ListVal) and len(item.items) == 2:
                     self.store(made, self.key_of(item.items[0]), item.items[1], node, scope)
+                elif isinstance(item, Num) and item.generated:
+                    made.rest = join(made.rest, item)  # `dict(part.split("=") for part in ...)` of a text that was typed
         for key, value in kwargs.items():
             self.store(made, key, value, node, scope)
         return made
@@ -285,6 +287,9 @@ class Functions:
         found = found if found is not None else self._numeric("builtins.float", "float", args, kwargs, node, scope)
         # What was a text is a number from here on.
         return replace(found, text=False) if isinstance(found, Num) and found.text else found
+
+    def call_re_compile(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
+        return Ext("re.compile", made=True)
 
     def call_csv_DictReader(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         text = self.key_of(args[0]) if args else UNKNOWN

@@ -130,7 +130,8 @@ class Library(Functions):
             return folded
         if name in known.NEUTRAL_CALLS:
             return Num()
-        if name.startswith(known.PARSING) and (taken := typed_text(args)):
+        # A pattern says where to look, and is no number's origin.
+        if name.startswith(known.PARSING) and (taken := typed_text(args[1:] if name.startswith("re.") else args)):
             return Num(taken)
         if name.startswith(known.NUMERIC) or name.startswith("builtins."):
             return self._numeric(name, last, args, kwargs, node, scope)
@@ -311,6 +312,8 @@ class Library(Functions):
         if isinstance(holder, Ext) and holder.name in known.GENERATORS:
             return self._random(f"{holder.name.rpartition('.')[0]}.{name}", name, args, kwargs, node, scope)
         if isinstance(holder, Ext) and holder.made:
+            if holder.name == "re.compile" and (taken := typed_text(args)):
+                return Num(taken)
             if holder.path and name in ("resolve", "absolute", "expanduser"):
                 return holder
             if holder.path and name in ("glob", "rglob") and args and isinstance(pattern := self.key_of(args[0]), str):

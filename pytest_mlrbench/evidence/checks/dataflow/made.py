@@ -3,7 +3,7 @@
 Rule for a `fail`, of one execution that ended well, reads no other program's output and left numbers in its output or in a file: no
 number that it writes into a text or puts under a name of the results is computed, counted or learned (names of rows apart), and
 - what it puts out is drawn around two or more telling literals (no curved function of a draw, as an integrand is), or
-- what it puts out is unpacked from a text of the code, or
+- what it puts out is unpacked from a text of the code, or read from files that were typed and read like records of runs, or
 - two or more reported names get numbers of telling literals alone, which differ from one method to the next.
 Literals that are inputs of a computation, and branches that may not have run, do not count. A study that simulates computes: its
 draws meet each other.
@@ -16,6 +16,7 @@ from ....patterns import lazy
 from ..case import finding
 from ..quantities import numbers_in
 from ..sources import is_telling
+from ..typed_data import MEASURED, typed_files
 from ..words import NEUTRAL, words
 from .earlier import Earlier
 from .quoting import named, quote_line
@@ -57,19 +58,30 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
         drawn = drawn if _places(drawn, consumed) >= ENOUGH else []
         packed = [] if drawn else [s for s in out if any(root.text.startswith(PACKED_TEXT) for root in s.value.roots)]
         inputs = [s for s in sinks if not any(root.place in consumed for root in s.value.roots)]
-        chosen = drawn or packed or _typed(inputs, reported, earlier, event.seq)
+        recorded = [] if drawn or packed else [s for s in out if any(root.text in case.records for root in s.value.roots)]
+        chosen = drawn or packed or recorded or _typed(inputs, reported, earlier, event.seq)
         if not chosen:
             continue
         how = "draws around typed numbers" if drawn else "unpacks from its own text" if packed else "makes of typed numbers"
+        files = sorted({root.text for sink in recorded for root in sink.value.roots} & case.records)
+        how = f"reads from records of runs that were typed ({', '.join(files[:3])})" if files else how
         names = ", ".join(dict.fromkeys(s.names[0] for s in chosen if s.names))
         message = (
             f"{named(run.execution.file)}, which was executed, {how} all that it puts out ({names}); nothing of it is computed"
         )
         quotes = [quote_line(case, reading.sources, s.file, s.line) for s in chosen[:QUOTED]]
+        quotes += [_first_record(case, path) for path in files[:2]]
         place = case.subject.place(event)
         quotes.append(Quote(file=place[0], line=place[1], quote=event.command[:300]))
         found[run.execution.file] = finding("faked_results", "results", name, "fail", message, quotes)
     return list(found.values())
+
+
+def _first_record(case: "Case", path: str) -> Quote:
+    """Where a typed file is, by its first line with a number."""
+    text = next(text for name, text in typed_files(case) if name == path)
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if MEASURED.search(line)]
+    return Quote(file=path, line=lines[0][0], quote=lines[0][1][:300])
 
 
 def _computes(run: "Run", reported: "Reported") -> bool:

@@ -159,11 +159,15 @@ class Executed:
         return {*here, *changed}
 
     def matching(self, pattern: str, script: str, seq: int) -> str | None:
-        """One of the workspace's files that match the pattern of a path, when a program of the run wrote all of them."""
+        """One of the files that match the pattern of a path before event `seq`, when programs of the run wrote all of them or all
+        of them were typed."""
         wanted = _inside(pattern)
-        ever = {change.path for event in self.case.subject.events if event.seq < seq for change in event.changes}
-        found = sorted(path for path in ever if fnmatch.fnmatch(path, wanted) or path.endswith(f"/{wanted}"))
-        return found[0] if found and all(self.made(path, script, seq) for path in found) else None
+        there = {change.path: change.after for event in self.case.subject.events if event.seq < seq for change in event.changes}
+        match = (path for path, after in there.items() if fnmatch.fnmatch(path, wanted) or path.endswith(f"/{wanted}"))
+        found = sorted(path for path in match if there[path] is not None)
+        made = [self.made(path, script, seq) for path in found]
+        alike = all(made) or not (any(made) or any(self.data(path, script, seq) is None for path in found))
+        return found[0] if found and alike else None
 
     def lost(self, path: str) -> bool:
         """Whether the path leads into the workspace, and no file there ever had its name."""
