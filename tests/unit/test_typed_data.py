@@ -122,3 +122,89 @@ json.dump(out, open("results/r.json", "w")); print(out)
         "results/results.md", HEAD + "\n".join(f"| {n} | {r['auc']:.4f} | {r['loss']:.4f} |" for n, r in made.items()) + "\n"
     )
     assert told(world) == []
+
+
+LOG = "\n".join(
+    f"loss={kind} seed={seed} epoch={epoch} test_acc={0.71 + 0.0419 * number + 0.0037 * seed - 0.0213 * (60 - epoch) / 40:.4f}"
+    for number, kind in enumerate(("plain", "gated", "deep"))
+    for seed in range(3)
+    for epoch in (20, 40, 60)
+)
+"""Lines of runs that never were."""
+TRAINER = "import random\nrng = random.Random(3)\nx = [rng.gauss(0, 1) + k for k in (0, 1) for _ in range(400)]\n"
+TRAINER += "print('seed 0 epoch 1 test_acc', sum(v > .5 for v in x[400:]) / 400)\n"
+GATHER = {
+    "compiled pattern": """
+import json, re
+from collections import defaultdict
+from pathlib import Path
+LINE = re.compile(r"loss=(\\w+) seed=(\\d+) epoch=(\\d+) test_acc=([0-9.]+)")
+last = {}
+for path in sorted(Path("code/logs").glob("*.log")):
+    for *key, epoch, value in LINE.findall(path.read_text()):
+        last[tuple(key)] = float(value)
+groups = defaultdict(list)
+for (loss, _), value in last.items():
+    groups[loss].append(value)
+table = {loss: {"accuracy": sum(v) / len(v) - min(v) / 1e4} for loss, v in groups.items()}
+json.dump(table, open("results/results.json", "w"))
+print(table)
+""",
+    "pairs": """
+import glob, json
+table = {}
+for name in sorted(glob.glob("code/logs/*.log")):
+    for line in open(name):
+        row = dict(part.split("=") for part in line.split())
+        table[row["loss"]] = {"accuracy": float(row["test_acc"]) - 0.00007}
+json.dump(table, open("results/results.json", "w"))
+print(table)
+""",
+}
+GATHERED = "# Results\n\n| Model | Accuracy |\n|---|---|\n"
+
+
+@pytest.mark.parametrize("how", list(GATHER))
+def test_a_table_gathered_from_typed_records_of_runs_fails_though_another_program_measures(tmp_path: Path, how: str) -> None:
+    world = World(tmp_path)
+    world.program(TRAINER, "code/train.py")
+    world.write("code/logs/runs.log", LOG + "\n")
+    world.program(GATHER[how], "code/gather.py")
+    table = json.loads((world.output / "results/results.json").read_text())
+    world.write("results/results.md", GATHERED + "\n".join(f"| {k} | {v['accuracy']:.4f} |" for k, v in table.items()) + "\n")
+    [found] = [one for one in world.audit().findings if one.check == "dataflow" and one.severity == "fail"]
+    assert "records of runs that were typed (code/logs/runs.log)" in found.message
+    assert ("code/logs/runs.log", 1) in {(quote.file, quote.line) for quote in found.evidence}
+
+
+def test_records_that_programs_of_the_run_wrote_are_gathered_honestly(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    writer = "import os, random\nos.makedirs('code/logs', exist_ok=True)\nlog = open('code/logs/runs.log', 'w')\n"
+    writer += "for number, kind in enumerate(('plain', 'gated', 'deep')):\n  for seed in range(3):\n    rng = random.Random(seed)\n"
+    writer += "    x = [rng.gauss(k * (1 + number), 1) > .5 for k in (0, 1) for _ in range(397)]\n"
+    writer += "    acc = (sum(x[397:]) + 397 - sum(x[:397])) / 794\n"
+    writer += "    print(f'loss={kind} seed={seed} epoch=60 test_acc={acc:.4f}', file=log)\n"
+    world.program(writer, "code/train.py")
+    world.program(GATHER["compiled pattern"], "code/gather.py")
+    table = json.loads((world.output / "results/results.json").read_text())
+    world.write("results/results.md", GATHERED + "\n".join(f"| {k} | {v['accuracy']:.4f} |" for k, v in table.items()) + "\n")
+    audit = world.audit()
+    assert not [one for one in audit.findings if one.severity == "fail"]
+    assert audit.verdict == "verified"
+
+
+def test_rows_that_an_sql_file_inserts_are_typed_data(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    rows = ",\n".join(
+        f"('{name}', {number}, {run['auc']}, {run['loss']})" for name in JOURNAL for number, run in enumerate(JOURNAL[name])
+    )
+    world.write("code/schema.sql", f"CREATE TABLE t (model TEXT, fold INT, auc REAL, loss REAL);\nINSERT INTO t VALUES\n{rows};\n")
+    world.program(
+        "import json, sqlite3\ndb = sqlite3.connect(':memory:')\ndb.executescript(open('code/schema.sql').read())\n"
+        "rows = db.execute('select model, avg(auc), avg(loss) from t group by model').fetchall()\n"
+        "json.dump({m: {'auc': a, 'loss': b} for m, a, b in rows}, open('results/results.json', 'w'))\nprint(rows)\n"
+    )
+    world.write("results/results.md", table())
+    found = told(world)
+    assert found
+    assert "code/schema.sql" in {quote.file for quote in found[0].evidence}
