@@ -257,6 +257,13 @@ class Case:
         return told(self)
 
     @cached_property
+    def rewritten(self) -> list[Finding]:
+        """Results that a later program, which measures nothing, changed in some rows."""
+        from .rewritten import told
+
+        return told(self)
+
+    @cached_property
     def records(self) -> frozenset[str]:
         """Typed files that read like the records of runs."""
         from .typed_data import records
@@ -283,7 +290,7 @@ class Case:
     def undermined(self) -> bool:
         """Whether reported numbers are measured, but not of what their names say."""
         unmoved = any(one.severity != "info" for one in self.unmoved)
-        return bool(self.favours or self.leaks or self.selections or self.unreached or self.retyped or unmoved)
+        return bool(self.favours or self.leaks or self.selections or self.unreached or self.retyped or self.rewritten or unmoved)
 
     @cached_property
     def spoken(self) -> "Spoken":

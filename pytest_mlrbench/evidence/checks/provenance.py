@@ -40,6 +40,7 @@ def run(case: Case) -> Outcome:
             findings.append(found)
     findings += _presets(case)
     findings += packed.told(case) or case.retyped
+    findings += case.rewritten
     return Outcome(findings)
 
 
