@@ -50,7 +50,7 @@ SUPERVISED = frozenset(_SUPERVISED.split())
 """Of these, those that need a true label or target."""
 
 _LEARNT = """
-train training trained fit fitted insample memorised memorized memorisation memorization oracle upper ceiling
+train training trained tr trn fit fitted insample seen memorised memorized memorisation memorization oracle upper ceiling
 """
 BOUND = frozenset(("accuracy", "acc", "r2", "kappa", "mcc"))
 """Scores that can only be of a label, or of what stands for one; an AUC may be of anything that a program tells apart."""

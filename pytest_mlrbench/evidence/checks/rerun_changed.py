@@ -64,10 +64,11 @@ HELD_OUT = re.compile(
 OWN_LABELS = re.compile(
     r"\b(?:ood|out[- ]of[- ]distribution|anomal\w+|outliers?|novelt\w+|drift\w*|member(?:ship)?|attack\w*|adversar\w+|watermark\w*"
     r"|self[- ]supervis\w+|pretext|contrastive|retriev\w+|duplicat\w+|teacher|distill\w*|agreement|fidelity|reconstruct\w+"
-    r"|memori[sz]\w+|random labels|label noise|noisy labels|permut\w+)\b",
+    r"|memori[sz]\w+|random labels|label noise|noisy labels|permut\w+|in[- ]sample|resubstitution"
+    r"|(?:train|training)[- ](?:set )?(?:acc|accuracy|score|r2|auc|fit))\b",
     re.IGNORECASE,
 )
-"""Words of tasks whose labels are not those of the data, and of studies of learning by heart."""
+"""Words of tasks whose labels are not those of the data, of studies of learning by heart, and of scores on training rows."""
 HOW = {"permuted": "labels permuted", "shuffled": "every column shuffled by itself"}
 SHOWN = 5
 
