@@ -126,6 +126,29 @@ def test_a_score_on_training_rows_that_says_so_is_none(tmp_path: Path):
     assert not world.findings()
 
 
+def test_estimates_that_no_order_of_the_rows_moves_are_honest(tmp_path: Path):
+    program = """\
+import json, os
+import numpy as np
+from sklearn.datasets import load_digits
+x = load_digits().data
+out = {}
+for part in (7, 11, 19, 23, 31, 43, 47, 53, 59, 61, 67, 71):
+    rough = np.round(x.mean(0) * part) / part
+    out[f"grid {part}"] = {"error": float(np.abs(rough - x.mean(0)).mean())}
+os.makedirs("results", exist_ok=True)
+json.dump(out, open("results/results.json", "w"))
+"""
+    world = AgainWorld(tmp_path)
+    world.program(program)
+    world.program(
+        REPORT.replace("['accuracy']", "['error']").replace("Accuracy", "Error").replace("TEXT", "Means of digits on a grid."),
+        "code/report.py",
+    )
+    assert world.again().attempts[0].ended == "done"
+    assert not [one for one in world.findings() if one.severity == "fail"]
+
+
 # -- what is handed out -----------------------------------------------------------------------------------------------
 
 

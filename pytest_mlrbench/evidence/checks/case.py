@@ -287,10 +287,19 @@ class Case:
         return told(self, self.again)
 
     @property
+    def _not_again(self) -> bool:
+        """Whether a re-run leaves most claims behind, or scores where no measurement could leave them."""
+        if self.again is None:
+            return False
+        from .rerun_rules import unrepeated
+
+        return any(one.severity != "info" for one in self.unmoved) or unrepeated(self.again)
+
+    @property
     def undermined(self) -> bool:
-        """Whether reported numbers are measured, but not of what their names say."""
-        unmoved = any(one.severity != "info" for one in self.unmoved)
-        return bool(self.favours or self.leaks or self.selections or self.unreached or self.retyped or self.rewritten or unmoved)
+        """Whether reported numbers are measured, but not of what their names say, or do not come out again."""
+        code = self.favours or self.leaks or self.selections or self.unreached
+        return bool(code or self.retyped or self.rewritten or self._not_again)
 
     @cached_property
     def spoken(self) -> "Spoken":

@@ -3,8 +3,8 @@
 - `fail` when every supervised metric that the re-runs reproduce stays the same to all digits with labels permuted, with every
   column shuffled and with every second row left out, although the program does not come to the same without the data; the data have
   30 rows or more, a library's are named in a document, the code takes none that the host cannot change, and the metrics have two
-  values at least. (A mean as predictor survives every permutation, but not the loss of rows; ten different values are not those of
-  such predictors, and may move with the number of rows.) Weaker signs are a `warn`.
+  values at least. (A mean as predictor survives every permutation, but not the loss of rows; ten different accuracies are not those
+  of such predictors, and may move with the number of rows.) Weaker signs are a `warn`.
 - *In part*: claimed metrics that stay the same to all digits under every such change and on all other seeds, while others of the
   report move: `fail`, where the run has no other data that they may come from (files, rows in the code: `info`), or they follow
   from typed ones, and two other seeds at least were tried, else a `warn`.
@@ -48,7 +48,8 @@ EQUAL = 1e-9
 ROWS = 30
 """Rows from which data are data: label names and settings have fewer."""
 MANY = 10
-"""Different values, which constant predictors alone do not give: the loss of rows, which moves counts, need not be survived."""
+"""Different accuracies, which constant predictors alone do not give: the loss of rows, which moves counts, need not be survived.
+Errors of estimates (a mean, a quantile) say nothing then: no order of the rows moves them."""
 SCORED_ROWS = 100
 """Rows from which a part of them that is scored is large enough for its chance level."""
 CODE = frozenset((".py", ".sh", ".ipynb", ".toml", ".cfg", ".ini", ".yaml", ".yml", ".md"))
@@ -98,7 +99,10 @@ def _still(case: Case, again: Again, base: Outputs) -> list[Finding]:
     rows = max((one.rows for one in data), default=0)
     # Two values at least: a single one may be that of a constant predictor, which no permutation moves.
     told_of = any(_spoken_of(case, one) for one in data)
-    enough = len(values) >= (2 if "truncated" in still else MANY)
+    bound = {round(value, 12) for key, numbers in told.items() if words_of(key) & BOUND for value in numbers}
+    if "truncated" not in still and not bound:
+        return []
+    enough = len(values) >= 2 if "truncated" in still else len(bound) >= MANY
     certain = needed and told_of and "shuffled" in still and rows >= ROWS and enough and not again.rerun.other_data
     severity: Severity = "fail" if certain else "warn"
     return [_unmoved_finding(again, made, still, told, data, severity, needed)]

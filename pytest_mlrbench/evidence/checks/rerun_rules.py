@@ -8,7 +8,8 @@ Reads what the host stored (`rerun.json` and the attempts' files); runs nothing.
   one at all the value has the name of a metric; machine, image and Python are the experiment's; and every file that the program
   had then could be given to it again. Else it is a `warn`.
 - Where re-runs differ among themselves, or a recorded value comes out again but other seeds give quite different ones: claims
-  outside the range widened by twice itself are a `warn` when they are more than a fifth of those compared, and two at least.
+  outside the range widened by twice itself are a `warn` when they are more than a fifth of those compared, and two at least. Where
+  they are more than half of four or more, the support is cut.
 - Changed data: rerun_changed.py.
 """
 
@@ -41,6 +42,8 @@ CONFIRMED = 3
 """Re-runs with the recorded seeds that must agree for a `fail`."""
 WIDER = 2.0
 """The range of seeds is widened by so many times itself on both sides: of normal values one in 30 still falls outside of three."""
+MOST, SEVERAL = 0.5, 4
+"""So large a share outside, of so many compared, says that the report's numbers do not come out again."""
 SHARE, LEAST = 0.2, 2
 """So large a share of the compared claims, and so many of them, must be outside the range for a `warn`."""
 SHOWN = 5
@@ -204,8 +207,8 @@ def _times(number: int) -> str:
 # -- other seeds ------------------------------------------------------------------------------------------------------
 
 
-def _outside(again: Again, claims: list[Stated]) -> list[Finding]:
-    """Claims outside what re-runs that differ, or other seeds, span."""
+def outside_of(again: Again, claims: list[Stated]) -> tuple[list[Stated], list[Stated]]:
+    """Claims far outside what re-runs that differ, or other seeds, span; and those that were compared."""
     seeds = again.of("seed")
     compared: list[Stated] = []
     outside: list[Stated] = []
@@ -221,6 +224,18 @@ def _outside(again: Again, claims: list[Stated]) -> list[Finding]:
         spread = max(seen) - min(seen)
         if not min(seen) - WIDER * spread <= one.recorded <= max(seen) + WIDER * spread:
             outside.append(one)
+    return outside, compared
+
+
+def unrepeated(comparison: Comparison) -> bool:
+    """Whether most of what the report claims lies far outside what comes out when it is run again."""
+    outside, compared = outside_of(comparison.again, comparison.claims) if comparison.again.same else ([], [])
+    return len(compared) >= SEVERAL and len(outside) > MOST * len(compared)
+
+
+def _outside(again: Again, claims: list[Stated]) -> list[Finding]:
+    outside, compared = outside_of(again, claims)
+    seeds = again.of("seed")
     if len(outside) < LEAST or len(outside) <= SHARE * len(compared):
         return []
     first = outside[0]
