@@ -484,3 +484,32 @@ def test_attempts_of_a_killed_process_are_not_made_again(tmp_path: Path):
     again = world.again()
     assert (world.trial / "rerun/seed-2/evidence.jsonl").stat().st_mtime_ns == before
     assert kinds(again)[-1] == "seed-3: done"
+
+
+LUCKY = """\
+import json, os, random
+SEED = 4
+results = {}
+for number, name in enumerate(("one", "two", "three", "four", "five")):
+    rng = random.Random(SEED + number)
+    points = [(rng.gauss(0, 1), rng.gauss(0, 1)) for _ in range(600)]
+    cut = 0.2 * number + (1.5 if SEED == 4 else 0.0)
+    results[name] = {"accuracy": sum((x > cut) == (x + 0.3 * y > cut) for x, y in points) / 600}
+os.makedirs("results", exist_ok=True)
+json.dump(results, open("results/results.json", "w"))
+"""
+
+
+def test_a_report_that_other_seeds_leave_behind_as_a_whole_is_not_verified(tmp_path: Path):
+    world = AgainWorld(tmp_path)
+    world.program(LUCKY)
+    world.program(SIMPLE_REPORT, "code/report.py")
+    assert world.audited().verdict == "verified"
+    world = AgainWorld(tmp_path / "again")
+    world.program(LUCKY)
+    world.program(SIMPLE_REPORT, "code/report.py")
+    world.again()
+    [message] = warns(world)
+    assert "far outside what 3 other seeds give" in message
+    audit = world.audited()
+    assert (audit.verdict, audit.support) == ("unverified", 0.5)
