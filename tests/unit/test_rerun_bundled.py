@@ -149,6 +149,27 @@ json.dump(out, open("results/results.json", "w"))
     assert not [one for one in world.findings() if one.severity == "fail"]
 
 
+def test_a_study_that_uses_no_labels_is_honest(tmp_path: Path):
+    program = """\
+import json, os
+import numpy as np
+from sklearn.datasets import load_digits
+x, _ = load_digits(return_X_y=True)
+x = x - x.mean(0)
+u, s, v = np.linalg.svd(x, full_matrices=False)
+out = {f"rank {k}": {"mse": float(((x - x @ v[:k].T @ v[:k]) ** 2).mean())} for k in (2, 5, 9)}
+os.makedirs("results", exist_ok=True)
+json.dump(out, open("results/results.json", "w"))
+"""
+    world = AgainWorld(tmp_path)
+    world.program(program)
+    report = REPORT.replace("['accuracy']", "['mse']").replace("Accuracy", "MSE").replace("TEXT", "Low ranks of digits.")
+    world.program(report, "code/report.py")
+    assert "shuffled" in [one.kind for one in world.again().attempts]
+    assert not world.findings()
+    assert world.audited().verdict == "verified"
+
+
 # -- what is handed out -----------------------------------------------------------------------------------------------
 
 

@@ -57,6 +57,8 @@ LITERALS = 12
 """Elements of a literal, or lines of a text, from which it may be data."""
 FIXED = frozenset(["chance", "random", "majority", "constant", "dummy", "threshold", "budget", "limit", "reference"])
 """Words of values that no data move."""
+LABELLED = SUPERVISED - {"rmse", "mse", "mae", "mape", "error"}
+"""Words of metrics that need a label and no mere number."""
 HELD_OUT = re.compile(
     r"\b(?:held[- ]?out|hold[- ]?out|unseen|out[- ]of[- ]sample|never seen|generali[sz]\w+|cross[- ]?validat\w+"
     r"|(?:test|validation|evaluation) (?:sets?|splits?|data|rows?|part|half|folds?|images?|samples?|examples?|points?|accuracy))\b",
@@ -92,7 +94,7 @@ def _still(case: Case, again: Again, base: Outputs) -> list[Finding]:
     still = [kind for kind, one in made.items() if kind != "absent" and unmoved(base, again.outputs[one.name])]
     changes = [kind for kind in made if kind in ("permuted", "shuffled")]
     if not still or not changes or any(kind not in still for kind in changes):
-        return _ignored(again, made, still, told)
+        return _ignored(case, again, made, still, told)
     absent = next((one for one in again.rerun.attempts if one.kind == "absent" and one.ended != "not done"), None)
     needed = absent is not None and (absent.ended == "failed" or not _identical(base, again.outputs[absent.name]))
     data = [one for one in again.rerun.data if one.path in made[changes[-1]].changed]
@@ -132,10 +134,12 @@ def _identical(base: Outputs, other: Outputs) -> bool:
 
 
 def _ignored(
-    again: Again, made: Mapping[AttemptKind, Attempt], still: Sequence[AttemptKind], told: dict[Key, tuple[float, ...]]
+    case: Case, again: Again, made: Mapping[AttemptKind, Attempt], still: Sequence[AttemptKind], told: dict[Key, tuple[float, ...]]
 ) -> list[Finding]:
-    """The label alone does not matter, other columns do: perhaps it is not the label of this study."""
-    if "permuted" not in still or again.rerun.other_data:
+    """The label alone does not matter, other columns do: perhaps it is not the label of this study. Errors may be of anything."""
+    told = {key: values for key, values in told.items() if words_of(key) & LABELLED}
+    own = any(OWN_LABELS.search(document.text) for document in case.documents)
+    if "permuted" not in still or again.rerun.other_data or not told or own:
         return []
     labels = [one for one in again.rerun.data if one.label and one.path in made["permuted"].changed]
     if not labels or max(one.rows for one in labels) < ROWS:
