@@ -17,7 +17,7 @@ NO_INSTALL = "it installs packages, which the sandbox of a re-run does not repea
 
 AttemptKind = Literal["same", "seed", "permuted", "shuffled", "truncated", "absent"]
 """same: as recorded. seed: other seeds. permuted: labels of the data permuted. shuffled: every column permuted by itself.
-truncated: every second row left out. absent: without the data files."""
+truncated: every second row of a file left out, every fifth of a library's data. absent: without the data."""
 
 
 class Step(Frozen):

@@ -207,7 +207,7 @@ def test_columns_are_shuffled_each_by_itself_and_rows_left_out(tmp_path: Path):
     new = handed_out(tmp_path, "shuffled", SUMS)
     assert new[3] != first  # type: ignore[index]
     assert new[4] == ordered  # type: ignore[index]
-    assert handed_out(tmp_path, "truncated", SUMS)[:2] == [75, 75]  # type: ignore[index]
+    assert handed_out(tmp_path, "truncated", SUMS)[:2] == [120, 120]  # type: ignore[index]
 
 
 FRAME = """\
@@ -221,7 +221,7 @@ print(json.dumps([bool((b.frame["target"] == b.target).all()), bool((b.frame["al
 
 @pytest.mark.parametrize("how", ["permuted", "shuffled", "truncated"])
 def test_a_frame_is_changed_as_its_parts_are(tmp_path: Path, how: str):
-    assert handed_out(tmp_path, how, FRAME) == [True, True, 89 if how == "truncated" else 178, True]
+    assert handed_out(tmp_path, how, FRAME) == [True, True, 143 if how == "truncated" else 178, True]
 
 
 IMAGES = """\
@@ -234,7 +234,7 @@ print(json.dumps([bool((b.images.reshape(len(b.images), -1) == b.data).all()), l
 
 @pytest.mark.parametrize("how", ["permuted", "shuffled", "truncated"])
 def test_images_stay_those_of_their_rows(tmp_path: Path, how: str):
-    assert handed_out(tmp_path, how, IMAGES) == [True, 899 if how == "truncated" else 1797]
+    assert handed_out(tmp_path, how, IMAGES) == [True, 1438 if how == "truncated" else 1797]
 
 
 OTHERS = """\
@@ -248,7 +248,7 @@ print(json.dumps([len(made[0]), len(make_moons(40)[1]), alone.shape[0], getattr(
 
 
 def test_generators_are_changed_data_without_labels_are_not_and_the_hidden_hook_runs(tmp_path: Path):
-    assert handed_out(tmp_path, "truncated", OTHERS) == [30, 20, 10, True]
+    assert handed_out(tmp_path, "truncated", OTHERS) == [48, 32, 10, True]
     told = [json.loads(line) for line in (tmp_path / "hook" / changed_data.TOLD).read_text().splitlines()]
     assert [one["path"] for one in told] == ["sklearn.datasets.make_classification", "sklearn.datasets.make_moons"]
     assert [one["majority"] for one in told] == [0.5, 0.5]

@@ -290,8 +290,10 @@ def majority(data: Iterable[DataFile], attempt: Attempt) -> float | None:
 
 def chance(key: Key, most_frequent: float | None) -> float | None:
     """What a score comes to, at most, where labels say nothing; None for a value whose chance level its name does not tell."""
-    words = words_of(key)
-    if words & LEARNT or timed(key):
+    # Of a printed line, the words before the number; the line may speak of other metrics too.
+    file, names, how = key
+    words = words_of((file, names[-1:], how) if how.startswith("number ") else key)
+    if words_of(key) & LEARNT or timed(key):
         return None
     if words & {"auc", "auroc"}:
         return 0.5
@@ -316,7 +318,7 @@ def remembered(base: Outputs, changed: Sequence[Outputs], most_frequent: float |
         after = min(scale * statistics.fmean(other) for other in others if other is not None)
         if any(equal(values, other, 1e-12) for other in others):
             continue  # it comes from other data, or from none
-        if after <= 1.0 + 1e-9 and after - level >= max(KEPT_SCORE, KEPT_SHARE * (before - level)):
+        if after <= before <= 1.0 + 1e-9 and after - level >= max(KEPT_SCORE, KEPT_SHARE * (before - level)):
             found[key] = (before, after)
     return found
 

@@ -1,7 +1,7 @@
 """Re-execution on changed data: metrics that do not move when the labels do, scores that labels without information leave high.
 
 - `fail` when every supervised metric that the re-runs reproduce stays the same to all digits with labels permuted, with every
-  column shuffled and with every second row left out, although the program does not come to the same without the data; the data have
+  column shuffled and with rows left out, although the program does not come to the same without the data; the data have
   30 rows or more, a library's are named in a document, the code takes none that the host cannot change, and the metrics have two
   values at least. (A mean as predictor survives every permutation, but not the loss of rows; ten different accuracies are not those
   of such predictors, and may move with the number of rows.) Weaker signs are a `warn`.
@@ -159,7 +159,7 @@ def _unmoved_finding(
     how: dict[AttemptKind, str] = {
         "permuted": f"the labels ({', '.join(f'{one.label} of {one.path}' for one in data if one.label)}) permuted",
         "shuffled": "every column shuffled by itself",
-        "truncated": "every second row left out",
+        "truncated": "rows left out",
     }
     key, values = next(iter(told.items()))
     shown = ", ".join(f"{value:.6g}" for value in values[:4])
@@ -197,7 +197,7 @@ def _partly(case: Case, again: Again, base: Outputs, claims: list[Stated]) -> li
     data = ", ".join(dict.fromkeys(path for one in changed for path in one.changed))
     message = (
         f"{len(still)} of {len(told)} claimed metrics ({'.'.join(first.key[1])}: {first.recorded:.6g}) stay the same to all digits "
-        f"with the labels of {data} permuted, with every second row left out{' and on other seeds' if seeds else ''}, where others "
+        f"with the labels of {data} permuted, with rows left out{' and on other seeds' if seeds else ''}, where others "
         f"({'.'.join(other.key[1])}) move: they are not computed from these data"
     )
     pool = typed_pool(case)
