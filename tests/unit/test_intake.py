@@ -60,8 +60,16 @@ def test_one_that_says_so_is_warned_about_where_it_names_the_data_all_the_same(t
     assert result.verdict == "unverified"
 
 
-def test_an_announced_simulation_is_honest(tmp_path: Path) -> None:
-    result, found = audited(tmp_path, DRAWN, "Two simulated Gaussian classes, 914 examples.")
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Two simulated Gaussian classes, 914 examples.",
+        "A threshold, trained on 400 points of two noisy spirals.",
+        "Tested on held-out points of two moons.",
+    ],
+)
+def test_an_announced_simulation_is_honest(tmp_path: Path, sentence: str) -> None:
+    result, found = audited(tmp_path, DRAWN, sentence)
     assert found == []
     assert result.verdict != "hallucinated"
 

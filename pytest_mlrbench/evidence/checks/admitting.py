@@ -10,7 +10,8 @@ SIMULATED = lazy(
 MADE = lazy(
     r"(?i)generat|random(?:ly)? |gaussian|drawn|monte[- ]carlo|sampled from|bandit|grid|maze|cliff|\bgames?\b|puzzle|formula|"
     r"function|matri(?:x|ces)|numeric|polynomial|equation|\bMDP|markov|graphs?\b|process|oscillat|quadratic|theor|closed[- ]form|"
-    r"planted|environment|arithmetic|sequence|permutation|tree|sort|queue|circuit|lattice|ising|walk|pendulum|cart"
+    r"planted|environment|arithmetic|sequence|permutation|tree|sort|queue|circuit|lattice|ising|walk|pendulum|cart|"
+    r"\bspirals?\b|\bmoons\b|\bblobs\b|concentric|swiss roll|mixtures? of"
 )
 """Words of documents whose subject needs no data."""
 WORLD = lazy(
