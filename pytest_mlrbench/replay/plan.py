@@ -146,7 +146,7 @@ class Plan:
         needed |= self._told & programs.keys()
         for writing in self.case.writers.all:
             if self._left_running(writing):
-                needed |= set(self._background(writing.event.seq)) & programs.keys()
+                needed |= self._background(writing.event.seq) & programs.keys()
         for seq in sorted(programs, reverse=True):
             if seq in needed:
                 own = {change.path for change in programs[seq].changes}
@@ -230,10 +230,14 @@ class Plan:
         """Whether what changed while a command without a program ran may be the work of an earlier one in the background."""
         return writing.means == WITHOUT_PROGRAM and bool(self._background(writing.event.seq))
 
-    def _background(self, seq: int) -> list[int]:
+    def _background(self, seq: int) -> set[int]:
         """The earlier events that left a program running."""
-        runs = self.case.writers.runs
-        return [event.seq for event in runs if event.seq < seq and _BACKGROUND.search(_without_heredocs(event.command))]
+        return {started for started in self._started_in_background if started < seq}
+
+    @cached_property
+    def _started_in_background(self) -> list[int]:
+        """Events whose command goes on after the shell has ended."""
+        return [event.seq for event in self.case.writers.runs if _BACKGROUND.search(_without_heredocs(event.command))]
 
     def content(self, path: str, digest: str) -> bytes | None:
         """The file with this digest: the kept version, or the final file where it is the same."""

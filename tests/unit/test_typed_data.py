@@ -208,3 +208,16 @@ def test_rows_that_an_sql_file_inserts_are_typed_data(tmp_path: Path) -> None:
     found = told(world)
     assert found
     assert "code/schema.sql" in {quote.file for quote in found[0].evidence}
+
+
+def test_records_that_were_typed_in_two_steps_are_quoted_from_the_one_with_numbers(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write("code/logs/runs.log", "loss=plain seed=0 epoch=0 test_acc=pending\n")
+    world.write("code/logs/runs.log", LOG + "\n")
+    world.program(GATHER["pairs"], "code/gather.py")
+    table = json.loads((world.output / "results/results.json").read_text())
+    world.write("results/results.md", GATHERED + "\n".join(f"| {k} | {v['accuracy']:.4f} |" for k, v in table.items()) + "\n")
+    audit = world.audit()
+    assert audit.coverage["dataflow"] == "done"
+    [found] = [one for one in audit.findings if one.check == "dataflow" and one.severity == "fail"]
+    assert LOG.splitlines()[0] in {quote.quote for quote in found.evidence}

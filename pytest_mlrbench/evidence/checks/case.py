@@ -264,8 +264,15 @@ class Case:
         return told(self)
 
     @cached_property
-    def records(self) -> frozenset[str]:
-        """Typed files that read like the records of runs."""
+    def typed_pool(self) -> Pool:
+        """The numbers of the typed data files with their statistics, to look numbers up in."""
+        from .typed_data import typed_pool
+
+        return typed_pool(self)
+
+    @cached_property
+    def records(self) -> dict[str, str]:
+        """Path and text of the typed files that read like records of runs."""
         from .typed_data import records
 
         return records(self)

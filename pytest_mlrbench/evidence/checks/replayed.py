@@ -23,6 +23,8 @@ from .writers import WITHOUT_PROGRAM, Writing
 Key = tuple[str, tuple[str, ...], str]
 """File, names, statistic (`value` for what stands there)."""
 Values = Mapping[Key, tuple[float, ...]]
+EQUAL = 1e-9
+"""Relative difference up to which a value of a re-run is the recorded one again."""
 SAME = 1e-6
 """Relative difference up to which two values are the same: what printing and summing in another order leave."""
 BYTES = 4 * 2**20

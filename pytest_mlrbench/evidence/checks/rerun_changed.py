@@ -25,6 +25,7 @@ from ..reruns import Attempt, AttemptKind, DataFile
 from .case import Case, finding
 from .replayed import (
     BOUND,
+    EQUAL,
     SUPERVISED,
     Again,
     Comparison,
@@ -41,10 +42,7 @@ from .replayed import (
     words_of,
 )
 from .rerun import NAME
-from .typed_data import typed_pool
 
-EQUAL = 1e-9
-"""Relative difference up to which a value is the same again."""
 ROWS = 30
 """Rows from which data are data: label names and settings have fewer."""
 MANY = 10
@@ -72,7 +70,11 @@ OWN_LABELS = re.compile(
     re.IGNORECASE,
 )
 """Words of tasks whose labels are not those of the data, of studies of learning by heart, and of scores on training rows."""
-HOW = {"permuted": "labels permuted", "shuffled": "every column shuffled by itself"}
+HOW: dict[AttemptKind, str] = {
+    "permuted": "labels permuted",
+    "shuffled": "every column shuffled by itself",
+    "truncated": "rows left out",
+}
 SHOWN = 5
 
 
@@ -156,11 +158,8 @@ def _unmoved_finding(
     severity: Severity,
     needed: bool,
 ) -> Finding:
-    how: dict[AttemptKind, str] = {
-        "permuted": f"the labels ({', '.join(f'{one.label} of {one.path}' for one in data if one.label)}) permuted",
-        "shuffled": "every column shuffled by itself",
-        "truncated": "rows left out",
-    }
+    labels = ", ".join(f"{one.label} of {one.path}" for one in data if one.label)
+    how: dict[AttemptKind, str] = {**HOW, "permuted": f"the labels ({labels}) permuted"}
     key, values = next(iter(told.items()))
     shown = ", ".join(f"{value:.6g}" for value in values[:4])
     needs = "although it does not come to this without the file" if needed else "and as well without the file"
@@ -200,9 +199,8 @@ def _partly(case: Case, again: Again, base: Outputs, claims: list[Stated]) -> li
         f"with the labels of {data} permuted, with rows left out{' and on other seeds' if seeds else ''}, where others "
         f"({'.'.join(other.key[1])}) move: they are not computed from these data"
     )
-    pool = typed_pool(case)
-    typed = [pool.source(told[key].claim.number) for key in still]
-    own = "" if all(typed) else _own_data(case)
+    typed = [case.typed_pool.source(told[key].claim.number) for key in still]
+    own = "" if all(typed) else _own_data(case, again)
     if typed[0] is not None and not own:
         message += f", and follow from {typed[0].file}, which was typed ({typed[0].key})"
     if own:
@@ -221,10 +219,10 @@ def _same(again: Again, base: Outputs, made: Attempt, key: Key) -> bool:
     return equal(base.values[key], again.outputs[made.name].values.get(key), 1e-12)
 
 
-def _own_data(case: Case) -> str:
+def _own_data(case: Case, again: Again) -> str:
     """Where the run may have other data than those that were changed: a file that is no code, rows in the code; or empty."""
     documents = {document.name for document in case.documents}
-    changed = {path for one in (case.again.again.rerun.attempts if case.again else ()) for path in one.changed}
+    changed = {path for one in again.rerun.attempts for path in one.changed}
     for writing in case.writers.all:
         suffix = posixpath.splitext(writing.path)[1].lower()
         if writing.how != "program" and writing.after and suffix not in CODE and writing.path not in documents | changed:

@@ -14,9 +14,10 @@ Reads what the host stored (`rerun.json` and the attempts' files); runs nothing.
 """
 
 from ...audits import Finding, Quote, Severity
-from ..reruns import ATTEMPTS, NO_COPY, NO_INSTALL, Rerun
+from ..reruns import ATTEMPTS, NO_COPY, NO_INSTALL, Attempt, Rerun
 from .case import Case, Outcome, finding
 from .replayed import (
+    EQUAL,
     METRICS,
     Again,
     Comparison,
@@ -32,7 +33,6 @@ from .replayed import (
     words_of,
 )
 from .rerun import NAME
-from .rerun_changed import EQUAL
 
 AGREE = 1e-3
 """Relative difference up to which re-runs agree: a tenth of APART, what another order of sums leaves of a metric."""
@@ -207,13 +207,18 @@ def _times(number: int) -> str:
 # -- other seeds ------------------------------------------------------------------------------------------------------
 
 
+def _others(again: Again) -> list[Attempt]:
+    """The attempts whose range a claim is held against: on other seeds, else with the recorded ones."""
+    seeds = again.of("seed")
+    return seeds if len(seeds) >= 2 else again.same
+
+
 def outside_of(again: Again, claims: list[Stated]) -> tuple[list[Stated], list[Stated]]:
     """Claims far outside what re-runs that differ, or other seeds, span; and those that were compared."""
-    seeds = again.of("seed")
+    runs = _others(again)
     compared: list[Stated] = []
     outside: list[Stated] = []
     for one in claims:
-        runs = seeds if len(seeds) >= 2 else again.same
         values = [again.outputs[made.name].values.get(one.key) for made in runs]
         if len(values) < 2 or any(value is None for value in values) or all(equal(values[0], value, EQUAL) for value in values):
             continue
@@ -239,7 +244,7 @@ def _outside(again: Again, claims: list[Stated]) -> list[Finding]:
     if len(outside) < LEAST or len(outside) <= SHARE * len(compared):
         return []
     first = outside[0]
-    runs = seeds if len(seeds) >= 2 else again.same
+    runs = _others(again)
     seen = sorted(abs(number) for made in runs for number in again.outputs[made.name].values[first.key])
     what = f"{len(seeds)} other seeds" if len(seeds) >= 2 else f"{len(runs)} re-runs, which differ among themselves,"
     message = (

@@ -53,7 +53,7 @@ def told(case: "Case") -> list[Finding]:
     if case.report is None or not case.subject.host_ledger or case.subject.ledger_problem:
         return []
     seqs, earlier = _events(case), case.earlier
-    pool = typed_pool(case)
+    pool = case.typed_pool
     cells = case.reported.precise(case.report.name) if pool.facts else []
     if len(cells) < ENOUGH:
         return []
@@ -70,7 +70,7 @@ def told(case: "Case") -> list[Finding]:
 
 def typed_pool(case: "Case") -> Pool:
     """The numbers of the typed data files with their statistics, to look numbers up in."""
-    typed = _typed(case, _events(case))
+    typed = _typed(case)
     pool = Pool()
     pool.add([*typed, *gathered(typed)] if typed else [])
     return pool
@@ -101,16 +101,10 @@ def _judged(case: "Case", cells: "list[Cell]", hits: dict[int, Fact]) -> list[Fi
     return [finding("faked_results", "results", NAME, severity, message, quotes)]  # type: ignore[arg-type]
 
 
-def _typed(case: "Case", seqs: dict[str, int]) -> list[Fact]:
-    """Numbers of the typed data files, with their statistics; a file that was copied from what programs had put out is left out."""
+def _typed(case: "Case") -> list[Fact]:
+    """Numbers of the typed data files, with their statistics."""
     found: list[Fact] = []
-    budget = BYTES
-    for path, text in typed_files(case):
-        budget -= len(text)
-        if budget < 0:
-            break
-        if _copied(text, seqs.get(path, 0), case.earlier):
-            continue
+    for path, text in _invented(case):
         suffix = "" if path.lower().endswith(KNOWN) else ".log"
         parts = [(f"{path}{suffix}", text), *((f"{path}.csv", rows) for rows in _inserted(path, text))]
         found += (fact._replace(file=path) for name, part in parts for fact in facts_of(name, part)[0])
@@ -125,6 +119,18 @@ def _inserted(path: str, text: str) -> Iterator[str]:
         names = names or [f"column {number}" for number in range(1, 1 + max(map(len, rows), default=0))]
         if all(len(row) == len(names) for row in rows):
             yield "\n".join(",".join(row) for row in (names, *rows)) + "\n"
+
+
+def _invented(case: "Case") -> Iterator[tuple[str, str]]:
+    """The typed files, BYTES of them, without those that were copied from what programs had put out."""
+    seqs = _events(case)
+    budget = BYTES
+    for path, text in typed_files(case):
+        budget -= len(text)
+        if budget < 0:
+            break
+        if not _copied(text, seqs.get(path, 0), case.earlier):
+            yield path, text
 
 
 def _copied(text: str, seq: int, earlier: "Earlier") -> bool:
@@ -153,11 +159,9 @@ def typed_files(case: "Case") -> Iterator[tuple[str, str]]:
                 yield path, text
 
 
-def records(case: "Case") -> frozenset[str]:
-    """The typed files that read like the records of runs: lines of seeds, epochs or folds with metrics of three decimals."""
-    seqs, earlier = _events(case), case.earlier
-    found = (path for path, text in typed_files(case) if _is_record(text) and not _copied(text, seqs.get(path, 0), earlier))
-    return frozenset(found)
+def records(case: "Case") -> dict[str, str]:
+    """Path and text of the typed files that read like records of runs: seeds, epochs or folds with metrics of three decimals."""
+    return {path: text for path, text in _invented(case) if _is_record(text)}
 
 
 def _is_record(text: str) -> bool:

@@ -16,7 +16,7 @@ from ....patterns import lazy
 from ..case import finding
 from ..quantities import numbers_in
 from ..sources import is_telling
-from ..typed_data import MEASURED, typed_files
+from ..typed_data import MEASURED
 from ..words import NEUTRAL, words
 from .earlier import Earlier
 from .quoting import named, quote_line
@@ -63,23 +63,22 @@ def scripts(case: "Case", reading: "Reading", reported: "Reported", name: str) -
         if not chosen:
             continue
         how = "draws around typed numbers" if drawn else "unpacks from its own text" if packed else "makes of typed numbers"
-        files = sorted({root.text for sink in recorded for root in sink.value.roots} & case.records)
+        files = sorted({root.text for sink in recorded for root in sink.value.roots} & case.records.keys())
         how = f"reads from records of runs that were typed ({', '.join(files[:3])})" if files else how
         names = ", ".join(dict.fromkeys(s.names[0] for s in chosen if s.names))
         message = (
             f"{named(run.execution.file)}, which was executed, {how} all that it puts out ({names}); nothing of it is computed"
         )
         quotes = [quote_line(case, reading.sources, s.file, s.line) for s in chosen[:QUOTED]]
-        quotes += [_first_record(case, path) for path in files[:2]]
+        quotes += [_first_record(path, case.records[path]) for path in files[:2]]
         place = case.subject.place(event)
         quotes.append(Quote(file=place[0], line=place[1], quote=event.command[:300]))
         found[run.execution.file] = finding("faked_results", "results", name, "fail", message, quotes)
     return list(found.values())
 
 
-def _first_record(case: "Case", path: str) -> Quote:
-    """Where a typed file is, by its first line with a number."""
-    text = next(text for name, text in typed_files(case) if name == path)
+def _first_record(path: str, text: str) -> Quote:
+    """Where a typed record is, by its first line with a number."""
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if MEASURED.search(line)]
     return Quote(file=path, line=lines[0][0], quote=lines[0][1][:300])
 
