@@ -264,6 +264,20 @@ class Case:
         return told(self)
 
     @cached_property
+    def shaped(self) -> list[Finding]:
+        """Accuracies that the executed code makes by a formula."""
+        from .dataflow.shaped import told
+
+        return told(self)
+
+    @cached_property
+    def shares(self) -> tuple[list[Finding], int]:
+        """Accuracies of the run's files that are no shares, and how many were tested."""
+        from .impossible_shares import judge_shares
+
+        return judge_shares(self)
+
+    @cached_property
     def typed_pool(self) -> Pool:
         """The numbers of the typed data files with their statistics, to look numbers up in."""
         from .typed_data import typed_pool
@@ -306,7 +320,8 @@ class Case:
     def undermined(self) -> bool:
         """Whether reported numbers are measured, but not of what their names say, or do not come out again."""
         code = self.favours or self.leaks or self.selections or self.unreached
-        return bool(code or self.retyped or self.rewritten or self._not_again)
+        numbers = self.shaped or self.shares[0] or self.retyped or self.rewritten
+        return bool(code or numbers or self._not_again)
 
     @cached_property
     def spoken(self) -> "Spoken":

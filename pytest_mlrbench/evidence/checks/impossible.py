@@ -1,7 +1,8 @@
 """Impossible numbers: values that no data can have, whoever measured them; it needs a report or a paper and nothing else.
 
 Rules, each in a module of its own: relations within a table's row (impossible_tables.py: ranges, spreads, RMSE and MAE, F1 and its
-parts), counts (impossible_counts.py: GRIM, `45/50 (92%)`), test statistics, intervals and ratings (impossible_statistics.py).
+parts), counts (impossible_counts.py: GRIM, `45/50 (92%)`), test statistics, intervals and ratings (impossible_statistics.py), and
+the accuracies that the run's own files keep (impossible_shares.py).
 A `fail` needs every operand stated, and that no way of rounding, averaging or scaling allows the number; what an unusual but honest
 reading would explain is a `warn`. Scope follows the document.
 """
@@ -28,6 +29,9 @@ def run(case: Case) -> Outcome:
         for found, checked in (judge_counts(case, document), judge_text(document)):
             findings += found
             operands += checked
+    shares, checked = case.shares
+    findings += shares
+    operands += checked
     if not operands:
         return Outcome(
             coverage="no evidence: no table names a metric of known range, and no sentence states a test or a count with its share"

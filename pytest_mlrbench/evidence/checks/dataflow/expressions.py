@@ -12,6 +12,8 @@ from .comparing import Comparing
 from .functions import identifiers
 from .scope import MAX_STEPS, Exhausted, Scope
 from .values import (
+    CURVE,
+    DRAW,
     MAX_ITEMS,
     PACKED_TEXT,
     UNKNOWN,
@@ -185,9 +187,13 @@ class Expressions(Comparing):
             # literal is a part of a method.
             return a.tilted ^ b.tilted if isinstance(op, (ast.Add, ast.Sub)) else frozenset()
         measured, other = (a, b) if a.computed else (b, a)
+        if isinstance(op, ast.Pow):
+            return measured.tilted & {CURVE, DRAW} | {CURVE}
         if not isinstance(op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
             return frozenset()
         bonus = frozenset(root.text for root in other.roots if root.kind == "literal" and _telling(root.text)) - CRITICAL
+        if other.draws:
+            bonus |= {DRAW}
         return measured.tilted | bonus | (frozenset(("by name",)) if bonus and other.by_name else frozenset())
 
     def _texted(self, op: ast.operator, a: Num, b: Num) -> Num:

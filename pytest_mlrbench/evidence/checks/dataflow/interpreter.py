@@ -91,7 +91,8 @@ class Interpreter(Flow):
         self.relays = False
         self.opened: dict[tuple[str, int, int], set[str]] = {}
         """Place where a file is read -> what it was: typed, made by a program, lost, or not known."""
-        self.tilted: dict[str, set[frozenset[str]]] = {}
+        self.tilted: dict[str, dict[frozenset[str], tuple[str, int]]] = {}
+        """Name of computed numbers -> what had bent them -> where, first, in code that certainly ran; line 0 if in none."""
         self.texts: list[tuple[str, int, str]] = []
         self.consumed: set[tuple[str, int, int]] = set()
         self.settings: set[tuple[str, int, int]] = set()
@@ -348,7 +349,9 @@ class Interpreter(Flow):
             return
         if whole.computed and not text:
             for name in names:
-                self.tilted.setdefault(name, set()).add(whole.tilted)
+                places = self.tilted.setdefault(name, {})
+                if not places.get(whole.tilted, ("", 0))[1]:
+                    places[whole.tilted] = (scope.file, 0 if self.uncertain else getattr(node, "lineno", 0))
         if whole.computed:
             (self.shown if text else self.measured).update(names)
             (self.drawn if whole.simulated else self.real).update(names)

@@ -12,6 +12,8 @@ from .figures import Plotted
 from .functions import Functions, Parser, identifiers
 from .methods import of_dict, of_list, of_number, of_parser
 from .values import (
+    CURVE,
+    DRAW,
     UNKNOWN,
     DictVal,
     Ext,
@@ -90,7 +92,9 @@ class Library(Functions):
             # A hash of anything is as good as drawn: of a name that is not known as well.
             whole, parts = Num(), []
         if whole.computed:
-            return outside()
+            made = outside()
+            made.tilted = whole.tilted | {DRAW}
+            return made
         self.settings.update(root.place for root in whole.roots if root.kind != "draw")
         at = (scope.file, node.lineno, node.col_offset) if node is not None and scope is not None else ("", 0, 0)
         last = name.rpartition(".")[2]
@@ -220,6 +224,8 @@ class Library(Functions):
             whole.bent = max(1, whole.bent)
         if last in known.AVERAGING and whole.draws and len(args) == 1 and isinstance(args[0], ListVal) and not args[0].exact:
             whole.sampled = True
+        if last in known.CURVES and whole.computed:
+            whole.tilted |= {CURVE}
         if last in known.SPREADING and whole.draws:
             return Num(whole.draws | spread(whole), False, whole.by_name)
         if last in known.PASSING or name in (

@@ -133,6 +133,10 @@ BENDING = frozenset(
     ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "pow", "power", "sin", "cos", "tan", "arctan", "atan", "square")
 )
 """Curved functions: of a drawn number they make one whose mean is not where the draw's settings put it."""
+CURVES = frozenset(
+    ("exp", "expm1", "log", "log1p", "log2", "log10", "pow", "power", "tanh", "sigmoid", "erf", "arctan", "atan", "expit")
+)
+"""Functions of formulas for learning curves and scaling laws."""
 SPREADING = frozenset(("std", "stdev", "pstdev", "var", "variance", "pvariance", "nanstd", "nanvar"))
 """How far numbers spread says nothing of where they lie."""
 KINKED = frozenset(("max", "min", "maximum", "minimum", "clip", "where", "heaviside", "relu"))

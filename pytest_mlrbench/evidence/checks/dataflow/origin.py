@@ -11,13 +11,13 @@ of a library is replaced. It never makes a finding of severity `fail`: a literal
 from typing import TYPE_CHECKING
 
 from ..admitting import MADE, SIMULATED, WORLD
-from ..quantities import numbers_in
 from ..sources import is_telling
 from ..words import NEUTRAL, words
 from .figures import PICTURES
 from .interpreter import Sink
 from .reading import differ_by_name
 from .reported import Reported
+from .values import CURVE, DRAW
 
 if TYPE_CHECKING:
     from ..case import Case
@@ -81,10 +81,8 @@ def _tilts(case: "Case", reported: Reported) -> dict[str, set[frozenset[str]]]:
 
     A literal that stands in a row's label or a column's title is the parameter of a sweep, and bends nothing.
     """
-    cells = [cell for d in reported.documents for t in d.tables for cell in (*t.header, *(r.cells[0] for r in t.rows if r.cells))]
-    swept = {number.value for cell in cells for number in numbers_in(cell)}
     return {
-        name: {frozenset(text for text in tilt if text == "by name" or float(text) not in swept) for tilt in tilts}
+        name: {frozenset(t for t in tilt - {CURVE, DRAW} if t == "by name" or float(t) not in reported.swept) for tilt in tilts}
         for name, tilts in case.dataflow.tilts.items()
     }
 

@@ -1,6 +1,7 @@
 """All executions of a subject, read: what each put out, what was drawn, typed and opened; rules.py and origin.py judge it."""
 
 import posixpath
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,8 +56,9 @@ class Reading:
     """Scripts that read what another program of the run had written."""
     plots: list[tuple[Execution, list[Plotted]]] = field(default_factory=list)
     """Each execution that plots, and what."""
-    tilts: dict[str, set[frozenset[str]]] = field(default_factory=dict)
-    """Name -> the literals that had been added or multiplied to the computed numbers put under it."""
+    tilts: dict[str, dict[frozenset[str], tuple[str, int]]] = field(default_factory=dict)
+    """Name -> the literals that had been added or multiplied to the computed numbers put under it -> file and line, where it
+    certainly happened (else line 0)."""
     runs: list["Run"] = field(default_factory=list)
     """Each execution by itself."""
     patched: list[tuple[str, int, str]] = field(default_factory=list)
@@ -83,7 +85,7 @@ class Reading:
         return [run for run in self.runs if not run.execution.failed and run.execution.file not in self.relays]
 
 
-def differ_by_name(tilts: set[frozenset[str]]) -> bool:
+def differ_by_name(tilts: Collection[frozenset[str]]) -> bool:
     """Whether measured numbers of one name got different literals added or multiplied: a bonus for a method."""
     return len(tilts) > 1 or any("by name" in tilt for tilt in tilts)
 
@@ -134,7 +136,7 @@ def read(case: Case) -> Reading:
         found.texts += [(*text, one) for text in reader.texts]
         found.measured |= reader.measured
         for name, tilts in reader.tilted.items():
-            found.tilts.setdefault(name, set()).update(tilts)
+            found.tilts.setdefault(name, {}).update(tilts)
         found.runs.append(
             Run(
                 one,

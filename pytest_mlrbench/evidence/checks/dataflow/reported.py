@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from functools import cached_property
 from typing import NamedTuple
 
 from ..case import Case
@@ -66,6 +67,13 @@ class Reported:
                         for number in numbers_in(text):
                             if number.telling:
                                 self.cells.append(Cell(number, document.name, row.line, quote, (labels | words(column)) - NEUTRAL))
+
+    @cached_property
+    def swept(self) -> frozenset[float]:
+        """Numbers in the labels of rows and the titles of columns."""
+        tables = [table for document in self.documents for table in document.tables]
+        cells = [cell for t in tables for cell in (*t.header, *(row.cells[0] for row in t.rows if row.cells))]
+        return frozenset(number.value for cell in cells for number in numbers_in(cell))
 
     def precise(self, file: str) -> list[Cell]:
         """Cells of a document's tables with three digits or more."""

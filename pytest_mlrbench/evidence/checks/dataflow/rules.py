@@ -53,6 +53,7 @@ def run(case: Case) -> Outcome:
     if not findings:
         findings += scripts(case, reading, reported, NAME) or around(case, reading, reported, NAME)
     findings += invented(case, reading, NAME)
+    findings += case.shaped
     for file in dict.fromkeys(reading.incomplete):
         message = f"{file} was read in part only: it, or its attempts that failed, are too large for one reading"
         findings.append(finding("other", "results", NAME, "info", message, [Quote(file=file)]))

@@ -17,6 +17,10 @@ COIN = "coin of "
 """Marks the draws of a coin that decided between an answer and something else."""
 
 
+CURVE, DRAW = "a curve", "a draw"
+"""Among `Num.tilted`: a curved function was applied; a random number was added, or drawn around the computed one."""
+
+
 PACKED_TEXT = "a text of "
 """Begins the name of a literal that may hold numbers in a form of its own."""
 
