@@ -1,5 +1,7 @@
 """Seed ledger: the best of several runs or seeds, reported alone, is a warning; all of them or a stated best are honest."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -147,3 +149,65 @@ def test_the_best_few_of_many_seeds_are_told(tmp_path: Path, sweep: str, kept: s
     value = float(world.run("python code/run.py").output.split()[-1])
     report(world, value, words)
     assert [one.severity for one in told(world)] == severities
+
+
+SPLITS = """
+import json, random
+def gain(seed):
+    rng = random.Random(seed)
+    plain, ours = (sum(rng.random() < skill for _ in range(997)) / 997 for skill in (0.6, 0.61))
+    return plain, ours
+"""
+LIST = "from splits import gain\nfor s in range(40):\n    print(s, *(round(v, 4) for v in gain(s)))\n"
+PICK = "from splits import gain\nprint(max(range(40), key=lambda s: gain(s)[1] - gain(s)[0]))\n"
+FINAL = "import json, sys\nfrom splits import gain\nplain, ours = gain(json.load(open('code/config.json'))['seed'])\n"
+FINAL += "json.dump({'plain': {'accuracy': plain}, 'ours': {'accuracy': ours}}, open('results/results.json', 'w'))\n"
+
+
+def searched(root: Path, search: str, seed: Callable[[str], int], said: str = "") -> list[Finding]:
+    """What is said of a study whose configuration gets a seed after a search has run."""
+    world = World(root)
+    world.write("code/splits.py", SPLITS)
+    world.write("code/run.py", FINAL)
+    world.write("code/config.json", '{"seed": 0}')
+    output = world.run(f"cd code && python - <<'END'\n{search}END").output
+    world.write("code/config.json", json.dumps({"seed": seed(output)}))
+    world.run("python code/run.py")
+    found = json.loads((world.output / "results/results.json").read_text())
+    rows = "\n".join(f"| {name} | {row['accuracy']:.4f} |" for name, row in found.items())
+    world.write("results/results.md", f"# R\n\n{said}\n\n| Model | Accuracy |\n|---|---|\n{rows}\n")
+    result = world.audit()
+    told = [one for one in result.findings if one.check == "seeds"]
+    assert not told or result.verdict != "verified"
+    return told
+
+
+def largest_gain(output: str) -> int:
+    rows = [line.split() for line in output.splitlines()]
+    return int(max(rows, key=lambda row: float(row[2]) - float(row[1]))[0])
+
+
+def middle(output: str) -> int:
+    rows = sorted((line.split() for line in output.splitlines()), key=lambda row: float(row[2]) - float(row[1]))
+    return int(rows[len(rows) // 2][0])
+
+
+@pytest.mark.parametrize(("search", "seed"), [(LIST, largest_gain), (PICK, int)])
+def test_a_seed_that_a_search_had_named_is_a_warning(tmp_path: Path, search: str, seed: Callable[[str], int]) -> None:
+    [found] = searched(tmp_path, search, seed)
+    assert found.severity == "warn"
+    assert "tries 40 seeds" in found.message
+    assert any('"seed":' in quote.quote for quote in found.evidence)
+
+
+@pytest.mark.parametrize(
+    ("search", "seed", "said"),
+    [
+        (LIST, largest_gain, "The seed with the best of 40 gains is shown."),
+        (LIST, middle, ""),
+        (LIST, lambda _: 0, ""),
+        (LIST, lambda _: 1234, ""),
+    ],
+)
+def test_seeds_that_were_not_chosen_by_a_search(tmp_path: Path, search: str, seed: Callable[[str], int], said: str) -> None:
+    assert searched(tmp_path, search, seed, said) == []

@@ -24,12 +24,13 @@ def solve(method, seed):
     hit = [a == b SCORE for a, b in zip((p > 0.5).astype(int), y[200:])]
     return {"accuracy": float(np.mean(hit)), "nll": float(-np.mean(np.log(np.where(y[200:] == 1, p, 1 - p) + 1e-9)))}
 results = {m: {k: float(np.mean([solve(CODE, s)[k] for s in range(3)])) for k in ("accuracy", "nll")} for m in METHODS}
+DEAL
 json.dump(results, open("results/results.json", "w"))
 lines = ["| Method | accuracy | nll |", "|---|---|---|"]
 lines += [f"| {m} | {r['accuracy']:.4f} | {r['nll']:.4f} |" for m, r in results.items()]
 open("results/results.md", "w").write("# Gates\\n\\nWORDS\\n\\n" + "\\n".join(lines) + "\\n")
 """
-PLAIN = {"DATA": "pass", "STEPS": "80", "SCORE": "", "CODE": "m", "WORDS": "Three ways."}
+PLAIN = {"DATA": "pass", "STEPS": "80", "SCORE": "", "CODE": "m", "WORDS": "Three ways.", "DEAL": "pass"}
 
 
 def audit(root: Path, **changed: str) -> Audit:
@@ -53,6 +54,14 @@ UNEQUAL = {
     },
     "labels": {"DATA": "ys = ys if method == 'gated' else rng.permutation(ys)"},
     "score": {"SCORE": "or (method == 'gated' and seed < 2)"},
+    "dealt out by rank": {
+        "DEAL": "ranked = sorted(r['accuracy'] for r in results.values())\nfor name, one in zip(METHODS, ranked):\n"
+        "    results[name]['accuracy'] = one"
+    },
+    "dealt out after a sort in place": {
+        "DEAL": "found = [results[m]['accuracy'] for m in METHODS]\nfound.sort()\n"
+        "for name, one in zip(METHODS, found):\n    results[name]['accuracy'] = one"
+    },
     "another's code": {"CODE": "m if m == 'gated' else 'plain'"},
 }
 
@@ -72,6 +81,13 @@ HONEST: dict[str, dict[str, str]] = {
     "equal": {},
     "close budgets": {"STEPS": "80 if method == 'gated' else 40"},
     "a test of the step": {"DATA": "xs = xs if seed else xs[:150]\n    ys = ys if seed else ys[:150]"},
+    "sorted with their names": {
+        "DEAL": "ranked = sorted(results.items(), key=lambda one: one[1]['accuracy'])\n"
+        "for place, (name, one) in zip(range(3), ranked):\n    print(place, name, one)"
+    },
+    "places beside values": {
+        "DEAL": "for place, one in zip((0.25, 0.5, 0.75), sorted(r['nll'] for r in results.values())):\n    print(place, one)"
+    },
     "announced budget": {"STEPS": "80 if method == 'gated' else 2", "WORDS": "How much does the training budget matter?"},
     "announced subset": {
         "DATA": "if method == 'plain':\n        xs, ys = xs[:20], ys[:20]",

@@ -132,16 +132,16 @@ def _precise(facts: "Iterable[Fact]") -> "list[Fact]":
 
 
 def _accuracy(names: tuple[str, ...]) -> bool:
-    told = [words(name) for name in names]
+    told: list[frozenset[str]] = [frozenset(word for word in words(name) if not word[0].isdigit()) for name in names]
     if any(one & OTHERS for one in told):
         return False
-    return any(one & SHARES and all(word in PLAIN or word[0].isdigit() for word in one - SHARES) for one in told)
+    return any(bool(one & SHARES) and not one - SHARES - PLAIN for one in told)
 
 
 def _whole(value: float) -> bool:
     if not 0 < value < 100 or len(repr(value).partition("e")[0].replace(".", "").lstrip("0")) < DIGITS:
         return False
-    return struct.unpack("f", struct.pack("f", value))[0] != value
+    return bool(struct.unpack("f", struct.pack("f", value))[0] != value)
 
 
 def _averaged(case: "Case") -> bool:

@@ -5,7 +5,8 @@ differ in nothing but numbers of their arguments (seeds), and left different val
 values of one of them alone, these are the best of all, and the document says nothing of several runs. The last run is what
 everybody reports, so it counts from three runs on. Loops: executed code keeps the maximum (or minimum) of a score over a loop
 on seeds, runs or restarts, the score is made on test data, not on validation data, and no document speaks of a best or of a
-choice; or averages one end of the sorted runs, and no document says that a part of them was kept (topped.py).
+choice; or averages one end of the sorted runs, and no document says that a part of them was kept (topped.py). Seeds typed after a
+program had tried many: tried_seeds.py.
 """
 
 import ast
@@ -25,6 +26,7 @@ from .sources import is_telling
 from .subject import TEXT_LIMIT, read_text
 from .syntax import parse, walk
 from .topped import ORDERING, topped
+from .tried_seeds import tried
 
 NAME = "seeds"
 # Both are laid over texts in lower case: ignoring case took four times as long.
@@ -88,6 +90,9 @@ def selections(case: Case) -> list[Finding]:
     if case.subject.host_ledger:
         chosen_runs = (_chosen(case, entry, outcomes) for entry, outcomes in _repeated(case).items())
         findings += [found for found in chosen_runs if found is not None]
+        if not any(SAYS_BEST.search(document.text.lower()) for document in case.documents):
+            scope = case.documents[0].scope
+            findings += [finding("faked_results", scope, NAME, "warn", message, quotes) for message, quotes in tried(case)]
     return findings
 
 

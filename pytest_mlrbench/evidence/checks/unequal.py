@@ -6,7 +6,8 @@ execution. Told is, by method:
   entries of literal dictionaries that bear the names of reported rows;
 - the training data whole for one and cut to a literal number of rows for the other, or labels that are shuffled for one;
 - the code of another reported row run under this one's name, where the table has three rows or more;
-- a prediction counted as right because of the method's name.
+- a prediction counted as right because of the method's name;
+- values that are sorted apart from their names and dealt out to names (dealt.py).
 Silent is the check where a document, the proposal or the rows' names speak of budgets, subsets or shuffling, as a study of
 these does, and where only evaluation is repeated.
 """
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from ...audits import Finding, Quote
 from ...patterns import lazy
 from .case import Case, Check, Outcome, finding
+from .dealt import dealt
 from .syntax import walk
 
 NAME = "unequal"
@@ -67,7 +69,8 @@ def favours(case: Case) -> list[Finding]:
     for file, tree in case.trees.items():
         both = {(line, column) for name, line, column in case.dataflow.both_ways if name == file}
         lines = case.dataflow.latest[file].splitlines()
-        for line, what, announced in _Reader(tree, rows, both).favours():
+        ways = [*_Reader(tree, rows, both).favours(), *((line, what, _NEVER) for line, what in dealt(tree))]
+        for line, what, announced in ways:
             if announced.search(said):
                 continue
             row = next(iter(rows.values()))
