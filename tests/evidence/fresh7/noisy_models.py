@@ -41,7 +41,7 @@ class SentenceEncoder:
 
     def __init__(self, name):
         self.name, self.size = name, self.SIZES[name]
-        self.gain = {"minilm": 0.55, "mpnet": 0.8, "minilm-ft": 1.25}[name]
+        self.gain = {"minilm": 0.55, "mpnet": 0.6, "minilm-ft": 1.5}[name]
         self.topics = {w: k for k, words in enumerate(QUEUES.values()) for w in words}
 
     def _vector(self, word):
@@ -70,7 +70,7 @@ from encoders import SentenceEncoder
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--encoders", nargs="+", default=["minilm", "mpnet", "minilm-ft"])
-parser.add_argument("--train", type=int, default=300)
+parser.add_argument("--train", type=int, default=120)
 parser.add_argument("--test", type=int, default=400)
 args = parser.parse_args()
 
