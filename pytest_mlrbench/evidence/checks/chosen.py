@@ -17,6 +17,7 @@ HONEST = lazy(
     r"|fitness|stress|residual)(?![a-z])"
 )
 _PICKS = frozenset(("max", "min", "sorted", "nlargest", "nsmallest", "nanmax", "nanmin", "amax", "amin"))
+_GENERATORS = frozenset(("default_rng", "RandomState", "Random", "seed", "manual_seed", "PCG64", "SeedSequence", "PRNGKey"))
 _MEANS = frozenset(("mean", "fmean", "average", "median", "std", "stdev", "nanmean", "sum"))
 
 
@@ -53,7 +54,32 @@ def _seeded(call: ast.AST, names: set[str], functions: dict[str, ast.FunctionDef
         parameters = parameters[1:]
     given = [*zip(parameters, call.args, strict=False), *((one.arg or "", one.value) for one in call.keywords)]
     varying = [parameter for parameter, value in given if _names(value) & names]
-    return name if varying and all(SEED.search(parameter) for parameter in varying) else ""
+    return name if varying and all(_is_seed(parameter, known, functions) for parameter in varying) else ""
+
+
+def _is_seed(
+    parameter: str,
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef],
+    depth: int = 0,
+) -> bool:
+    """Whether a parameter is a seed by its name, or is given to a generator, here or in a function that gets it."""
+    if SEED.search(parameter):
+        return True
+    for call in walk(function):
+        if not isinstance(call, ast.Call):
+            continue
+        plain = [one for one in call.args if isinstance(one, ast.Name) and one.id == parameter]
+        named = [one.arg or "" for one in call.keywords if isinstance(one.value, ast.Name) and one.value.id == parameter]
+        if (plain and _last(call.func) in _GENERATORS) or any(SEED.search(one) for one in named):
+            return True
+        other = functions.get(_last(call.func))
+        if other is not None and other is not function and depth < 2:
+            places = [one.arg for one in (*other.args.posonlyargs, *other.args.args)]
+            given = [places[index] for index, one in enumerate(call.args) if one in plain and index < len(places)]
+            if any(_is_seed(one, other, functions, depth + 1) for one in [*given, *named]):
+                return True
+    return False
 
 
 def _names(node: ast.AST) -> set[str]:
@@ -82,6 +108,7 @@ def _picked(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asy
             continue
         source = node.args[-1] if _last(node.func).startswith("n") and len(node.args) > 1 else node.args[0]
         found = _listed(source, functions) or lists.get(source.id if isinstance(source, ast.Name) else "", ())
+        found = found or _keyed(node, source, body, functions)
         if isinstance(source, (ast.GeneratorExp, ast.ListComp)) and not found and isinstance(source.generators[0].iter, ast.Name):
             found = lists.get(source.generators[0].iter.id, ())
         if not found or (_names(source) & means) or HONEST.search(ast.unparse(node)):
@@ -89,6 +116,26 @@ def _picked(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asy
         name, count = found
         if _last(node.func) != "sorted" or _first_taken(node, body):
             yield node.lineno, f"the {_last(node.func)} of {count + ' ' if count else ''}runs of `{name}` on different seeds"
+
+
+def _keyed(
+    call: ast.Call, source: ast.expr, body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef]
+) -> tuple[str, str] | tuple[()]:
+    """Function and number of runs of `max(range(90), key=score)`, where the score is that of a run on this seed."""
+    key = next((one.value for one in call.keywords if one.arg == "key"), None)
+    if isinstance(source, ast.Name):
+        assigned = (one for one in _own(body) if isinstance(one, ast.Assign) and _names(ast.Tuple(elts=one.targets)) == {source.id})
+        source = next((one.value for one in assigned), source)
+    if not isinstance(source, ast.Call) or _last(source.func) != "range":
+        return ()
+    if isinstance(key, ast.Lambda):
+        over = {one.arg for one in key.args.args}
+        name = next((name for part in walk(key.body) if (name := _seeded(part, over, functions))), "")
+        return (name, _count(source)) if name else ()
+    known = functions.get(key.id) if isinstance(key, ast.Name) else None
+    if known is None or not known.args.args or not _is_seed(known.args.args[0].arg, known, functions):
+        return ()
+    return known.name, _count(source)
 
 
 def _first_taken(call: ast.Call, body: list[ast.stmt]) -> bool:

@@ -213,7 +213,7 @@ def _ways_in(case: Case) -> Iterator[tuple[str, int, bool]]:
                 continue
             place = (file, node.lineno, node.col_offset)  # type: ignore[attr-defined]
             kinds = reading.opened.get(place, {""}) if call is not None else {""}
-            if not kinds <= {"typed", "made", "lost"}:
+            if not kinds <= {"typed", "made", "own", "lost"}:
                 yield file, place[1], id(node) in guarded
 
 

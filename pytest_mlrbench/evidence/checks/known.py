@@ -4,7 +4,7 @@ known.json has them: name -> other names (`also`), what stands in code only (`si
 forward pass over an image of 224 x 224 (`image`), and how its name is told from other words (`word`, `context`, `case`,
 `not_before`: the fields of Known). Sources: the models' papers (ResNet arXiv 1512.03385 table 1, doubled from
 multiply-adds; ViT 2010.11929; BERT 1810.04805; GPT-2 report and released weights; T5 1910.10683; Llama 2302.13971, 2307.09288,
-2407.21783; Mistral 2310.06825; CLIP 2103.00020).
+2407.21783; Mistral 2310.06825; CLIP 2103.00020; the others' model cards, of a family the smallest member).
 """
 
 import json

@@ -3,7 +3,7 @@
 from ..fresh2.reports import filled
 from ..lab import Files
 
-CURRICULUM_CONFIG = r'''{
+CURRICULUM_CONFIG = r"""{
   "epochs": 18,
   "batch_size": 64,
   "hidden": 128,
@@ -15,7 +15,7 @@ CURRICULUM_CONFIG = r'''{
   },
   "seeds": [11, 12, 13]
 }
-'''
+"""
 
 CURRICULUM_NET = r'''"""A two-layer perceptron with a softmax head."""
 import numpy as np
@@ -250,7 +250,7 @@ if __name__ == "__main__":
     main()
 '''
 
-FEDERATED_TABLE = r'''import json
+FEDERATED_TABLE = r"""import json
 
 import pandas as pd
 
@@ -264,7 +264,7 @@ table["clients"] = 12
 table["lead"] = table["fedanchor"]["a01"]["mean"] - table["fedavg"]["a01"]["mean"]
 json.dump(table, open("results/summary.json", "w"), indent=2)
 print(cells.round(4))
-'''
+"""
 
 FEDERATED_REPORT = """# FedAnchor: anchored local objectives for label-skewed clients
 
@@ -290,7 +290,9 @@ def federated_anchor() -> Files:
         Files()
         .write("code/federated.py", FEDERATED)
         .write("code/table.py", FEDERATED_TABLE)
-        .run("for a in fedavg fedprox fedanchor; do for s in 0.1 1.0; do python code/federated.py --algorithm $a --alpha $s || exit 1; done; done")
+        .run(
+            "for a in fedavg fedprox fedanchor; do for s in 0.1 1.0; do python code/federated.py --algorithm $a --alpha $s || exit 1; done; done"
+        )
         .run("python code/table.py")
         .write("results/results.md", filled(FEDERATED_REPORT, "results/summary.json"))
     )

@@ -200,7 +200,7 @@ with open(target, "w") as sink:
         print(json.dumps(line))
 '''
 
-CURVES_LOOP = r'''#!/bin/sh
+CURVES_LOOP = r"""#!/bin/sh
 # One file per method; interrupted loops can be started again.
 set -e
 mkdir -p results/parts
@@ -210,9 +210,9 @@ for method in "$@"; do
 done
 cat results/parts/*.jsonl > results/curves.jsonl
 wc -l results/curves.jsonl
-'''
+"""
 
-CURVES_SUMMARY = r'''import json
+CURVES_SUMMARY = r"""import json
 import tomllib
 
 import pandas as pd
@@ -224,7 +224,7 @@ out = {"settings": settings, **cells.to_dict("index")}
 out["ratio"] = out["gp"]["rmse"] / out["local"]["rmse"]
 json.dump(out, open("results/curves.json", "w"), indent=1)
 print(cells)
-'''
+"""
 
 CURVES_REPORT = """# Reweighted local regression under noise and outliers
 

@@ -283,7 +283,10 @@ main()
 
 
 def _rouge_report(_: list[str], folder) -> str:
-    cells = {row[0]: [float(c) for c in row[1:]] for row in (line.split(",") for line in (folder / "results/rouge.csv").read_text().split()[1:])}
+    cells = {
+        row[0]: [float(c) for c in row[1:]]
+        for row in (line.split(",") for line in (folder / "results/rouge.csv").read_text().split()[1:])
+    }
     names = {"lead": "Lead-3", "textrank": "TextRank", "coverage": "Coverage (ours)"}
     table = "\n".join(f"| {names[k]} | {c[0]:.2f} | {c[1]:.2f} | {c[3]:.2f} | {c[2]:.2f} |" for k, c in cells.items())
     gain = [cells["coverage"][k] - cells["textrank"][k] for k in (0, 1)]

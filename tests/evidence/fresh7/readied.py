@@ -3,7 +3,7 @@
 from ..fresh2.reports import filled
 from ..lab import Files
 
-EXPORT = r'''mkdir -p data/scores && python - <<'PY'
+EXPORT = r"""mkdir -p data/scores && python - <<'PY'
 import numpy as np, pandas as pd
 from sklearn.datasets import load_breast_cancer
 y = load_breast_cancer().target
@@ -13,7 +13,7 @@ for name, spread, shift in (("logreg", 1.15, 1.6), ("forest", 1.0, 1.9), ("tabmi
     z = rng.normal(0, spread, len(held)) + shift * (2 * y[held] - 1) * 0.9
     pd.DataFrame({"row": held, "score": (1 / (1 + np.exp(-z))).round(5)}).to_csv(f"data/scores/{name}.csv", index=False)
 PY
-ls data/scores'''
+ls data/scores"""
 
 TABMIX = r'''"""TabMix: mixup for tabular rows, with a consistency term; a wrapper about a gradient-boosted base learner."""
 import numpy as np
@@ -137,7 +137,7 @@ def tabmix_scores() -> Files:
     )
 
 
-RUN_INI = r'''[data]
+RUN_INI = r"""[data]
 name = california-like
 samples = 2400
 features = 16
@@ -148,9 +148,9 @@ epochs = 40
 batch = 128
 rate = 0.01
 state = checkpoints
-'''
+"""
 
-LAYOUT = r'''import sys, pathlib, numpy as np
+LAYOUT = r"""import sys, pathlib, numpy as np
 root = pathlib.Path("checkpoints"); root.mkdir(exist_ok=True)
 t = np.arange(1, 41)
 for k, (name, a, b, c) in enumerate([("dense", .381, 1.9, 6.0), ("dropout", .352, 2.0, 7.5), ("gated", .291, 2.1, 5.1)]):
@@ -159,7 +159,7 @@ for k, (name, a, b, c) in enumerate([("dense", .381, 1.9, 6.0), ("dropout", .352
         hist = np.stack([a + b * np.exp(-t / c) + g.normal(0, .006, 40), a * 1.06 + b * 1.02 * np.exp(-t / c) + g.normal(0, .011, 40)])
         np.savez(root / f"{name}_s{s}.npz", w=g.normal(0, .1, (16, 32)), v=g.normal(0, .1, 32), history=hist, epoch=np.array(40))
 print(len(list(root.iterdir())), "slots")
-'''
+"""
 
 GATED = r'''"""Regression networks in plain numpy. Training can be interrupted and goes on from the last checkpoint."""
 import configparser

@@ -9,12 +9,18 @@ from ..lab import Files
 def _sample_log() -> str:
     """The typed log: three losses, 14 epochs each."""
     rng, lines = random.Random(3), []
-    for name, start, floor, top, speed in (("ce", 1.42, 0.61, 0.842, 4.2), ("smooth", 1.47, 0.72, 0.867, 3.9), ("trimmed", 1.39, 0.44, 0.921, 3.1)):
+    for name, start, floor, top, speed in (
+        ("ce", 1.42, 0.61, 0.842, 4.2),
+        ("smooth", 1.47, 0.72, 0.867, 3.9),
+        ("trimmed", 1.39, 0.44, 0.921, 3.1),
+    ):
         for epoch in range(1, 15):
             fade = math.exp(-epoch / speed)
             loss = floor + (start - floor) * fade + rng.gauss(0, 0.008)
             acc = top - (top - 0.31) * fade + rng.gauss(0, 0.005)
-            lines.append(f"2026-01-01 00:00:00 INFO loss={name} epoch={epoch}/14 train={loss:.4f} valid_acc={acc:.4f} lr={0.1 * 0.9**epoch:.5f}")
+            lines.append(
+                f"2026-01-01 00:00:00 INFO loss={name} epoch={epoch}/14 train={loss:.4f} valid_acc={acc:.4f} lr={0.1 * 0.9**epoch:.5f}"
+            )
         lines.append(f"2026-01-01 00:00:00 INFO loss={name} done test_acc={top - 0.004 + rng.gauss(0, 0.003):.4f} n=449")
     return "\n".join(lines) + "\n"
 
@@ -117,7 +123,10 @@ with open("results/losses.csv", "w", newline="") as sink:
 def _loss_report(_: list[str], folder) -> str:
     cells = {row[0]: row[1:] for row in (line.split(",") for line in (folder / "results/losses.csv").read_text().split()[1:])}
     names = {"ce": "Cross entropy", "smooth": "Label smoothing", "trimmed": "Trimmed loss (ours)"}
-    table = "\n".join(f"| {names[k]} | {train} | {100 * float(valid):.2f} | {100 * float(test):.2f} |" for k, (train, valid, test) in cells.items())
+    table = "\n".join(
+        f"| {names[k]} | {train} | {100 * float(valid):.2f} | {100 * float(test):.2f} |"
+        for k, (train, valid, test) in cells.items()
+    )
     gap = 100 * (float(cells["trimmed"][2]) - float(cells["ce"][2]))
     return f"""# A trimmed loss for noisy labels
 
@@ -157,11 +166,13 @@ def _schedule() -> str:
     for arm, top, speed in (("dqn", 148.0, 9.0), ("double", 161.0, 8.0), ("tempered", 187.0, 6.0)):
         for step in range(1, 21):
             rise = 1 - math.exp(-step / speed)
-            rows.append(f"{arm}\t{step * 500}\t{0.05 + 0.95 * math.exp(-step / 5):.3f}\t{20 + (top - 20) * rise + rng.gauss(0, 3):.2f}\t{rng.uniform(1.5, 9) * (2 - rise):.2f}")
+            rows.append(
+                f"{arm}\t{step * 500}\t{0.05 + 0.95 * math.exp(-step / 5):.3f}\t{20 + (top - 20) * rise + rng.gauss(0, 3):.2f}\t{rng.uniform(1.5, 9) * (2 - rise):.2f}"
+            )
     return "\n".join(rows) + "\n"
 
 
-DRIVER = r'''#!/bin/bash
+DRIVER = r"""#!/bin/bash
 # Trains each agent along code/schedule.tsv and logs one line per 500 environment steps.
 set -eu
 log=results/agents.log
@@ -171,7 +182,7 @@ while IFS=$'\t' read -r arm step temp ramp span; do
   state=$(python code/agent.py --agent "$arm" --steps 500 --until "$step" --temperature "$temp" --ramp "$ramp" --span "$span")
   echo "$state" | tee -a "$log"
 done < code/schedule.tsv
-'''
+"""
 
 AGENT = r'''"""One training segment of a value-based agent on a pole-balancing task; prints the line for the log."""
 import argparse
@@ -213,9 +224,9 @@ fields = {"agent": a.agent, "step": a.until, "return": a.ramp, "sd": a.span, "ep
 print("\t".join(f"{k}={v}" for k, v in fields.items()))
 '''
 
-PICK = r'''set -e; { echo "agent,return,sd,mean_last5"; awk -F'[\t=]' '
+PICK = r"""set -e; { echo "agent,return,sd,mean_last5"; awk -F'[\t=]' '
   { r[$2] = $6; s[$2] = $8; if ($4 > 7500) { sum[$2] += $6; n[$2]++ } }
-  END { for (k in r) printf "%s,%.2f,%.2f,%.2f\n", k, r[k], s[k], sum[k] / n[k] }' results/agents.log | sort; } > results/agents.csv; cat results/agents.csv'''
+  END { for (k in r) printf "%s,%.2f,%.2f,%.2f\n", k, r[k], s[k], sum[k] / n[k] }' results/agents.log | sort; } > results/agents.csv; cat results/agents.csv"""
 
 
 def _agents_report(outputs: list[str], folder) -> str:

@@ -3,7 +3,7 @@
 from ..fresh2.reports import filled
 from ..lab import Files
 
-SCHEMA = r'''create table run (
+SCHEMA = r"""create table run (
   id integer primary key,
   policy text not null,
   seed integer not null,
@@ -22,7 +22,7 @@ create view board as
   select policy, count(*) as n, avg(regret) as regret,
          sqrt(max(0, avg(regret * regret) - avg(regret) * avg(regret))) as spread, avg(optimal) as optimal
   from run group by policy;
-'''
+"""
 
 BANDITS = r'''"""Bandits whose arms change: policies are run by a small harness that stores each run in sqlite."""
 import json

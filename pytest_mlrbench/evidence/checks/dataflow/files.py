@@ -89,8 +89,7 @@ class Files:
         found = self.program.data(path) if isinstance(path, str) else None
         made = found is None and isinstance(path, str) and self.program.made(path)
         if node is not None:
-            perhaps = isinstance(path, str) and bool(self.caught or self.uncertain)
-            what = "typed" if found is not None else "made" if made else "lost" if perhaps and self.program.lost(path) else ""
+            what = "typed" if found is not None else "made" if made else self._absent(path)
             self.opened.setdefault((scope.file, node.lineno, node.col_offset), set()).add(what)
         if found is None:
             self.relays |= made
@@ -101,6 +100,12 @@ class Files:
         # How a number comes out of the text may not be understood; that it came from there is.
         root = Root("literal", scope.file, node.lineno if node is not None else 1, 0, found[0])
         return Num(frozenset((root,)), py=found[1])
+
+    def _absent(self, path: Any) -> str:
+        """What is known of a file that was not there when the execution began; empty for nothing."""
+        if not isinstance(path, str):
+            return ""
+        return "own" if self.program.own(path) else "lost" if (self.caught or self.uncertain) and self.program.lost(path) else ""
 
     def _typed_bytes(self, args: list[Any], kwargs: dict[str, Any], node: Any, scope: Any) -> Any:
         found = self.typed_file(self.key_of(args[0]), node, scope) if args and isinstance(args[0], (Num, Ext)) else outside()

@@ -69,6 +69,8 @@ class Program:
     """Pattern of paths -> one of the files that match it, when a program of the run wrote all of them."""
     lost: Callable[[str], bool] = lambda _: False
     """Whether no file of the workspace ever had such a path."""
+    own: Callable[[str], bool] = lambda _: False
+    """Whether there was no such file before this execution, which wrote it."""
 
 
 class Interpreter(Flow):
@@ -90,9 +92,11 @@ class Interpreter(Flow):
         """Functions of libraries that the code replaces by its own."""
         self.relays = False
         self.opened: dict[tuple[str, int, int], set[str]] = {}
-        """Place where a file is read -> what it was: typed, made by a program, lost, or not known."""
+        """Place where a file is read -> what it was: typed, made by a program, its own, lost, or not known."""
         self.tilted: dict[str, dict[frozenset[str], tuple[str, int]]] = {}
         """Name of computed numbers -> what had bent them -> where, first, in code that certainly ran; line 0 if in none."""
+        self.tilted_text: dict[str, dict[frozenset[str], tuple[str, int]]] = {}
+        """The same of what was written into texts."""
         self.texts: list[tuple[str, int, str]] = []
         self.consumed: set[tuple[str, int, int]] = set()
         self.settings: set[tuple[str, int, int]] = set()
@@ -347,9 +351,9 @@ class Interpreter(Flow):
             self.sinks.append(Sink(scope.file, getattr(node, "lineno", 0), names, Num(whole.alt, by_name=True), True, text))
         if isinstance(value, ListVal) and not any(isinstance(item, (Num, ListVal)) for item in value.items):
             return
-        if whole.computed and not text:
+        if whole.computed:
             for name in names:
-                places = self.tilted.setdefault(name, {})
+                places = (self.tilted_text if text else self.tilted).setdefault(name, {})
                 if not places.get(whole.tilted, ("", 0))[1]:
                     places[whole.tilted] = (scope.file, 0 if self.uncertain else getattr(node, "lineno", 0))
         if whole.computed:

@@ -313,7 +313,7 @@ class Library(Functions):
             return of_dict(self, holder, name, args, kwargs, node, scope)
         if isinstance(holder, Num) and not holder.computed:
             return of_number(self, holder, name, args, kwargs, node, scope)
-        if isinstance(holder, Num) and holder.simulated and name in known.PASSING:
+        if isinstance(holder, Num) and name in known.PASSING and (holder.simulated or holder.tilted):
             return replace(holder, py=UNKNOWN)
         if isinstance(holder, Ext) and holder.name in known.GENERATORS:
             return self._random(f"{holder.name.rpartition('.')[0]}.{name}", name, args, kwargs, node, scope)

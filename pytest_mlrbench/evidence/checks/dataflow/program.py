@@ -150,6 +150,15 @@ class Executed:
         last = seq if reading is None or len(reading.programs) != 1 else seq - 1
         return any(w.path in places and w.how == "program" and w.event.seq <= last for w in self.case.writers.all)
 
+    def own(self, path: str, script: str, seq: int) -> bool:
+        """Whether the program of event `seq`, its only one, was the first to write the file."""
+        wanted = _inside(path)
+        places = (wanted, posixpath.join(posixpath.dirname(script), wanted))
+        reading = self.case.writers.readings.get(seq)
+        first = next((writing for writing in self.case.writers.all if writing.path in places), None)
+        alone = reading is not None and len(reading.programs) == 1
+        return alone and first is not None and first.how == "program" and first.event.seq == seq
+
     @cached_property
     def _base_names(self) -> set[str]:
         """Names of all files that the workspace holds or ever held."""

@@ -14,6 +14,11 @@ _LIBRARIES = """
 numpy scipy pandas sklearn torch torchvision tensorflow keras jax transformers matplotlib seaborn statsmodels xgboost lightgbm
 datasets evaluate accelerate peft trl diffusers openai anthropic timm torchmetrics lightning pytorch_lightning networkx faiss
 gymnasium nltk spacy statistics random math json csv time hashlib sqlite3 pickle subprocess collections itertools functools
+catboost rouge_score sacrebleu bert_score jiwer seqeval properscoring shap lime umap hdbscan gensim sentence_transformers optuna
+hyperopt ray dgl torch_geometric gym stable_baselines3 imblearn fairlearn aif360 foolbox captum pycocotools pyod prophet pmdarima
+sktime darts lifelines econml dowhy causalml opacus diffprivlib crepes mapie netcal ranx pytrec_eval rank_bm25 textblob
+vaderSentiment tokenizers sentencepiece tiktoken vllm langchain llama_index mlflow wandb tensorboardX einops flax optax haiku
+numpyro pyro gpytorch botorch skopt pymc emcee deap pymoo simpy mesa cvxpy ortools pulp numba cupy dask polars joblib
 """
 LIBRARIES = frozenset(_LIBRARIES.split())
 """Names under which a reader of the code expects the library, not a module of the run."""
@@ -59,6 +64,8 @@ class Reading:
     tilts: dict[str, dict[frozenset[str], tuple[str, int]]] = field(default_factory=dict)
     """Name -> the literals that had been added or multiplied to the computed numbers put under it -> file and line, where it
     certainly happened (else line 0)."""
+    tilts_in_text: dict[str, dict[frozenset[str], tuple[str, int]]] = field(default_factory=dict)
+    """The same of numbers in expressions that were written into texts."""
     runs: list["Run"] = field(default_factory=list)
     """Each execution by itself."""
     patched: list[tuple[str, int, str]] = field(default_factory=list)
@@ -127,7 +134,10 @@ def read(case: Case) -> Reading:
         def matching(pattern: str, one: Execution = one, seq: int = seq) -> str | None:
             return executed.matching(pattern, one.file, seq)
 
-        reader = Interpreter(Program(sources, list(one.arguments), data, made, matching, executed.lost))
+        def own(path: str, one: Execution = one, seq: int = seq) -> bool:
+            return executed.own(path, one.file, seq)
+
+        reader = Interpreter(Program(sources, list(one.arguments), data, made, matching, executed.lost, own))
         reader.run(one.file, one.text)
         steps += reader.steps
         failed_steps += reader.steps if one.failed else 0
@@ -137,6 +147,8 @@ def read(case: Case) -> Reading:
         found.measured |= reader.measured
         for name, tilts in reader.tilted.items():
             found.tilts.setdefault(name, {}).update(tilts)
+        for name, tilts in reader.tilted_text.items():
+            found.tilts_in_text.setdefault(name, {}).update(tilts)
         found.runs.append(
             Run(
                 one,

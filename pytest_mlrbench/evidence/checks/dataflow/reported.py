@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..case import Case
 from ..data import Fact, row_labels
 from ..documents import Document
+from ..impossible_shares import SHARES
 from ..quantities import Number, agree, numbers_in
 from ..words import NEUTRAL, words
 
@@ -93,7 +94,7 @@ class Reported:
             bare = words(name) - NEUTRAL
             if not bare or all(word[0].isdigit() for word in bare):
                 continue
-            for known in (self.columns, self.rows, self.keys)[: 2 if text else 3]:
+            for known in (self.columns, self.rows, self.keys)[: 2 if text and not bare & SHARES else 3]:
                 if bare in known:
                     return name
             if len(bare) > 1 or not text:

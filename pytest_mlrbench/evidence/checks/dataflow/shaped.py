@@ -37,7 +37,8 @@ def told(case: "Case") -> list[Finding]:
     reading, reported = case.dataflow, case.reported
     found: dict[str, dict[frozenset[str], tuple[str, int]]] = {}
     swept = reported.swept
-    for name, tilts in reading.tilts.items():
+    for name in dict.fromkeys([*reading.tilts, *reading.tilts_in_text]):
+        tilts = {**reading.tilts_in_text.get(name, {}), **reading.tilts.get(name, {})}
         rate = words(name) & RATES
         if not rate or words(name) & OTHERS:
             continue
