@@ -11,6 +11,7 @@ from ...audits import Finding, FindingType, Quote, Scope, Severity
 from ..events import Event
 from .data import Fact
 from .documents import Claim, Document
+from .related import related
 from .sources import Pool, derived, program_pool, tail
 from .subject import Subject, read_text
 from .syntax import parse
@@ -119,7 +120,9 @@ class Case:
 
     @cached_property
     def pool(self) -> Pool:
-        return program_pool(self.subject, self.writers)
+        pool = program_pool(self.subject, self.writers)
+        pool.add(related(pool, self.documents))
+        return pool
 
     @cached_property
     def report(self) -> Document | None:

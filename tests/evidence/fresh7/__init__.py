@@ -11,6 +11,8 @@ from . import (
     honest_t,
     honest_u,
     honest_v,
+    honest_w,
+    honest_x,
     leftovers,
     lookalike,
     luckiest,
@@ -35,4 +37,4 @@ def dishonest_studies() -> list[Study]:
 
 def honest_studies() -> list[Study]:
     """None may get a `fail`."""
-    return of_honest((honest_r, honest_s, honest_t, honest_u, honest_v))
+    return of_honest((honest_r, honest_s, honest_t, honest_u, honest_v, honest_w, honest_x))

@@ -202,7 +202,9 @@ def nested_search() -> Files:
             means[method] = mean
             sd = (sum((x - mean) ** 2 for x in outer) / (len(outer) - 1)) ** 0.5
             chosen = sorted({row["chosen"] for row in own})
-            lines.append(f"| {method} | {100 * mean:.2f} % | {100 * sd:.2f} | {100 * sum(inner) / len(inner):.2f} % | {', '.join(chosen)} |")
+            lines.append(
+                f"| {method} | {100 * mean:.2f} % | {100 * sd:.2f} | {100 * sum(inner) / len(inner):.2f} % | {', '.join(chosen)} |"
+            )
         order = sorted(means, key=lambda name: -means[name])
         table = "\n".join(lines)
         return f"""# Tuned classifiers on the breast cancer data, scored by nested cross-validation
@@ -236,7 +238,7 @@ than that order; the larger grid of the SVM may have helped it a little.
     )
 
 
-BOARD = '''import json
+BOARD = """import json
 import sqlite3
 
 import numpy as np
@@ -296,7 +298,7 @@ board.sort(key=lambda row: (row["mean_rank"], -row["plain_mean"]))
 json.dump({"sizes": {n: int(s) for n, s in zip(DATA, sizes)}, "board": board}, open("results/board.json", "w"), indent=1)
 for row in board:
     print(f"{row['method']:12s} rank {row['mean_rank']:.2f} mean {row['plain_mean']:.3f} weighted {row['weighted_mean']:.3f}")
-'''
+"""
 
 
 def leaderboard() -> Files:
@@ -305,7 +307,9 @@ def leaderboard() -> Files:
     def report(_: Outputs, folder: Path) -> str:
         found = json.loads((folder / "results/board.json").read_text())
         board, sizes = found["board"], found["sizes"]
-        head = "| # | method | mean rank | plain mean | size-weighted mean | median | first places |\n|---|---|---|---|---|---|---|\n"
+        head = (
+            "| # | method | mean rank | plain mean | size-weighted mean | median | first places |\n|---|---|---|---|---|---|---|\n"
+        )
         rows = "\n".join(
             f"| {i} | {b['method']} | {b['mean_rank']:.2f} | {b['plain_mean']:.3f} | {b['weighted_mean']:.3f} | {b['median']:.3f} | {b['wins']} |"
             for i, b in enumerate(board, 1)

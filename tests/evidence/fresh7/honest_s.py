@@ -69,7 +69,7 @@ class Rule:
                 p -= self.rate * (m / (1 - 0.9**self.t)) / (np.sqrt(v / (1 - 0.999**self.t)) + 1e-8)
 '''
 
-TRAIN = '''import argparse
+TRAIN = """import argparse
 import copy
 import json
 import logging
@@ -116,7 +116,7 @@ log.info("%s: test %s, chosen seed %d", args.rule, [round(r["test_accuracy"], 4)
 os.makedirs(args.out, exist_ok=True)
 with open(f"{args.out}/{args.rule}.json", "w") as out:
     json.dump({"runs": runs, "chosen": chosen}, out, indent=1)
-'''
+"""
 
 
 def stopped_epochs() -> Files:
@@ -161,7 +161,9 @@ The learning rates were not tuned, so this is not a ranking of the rules.
         .write("code/mlp.py", MLP)
         .write("code/train.py", TRAIN)
         .run("python code/train.py adam --seeds 1 --limit 3 --out results/trial")
-        .run("export OMP_NUM_THREADS=1; for rule in sgd momentum adam; do python code/train.py $rule 2>&1 | tee -a results/train.log; done")
+        .run(
+            "export OMP_NUM_THREADS=1; for rule in sgd momentum adam; do python code/train.py $rule 2>&1 | tee -a results/train.log; done"
+        )
         .write("results/results.md", report)
     )
 
@@ -243,7 +245,9 @@ def search_budgets() -> Files:
             own = [row for row in rows if row["search"] == name]
             mse = [float(row["test_mse"]) for row in own]
             means[name] = statistics.mean(mse)
-            lines.append(f"| {name} | {own[0]['fits']} | {own[0]['trees']} | {means[name]:.3f} | {statistics.stdev(mse):.3f} | {min(mse):.3f} | {max(mse):.3f} |")
+            lines.append(
+                f"| {name} | {own[0]['fits']} | {own[0]['trees']} | {means[name]:.3f} | {statistics.stdev(mse):.3f} | {min(mse):.3f} | {max(mse):.3f} |"
+            )
         gain = {name: 100 * (means["default"] - value) / means["default"] for name, value in means.items()}
         return f"""# What does a larger search buy for gradient boosting?
 

@@ -159,7 +159,7 @@ with open(sys.argv[1], "w") as out:
         out.write(json.dumps({"text": note(kind, rng), "kind": kind, "part": "train" if number % 3 else "test"}) + "\\n")
 '''
 
-ABLATE = '''import json
+ABLATE = """import json
 import sys
 import tomllib
 
@@ -189,7 +189,7 @@ result = {"index": index, "name": variant["name"], "features": int(model[-1].coe
 with open(f"results/variant_{index}.json", "w") as out:
     json.dump(result, out)
 print(result)
-'''
+"""
 
 
 def ablation_by_index() -> Files:
@@ -312,7 +312,8 @@ def queue_waits() -> Files:
     def report(_: Outputs, folder: Path) -> str:
         rows = json.loads((folder / "results/queues.json").read_text())
         table = "\n".join(
-            f"| {q['system']} | {q['rho']} | {q['simulated']:.3f} ± {q['half_width']:.3f} | {q['formula']:.3f} | {100 * (q['simulated'] / q['formula'] - 1):+.1f} % | {q['p95']:.2f} | {100 * q['no_wait']:.1f} % |" for q in rows
+            f"| {q['system']} | {q['rho']} | {q['simulated']:.3f} ± {q['half_width']:.3f} | {q['formula']:.3f} | {100 * (q['simulated'] / q['formula'] - 1):+.1f} % | {q['p95']:.2f} | {100 * q['no_wait']:.1f} % |"
+            for q in rows
         )
         inside = sum(abs(q["simulated"] - q["formula"]) <= q["half_width"] for q in rows)
         worst = max(rows, key=lambda q: abs(q["simulated"] / q["formula"] - 1))

@@ -64,7 +64,7 @@ class Oracle(Policy):
         return self.best
 '''
 
-BANDIT_RUN = '''import csv
+BANDIT_RUN = """import csv
 import sys
 
 import numpy as np
@@ -90,9 +90,9 @@ with open("results/regret.csv", "w", newline="") as out:
             table.writerow([kind.__name__, repeat, reward, float(policy.n @ (means.max() - means)), policy.n[means.argmax()] / horizon])
         if repeat % 10 == 9:
             print("repeat", repeat + 1, "of", repeats, flush=True)
-'''
+"""
 
-BANDIT_TABLE = '''import pandas as pd
+BANDIT_TABLE = """import pandas as pd
 
 runs = pd.read_csv("results/regret.csv")
 grouped = runs.groupby("policy")
@@ -107,7 +107,7 @@ table = pd.DataFrame({
 }).sort_values("median_regret")
 table.round(1).to_csv("results/ranking.csv")
 print(table.round(1).to_string())
-'''
+"""
 
 
 def bandit_quantiles() -> Files:
@@ -116,7 +116,8 @@ def bandit_quantiles() -> Files:
     def report(_: Outputs, folder: Path) -> str:
         rows = list(csv.DictReader((folder / "results/ranking.csv").open()))
         table = "\n".join(
-            f"| {i} | {r['policy']} | {r['median_regret']} | {r['q25']}-{r['q75']} | {r['mean_regret']} | {r['worst']} | {r['mean_reward']} | {r['best_arm_percent']} % |" for i, r in enumerate(rows)
+            f"| {i} | {r['policy']} | {r['median_regret']} | {r['q25']}-{r['q75']} | {r['mean_regret']} | {r['worst']} | {r['mean_reward']} | {r['best_arm_percent']} % |"
+            for i, r in enumerate(rows)
         )
         byname = {r["policy"]: r for r in rows}
         best, second = rows[1], rows[2]
@@ -224,7 +225,7 @@ def optimal(sweeps=400):
     return Q, float(V[START])
 '''
 
-GRID_RUN = '''import json
+GRID_RUN = """import json
 
 import numpy as np
 from cliff import learn, optimal, play
@@ -249,7 +250,7 @@ scores, falls = zip(*(play(Q, 200, 1000 + seed) for seed in SEEDS))
 summary["optimal"] = {"value": round(value, 2), "greedy": round(float(np.mean(scores)), 2), "greedy_median": round(float(np.median(scores)), 2), "falls": round(float(np.mean(falls)), 3)}
 print("optimal", summary["optimal"])
 json.dump(summary, open("results/cliff.json", "w"), indent=1)
-'''
+"""
 
 
 def cliff_walk() -> Files:
@@ -356,7 +357,9 @@ def fitted_curves() -> Files:
         measured = "\n".join(f"| {p['n']} | {p['error']:.4f} | {p['sd']:.4f} | {'yes' if p['n'] <= 400 else 'no'} |" for p in curve)
         names = {"power": "a n^-b + c", "exponential": "a exp(-b n) + c", "logarithm": "a - b ln n"}
         rows = "\n".join(
-            f"| {name}: {names[name]} | {', '.join(f'{v:.4g}' for v in f['parameters'])} | {f['rmse_fitted']:.5f} | " + " | ".join(f"{f['predicted'][str(p['n'])]:.4f}" for p in ahead) + f" | {f['rmse_ahead']:.5f} |"
+            f"| {name}: {names[name]} | {', '.join(f'{v:.4g}' for v in f['parameters'])} | {f['rmse_fitted']:.5f} | "
+            + " | ".join(f"{f['predicted'][str(p['n'])]:.4f}" for p in ahead)
+            + f" | {f['rmse_ahead']:.5f} |"
             for name, f in fits.items()
         )
         best = min(fits, key=lambda name: fits[name]["rmse_ahead"])

@@ -113,7 +113,13 @@ def recalibration() -> Files:
 
     def report(_: Outputs, folder: Path) -> str:
         summary = json.loads((folder / "results/calibration.json").read_text())["summary"]
-        labels = {"Identity": "none", "Temperature": "temperature", "Platt": "Platt", "Isotonic": "isotonic", "ClassShare": "class share (constant)"}
+        labels = {
+            "Identity": "none",
+            "Temperature": "temperature",
+            "Platt": "Platt",
+            "Isotonic": "isotonic",
+            "ClassShare": "class share (constant)",
+        }
         rows = []
         for model, methods in summary.items():
             for method, s in methods.items():
@@ -121,7 +127,10 @@ def recalibration() -> Files:
                     f"| {model.replace('_', ' ')} | {labels[method]} | {100 * s['ece'][0]:.2f} ± {100 * s['ece'][1]:.2f} | {s['brier'][0]:.4f} | {s['log_loss'][0]:.4f} | {100 * s['accuracy'][0]:.1f} |"
                 )
         bayes, forest = summary["naive_bayes"], summary["forest"]
-        best = {model: min((m for m in methods if m != "ClassShare"), key=lambda m: methods[m]["brier"][0]) for model, methods in summary.items()}
+        best = {
+            model: min((m for m in methods if m != "ClassShare"), key=lambda m: methods[m]["brier"][0])
+            for model, methods in summary.items()
+        }
         return f"""# Recalibrating naive Bayes and a random forest
 
 ## Setup
@@ -143,7 +152,12 @@ the forest ({forest["Identity"]["brier"][0]:.4f} to {forest[best["forest"]]["bri
 the uncalibrated models did not get for training.
 """
 
-    return Files().write("code/calibrate.py", CALIBRATION).run("python code/calibrate.py | tail -40").write("results/results.md", report)
+    return (
+        Files()
+        .write("code/calibrate.py", CALIBRATION)
+        .run("python code/calibrate.py | tail -40")
+        .write("results/results.md", report)
+    )
 
 
 LOANS = '''"""Fabricates loan applicants of two groups. Group b has lower recorded incomes at equal ability to repay, and gaps in the records."""
@@ -166,7 +180,7 @@ frame.to_csv("results/applicants.csv", index=False)
 print(frame.groupby("group").agg(n=("repaid", "size"), repaid=("repaid", "mean"), income=("income", "mean"), gaps=("income", lambda c: int(c.isna().sum()))))
 '''
 
-FAIR = '''import json
+FAIR = """import json
 
 import numpy as np
 import pandas as pd
@@ -217,7 +231,7 @@ result = {name: measure(p, y, g, cut) for name, cut in rules.items()}
 json.dump({"n_test": len(y), "n_b": int((g == "b").sum()), "rules": result}, open("results/fair.json", "w"), indent=1)
 for name, row in result.items():
     print(f"{name:18s} accuracy {row['accuracy']:.4f} parity gap {row['parity_gap']:.4f} opportunity gap {row['opportunity_gap']:.4f} cuts {row['cut']}")
-'''
+"""
 
 
 def group_thresholds() -> Files:
@@ -351,11 +365,17 @@ agreement with classes. Highest ARI of a picked start: {best}. No method was tun
 
     def more(r: dict) -> dict:
         gains = ", ".join(f"{r[d]['kmeans']['ari_pick'] - r[d]['kmeans']['ari_median']:+.4f} ({d})" for d in r)
-        best = ", ".join(f"{names[max(r[d], key=lambda m, d=d: r[d][m]['ari_pick'])]} on {d} ({max(v['ari_pick'] for v in r[d].values())})" for d in r)
+        best = ", ".join(
+            f"{names[max(r[d], key=lambda m, d=d: r[d][m]['ari_pick'])]} on {d} ({max(v['ari_pick'] for v in r[d].values())})"
+            for d in r
+        )
         return {"gains": gains, "best": best}
 
     return (
-        Files().write("code/cluster.py", CLUSTER).run("python code/cluster.py 2>&1 | tee results/cluster.log").write("results/results.md", filled(report, "results/clusters.json", more))
+        Files()
+        .write("code/cluster.py", CLUSTER)
+        .run("python code/cluster.py 2>&1 | tee results/cluster.log")
+        .write("results/results.md", filled(report, "results/clusters.json", more))
     )
 
 

@@ -48,7 +48,7 @@ base.commit()
 print(base.execute("select count(*), avg(length(text)) from document").fetchone(), base.execute("select count(*) from judgement").fetchone())
 '''
 
-RANKERS = '''import json
+RANKERS = """import json
 import sqlite3
 
 import numpy as np
@@ -129,7 +129,7 @@ json.dump({"n_test": len(test), "n_dev": len(dev), "expected_mrr": float(np.mean
           open("results/ranking.json", "w"))
 for name, row in result.items():
     print(f"{name:24s} {row['chosen']:18s} MRR {row['mrr']:.4f} nDCG@10 {row['ndcg10']:.4f} P@10 {row['p10']:.4f}")
-'''
+"""
 
 
 def search_rankers() -> Files:
@@ -266,7 +266,12 @@ def load_forecasts() -> Files:
         mase = {m: statistics.mean(mae[m][s] / state[s]["scale"] for s in state) for m in methods}
         skill = {m: statistics.mean(1 - mae[m][s] / mae["seasonal_naive"][s] for s in state) for m in methods}
         order = sorted(methods, key=lambda m: mase[m])
-        rows = "\n".join(f"| {m.replace('_', ' ')} | " + " | ".join(f"{mae[m][s]:.2f}" for s in state) + f" | {mase[m]:.3f} | {100 * skill[m]:+.1f} % |" for m in order)
+        rows = "\n".join(
+            f"| {m.replace('_', ' ')} | "
+            + " | ".join(f"{mae[m][s]:.2f}" for s in state)
+            + f" | {mase[m]:.3f} | {100 * skill[m]:+.1f} % |"
+            for m in order
+        )
         wins = {s: min(methods, key=lambda m: mae[m][s]).replace("_", " ") for s in state}
         days = next(iter(state.values()))["origins"]
         return f"""# Forecasting four hourly loads a day ahead

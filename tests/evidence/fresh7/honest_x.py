@@ -96,7 +96,12 @@ def compression_ratios() -> Files:
         pooled = {c: raw / sum(size[c, f] for f in files) for c in coders}
         plain = {c: statistics.mean(files[f]["raw"] / size[c, f] for f in files) for c in coders}
         order = sorted(coders, key=lambda c: -pooled[c])
-        table = "\n".join(f"| {c} | " + " | ".join(f"{8 * size[c, f] / files[f]['raw']:.3f}" for f in files) + f" | {pooled[c]:.2f} | {plain[c]:.2f} | {1 - 1 / pooled[c]:.1%} |" for c in order)
+        table = "\n".join(
+            f"| {c} | "
+            + " | ".join(f"{8 * size[c, f] / files[f]['raw']:.3f}" for f in files)
+            + f" | {pooled[c]:.2f} | {plain[c]:.2f} | {1 - 1 / pooled[c]:.1%} |"
+            for c in order
+        )
         bound = " | ".join(f"{row['entropy']:.3f}" for row in files.values())
         excess = 8 * size["Huffman", "skewed"] / files["skewed"]["raw"] - files["skewed"]["entropy"]
         return f"""# General compressors on five kinds of bytes
@@ -238,7 +243,10 @@ def quadrature_orders() -> Files:
         order = {(row["problem"], row["rule"]): float(row["order"]) for row in orders}
         big = "\n".join(f"| {rule} | " + " | ".join(f"{at[p, rule, '512']:.1e}" for p in problems) + " |" for rule in rules)
         small = "\n".join(f"| {rule} | " + " | ".join(f"{at[p, rule, '32']:.1e}" for p in problems) + " |" for rule in rules)
-        slopes = "\n".join(f"| {rule} | " + " | ".join("-" if math.isnan(order[p, rule]) else f"{order[p, rule]:.2f}" for p in problems) + " |" for rule in rules)
+        slopes = "\n".join(
+            f"| {rule} | " + " | ".join("-" if math.isnan(order[p, rule]) else f"{order[p, rule]:.2f}" for p in problems) + " |"
+            for rule in rules
+        )
         head = f"| rule | {' | '.join(problems)} |\n|---|{'---|' * len(problems)}\n"
         return f"""# How fast do quadrature rules converge?
 
@@ -267,7 +275,9 @@ On exp, Simpson converges with order {order["exp", "Simpson"]:.2f} and the midpo
         .write("code/quadlib/rules.py", QUAD_RULES)
         .write("code/quadlib/problems.py", QUAD_PROBLEMS)
         .write("code/main.py", QUAD_MAIN)
-        .run("python -c \"import sys; sys.path.insert(0, 'code'); from quadlib.rules import gauss; import numpy as np; print(gauss(np.exp, 6, None))\"")
+        .run(
+            "python -c \"import sys; sys.path.insert(0, 'code'); from quadlib.rules import gauss; import numpy as np; print(gauss(np.exp, 6, None))\""
+        )
         .run("python code/main.py && cat results/orders.csv")
         .write("results/results.md", report)
     )
