@@ -173,6 +173,11 @@ def averages(last: str) -> str:
     return "# T\n\n| Data | F1 | Recall | AUC | Loss |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
 
 
+def test_a_mean_beside_columns_of_budgets_is_not_theirs(tmp_path: Path) -> None:
+    rows = "| none | 0 | 0 | 3.765 |\n| grid | 18 | 1440 | 3.367 |\n| random | 8 | 640 | 3.422 |"
+    assert told(tmp_path, "", f"| Search | Fits | Trees | Mean |\n|---|---|---|---|\n{rows}\n\n") == []
+
+
 def test_an_average_outside_its_parts_fails_where_the_others_are_exact(tmp_path: Path) -> None:
     assert told(tmp_path, "", averages("15.0")) == []
     assert severities(told(tmp_path, "", averages("25.0"))) == ["fail"]

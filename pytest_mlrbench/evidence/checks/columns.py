@@ -115,6 +115,9 @@ def _averages(document: Document, grid: Grid) -> list[Finding]:
             for place, row in enumerate(grid.rows)
             if index in row.cells and all(other in row.cells for other in before)
         }
+        if all(_outside(value.number, parts) for value, parts, _ in entries.values()):
+            # The mean of something else, such as of the runs, beside columns of budgets.
+            continue
         for place, entry in entries.items():
             rest = {other: value for other, value in entries.items() if other != place}
             found += _judge(document, kind, {place: entry}, grid.rows[place], [], rest)
@@ -147,17 +150,19 @@ def _judge(
         if len(parts) < 2 or _is(kind, value.number, parts):
             continue
         true = sum(part.value for part in parts) / (len(parts) if kind == "average" else 1)
-        outside = (
-            not min(parts, key=lambda p: p.value).value - value.number.ulp
-            <= value.number.value
-            <= max(parts, key=lambda p: p.value).value + value.number.ulp
-        )
+        outside = _outside(value.number, parts)
         certain = right >= ENOUGH and right >= 3 * (len(everything) - right)
         if certain or (kind == "average" and outside and all(part.percent == value.number.percent for part in parts)):
             shown = ", ".join(part.text for part in parts[:6])
             message = f"the table gives {value.text} as the {kind} of {shown} ({name}), which is {true:.5g}"
             found.append(_tell(document, "fail" if certain and outside else "warn", message, [row, *others[:6]]))
     return found
+
+
+def _outside(stated: Number, parts: Sequence[Number]) -> bool:
+    """Whether an average lies beyond all of its parts."""
+    values = [part.value for part in parts]
+    return bool(values) and not min(values) - stated.ulp <= stated.value <= max(values) + stated.ulp
 
 
 def _is(kind: str, stated: Number, parts: Sequence[Number]) -> bool:
