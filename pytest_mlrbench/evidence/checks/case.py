@@ -281,6 +281,13 @@ class Case:
         return judge_shares(self)
 
     @cached_property
+    def left_over(self) -> list[Finding]:
+        """Results of other settings beside the last ones, and what a removed program left."""
+        from .left_over import told
+
+        return told(self)
+
+    @cached_property
     def typed_pool(self) -> Pool:
         """The numbers of the typed data files with their statistics, to look numbers up in."""
         from .typed_data import typed_pool
@@ -323,7 +330,7 @@ class Case:
     def undermined(self) -> bool:
         """Whether reported numbers are measured, but not of what their names say, or do not come out again."""
         code = self.favours or self.leaks or self.selections or self.unreached
-        numbers = self.shaped or self.shares[0] or self.retyped or self.rewritten
+        numbers = self.shaped or self.shares[0] or self.retyped or self.rewritten or self.left_over
         return bool(code or numbers or self._not_again)
 
     @cached_property

@@ -41,6 +41,7 @@ def run(case: Case) -> Outcome:
     findings += _presets(case)
     findings += packed.told(case) or case.retyped
     findings += case.rewritten
+    findings += case.left_over
     return Outcome(findings)
 
 
