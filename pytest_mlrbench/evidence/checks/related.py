@@ -10,7 +10,7 @@ quotients of all values some would fit anything.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import permutations
+from itertools import islice, permutations
 from typing import NamedTuple
 
 from .data import Fact
@@ -19,8 +19,8 @@ from .gathered import NUMBER
 from .quantities import Number, numbers_in
 from .sources import SCALES, Pool
 
-RECORDS, KEYS = 2000, 12
-"""Records of one kind, and keys of one record, that are related."""
+RECORDS, KEYS, KINDS = 200, 8, 20
+"""Records of one kind (of more, as of a log's steps, no table shows each), keys of one record, and kinds that are related."""
 LEAST, SHARE = 4, 0.8
 """Numbers of a column that a relation gives at least, and their share of the column."""
 RELATIONS: dict[str, Callable[[float, float], float]] = {
@@ -79,9 +79,9 @@ def _records(pool: Pool) -> Iterator[list[Record]]:
     kinds: dict[str, list[Record]] = defaultdict(list)
     for (file, names, _), values in sides.items():
         kind = kinds[NUMBER.sub("*", file)]
-        if len(values) >= 2 and len(kind) < RECORDS:
+        if len(values) >= 2 and len(kind) <= RECORDS:
             kind.append(Record(file, names, values))
-    yield from (kind for kind in kinds.values() if len(kind) >= LEAST)
+    yield from islice((kind for kind in kinds.values() if LEAST <= len(kind) <= RECORDS), KINDS)
 
 
 def _made(records: list[Record], a: str, b: str, how: str, relation: Callable[[float, float], float]) -> Iterator[Fact]:
