@@ -44,7 +44,8 @@ def audit(made: World, said: str = "") -> Audit:
 
 
 def told(result: Audit) -> list[str]:
-    found = [one for one in result.findings if "side by side" in one.message or "then removed" in one.message]
+    parts = ("side by side", "then removed", "measures only what is missing")
+    found = [one for one in result.findings if any(part in one.message for part in parts)]
     assert all(one.severity == "warn" and one.evidence for one in found)
     assert not found or result.verdict != "verified"
     return [one.message for one in found]
@@ -104,4 +105,37 @@ def test_a_removed_program_that_left_nothing(tmp_path: Path):
     made.write("check.py", "print(1)\n")
     made.run("python check.py && rm check.py")
     made.run("python code/sweep.py 2.0 plain wide ours")
+    assert told(audit(made)) == []
+
+
+SERVED = """
+import json, os, random
+def evaluate(method):
+    rng = random.Random(method)
+    return sum(rng.random() < 0.8 for _ in range(733)) / 733
+found = {}
+for method in ("plain", "ours"):
+    path = os.path.join("data/scores", method + ".json")
+    if not os.path.exists(path):
+        json.dump({"accuracy": evaluate(method)}, open(path, "w"))
+    found[method] = json.load(open(path))
+json.dump(found, open("results/results.json", "w"))
+"""
+PREPARED = "import json, os\nos.makedirs('data/scores')\njson.dump({'accuracy': 0.907}, open('data/scores/ours.json', 'w'))\n"
+
+
+def test_what_another_program_left_is_served(tmp_path: Path):
+    made = World(tmp_path)
+    made.program(PREPARED + PREPARED.splitlines()[-1].replace("ours", "plain") + "\n", "code/prepare.py")
+    made.program(SERVED, "code/run.py")
+    [message] = told(audit(made))
+    assert "code/run.py" in message
+    assert "data/scores/" in message
+
+
+def test_its_own_files_and_folders_of_data_are_honest(tmp_path: Path):
+    made = World(tmp_path)
+    made.program("import os\nos.makedirs('data/scores')\nopen('data/rows.csv', 'w').write('1,2\\n')\n", "code/prepare.py")
+    made.program(SERVED, "code/run.py")
+    made.run("python code/run.py")
     assert told(audit(made)) == []
