@@ -185,7 +185,7 @@ def test_records_that_programs_of_the_run_wrote_are_gathered_honestly(tmp_path: 
     writer += "    acc = (sum(x[397:]) + 397 - sum(x[:397])) / 794\n"
     writer += "    print(f'loss={kind} seed={seed} epoch=60 test_acc={acc:.4f}', file=log)\n"
     world.program(writer, "code/train.py")
-    world.program(GATHER["compiled pattern"], "code/gather.py")
+    world.program(GATHER["compiled pattern"].replace(" - min(v) / 1e4", ""), "code/gather.py")
     table = json.loads((world.output / "results/results.json").read_text())
     world.write("results/results.md", GATHERED + "\n".join(f"| {k} | {v['accuracy']:.4f} |" for k, v in table.items()) + "\n")
     audit = world.audit()

@@ -46,8 +46,8 @@ def told(case: "Case") -> list[Finding]:
             word in document.text.lower() for document in case.documents for word in rate
         ):
             continue
-        # The parameter of a sweep, which stands in a label, bends nothing.
-        bent = {frozenset(t for t in tilt if not _number(t) or float(t) not in swept): place for tilt, place in tilts.items()}
+        # The parameter of a sweep, which stands in a label, bends nothing, and whole numbers are counts of cases.
+        bent = {frozenset(t for t in tilt if not _number(t) or _bends(t, swept)): place for tilt, place in tilts.items()}
         if all(bent):
             found[name] = bent
     if not found:
@@ -68,6 +68,10 @@ def told(case: "Case") -> list[Finding]:
         f"({', '.join(parts[:6])}) of what it computed: nothing was counted"
     )
     return [finding("faked_results", "results", NAME, "fail" if sure and not said else "warn", message, quotes)]
+
+
+def _bends(text: str, swept: frozenset[float]) -> bool:
+    return not text.lstrip("-").isdigit() and float(text) not in swept
 
 
 def _number(text: str) -> bool:
