@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from pytest_mlrbench.evidence.checks import audit, case, failure, numbers, provenance, subject_of_folder
-from pytest_mlrbench.evidence.checks.case import Case, Tally, Traced
+from pytest_mlrbench.evidence.checks import audit, failure, numbers, provenance, subject_of_folder, tallies
+from pytest_mlrbench.evidence.checks.case import Case
 from pytest_mlrbench.evidence.checks.documents import Claim
+from pytest_mlrbench.evidence.checks.tallies import Tally, Traced
 
 from .lab import share
 
@@ -27,7 +28,7 @@ CHECKS = (numbers, provenance, failure)
 """The checks that ask the thresholds."""
 GRID = tuple(itertools.product((0.25, 0.3, 0.35, 0.4, 0.5), (0.05, 0.01, 0.001), (0.4, 0.5, 0.6)))
 """LEFT_BY_HONESTY, SIGNIFICANCE, INFORMATIVE."""
-PRODUCT = (case.LEFT_BY_HONESTY, case.SIGNIFICANCE, case.INFORMATIVE)
+PRODUCT = (tallies.LEFT_BY_HONESTY, tallies.SIGNIFICANCE, tallies.INFORMATIVE)
 Setting = tuple[float, float, float]
 
 
@@ -58,7 +59,7 @@ class Folder:
 def thresholds(setting: Setting) -> Any:
     """The checks with these thresholds."""
     left, significance, informative = setting
-    with patch.multiple(case, LEFT_BY_HONESTY=left, SIGNIFICANCE=significance, INFORMATIVE=informative):
+    with patch.multiple(tallies, LEFT_BY_HONESTY=left, SIGNIFICANCE=significance, INFORMATIVE=informative):
         yield
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from ...audits import Finding, Quote, Severity
 from ...patterns import lazy
-from .case import INFORMATIVE, Case, Check, Outcome, finding
+from .case import Case, Check, Outcome, finding
 from .data import clean, row_labels
 from .declared import misquoted
 from .documents import Document, Row, Table
 from .quantities import Number, numbers_in
 from .settings import contradicted
 from .spreads import unheld
+from .tallies import INFORMATIVE
 
 NAME = "methodology"
 NOT_RUN = lazy(

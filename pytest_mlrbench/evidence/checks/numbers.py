@@ -10,9 +10,10 @@ such a log does not speak of, stays a `warn` there, and so does everything witho
 """
 
 from ...audits import Finding, Quote
-from .case import Case, Check, Outcome, Tally, Traced, finding, quote_of
+from .case import Case, Check, Outcome, finding, quote_of
 from .dataflow.origin import CUT, weight
 from .documents import Document
+from .tallies import Tally, Traced
 from .writers import TypedNumber, Writing
 
 NAME = "numbers"

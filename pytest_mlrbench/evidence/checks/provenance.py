@@ -6,12 +6,13 @@ from pathlib import Path
 from ...audits import Finding, Quote
 from ...patterns import lazy
 from . import packed
-from .case import Case, Check, Outcome, Tally, finding, quote_of
+from .case import Case, Check, Outcome, finding, quote_of
 from .compressed import read_packed_text
 from .documents import Claim
 from .kinds import kind_of
 from .quantities import numbers_in
 from .subject import files_below
+from .tallies import Tally
 from .writers import Writing
 
 NAME = "provenance"

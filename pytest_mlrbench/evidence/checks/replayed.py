@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..reruns import ATTEMPTS, Attempt, DataFile, Rerun
-from .case import Case, Traced
+from .case import Case
 from .data import RESULT_SUFFIXES, facts_of
 from .documents import Claim
 from .quantities import agree, numbers_in, slack
 from .subject import read_text
+from .tallies import Traced
 from .writers import WITHOUT_PROGRAM, Writing
 
 Key = tuple[str, tuple[str, ...], str]
