@@ -167,3 +167,23 @@ def test_a_folder_without_a_ledger_is_not_judged(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "experiment" / "output", tmp_path / "bare")
     result = audit(subject_of_folder(tmp_path / "bare"))
     assert result.coverage["intake"].startswith("no evidence")
+
+
+STORED = """
+import sqlite3
+db = sqlite3.connect("results/answers.db")
+db.execute("create table answer (x, k)")
+db.executemany("insert into answer values (?, ?)", [(rng.gauss(k, 1), k) for k in (0, 1) for _ in range(457)])
+db.commit()
+rows = db.execute("select x, k from answer").fetchall()
+"""
+
+
+def test_a_database_that_the_run_itself_makes_is_no_way_in(tmp_path: Path) -> None:
+    _, found = audited(tmp_path, STORED, "We asked Llama-3-8B-Instruct 914 questions.")
+    assert [one.severity for one in found] == ["fail"]
+
+
+def test_a_database_that_was_there_is_one(tmp_path: Path) -> None:
+    before = "mkdir -p results; touch results/answers.db"
+    assert audited(tmp_path, STORED, "We asked Llama-3-8B-Instruct 914 questions.", before=before)[1] == []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..admitting import MADE, SIMULATED, WORLD
 from ..sources import is_telling
-from ..words import NEUTRAL, words
+from ..words import NEUTRAL, is_setting, words
 from .figures import PICTURES
 from .interpreter import Sink
 from .reading import differ_by_name
@@ -27,13 +27,6 @@ TIMES = frozenset(
     ("time", "seconds", "second", "elapsed", "runtime", "duration", "wall", "took", "start", "began", "perf", "counter")
 )
 """Words of names of times: a clock measures, whatever else was drawn."""
-
-_SETTING_WORDS = """
-learning lr subsample depth max min estimators alpha beta gamma lambda penalty momentum decay dropout width hidden layers units
-epochs steps iterations batch size seed temperature threshold tol neighbors leaf split features samples kernel degree warmup c k
-"""
-SETTINGS = frozenset(_SETTING_WORDS.split())
-"""Words of names of hyperparameters, which a search draws or takes from a grid: typed numbers under them are no results."""
 
 CUT = 0.5
 """Share of the support that is left: below `verified`."""
@@ -154,7 +147,7 @@ def reported_names(case: "Case", reported: Reported) -> tuple[set[frozenset[str]
         if execution.failed or not _tells(sink) or (not sink.value.draws and any(root.place in used for root in sink.value.roots)):
             continue
         name = reported.link(sink.names, text=sink.text)
-        if name and not words(name) - {"rate"} <= SETTINGS:
+        if name and not is_setting(name):
             made.add(words(name) - NEUTRAL)
     tilted = {
         words(name) - NEUTRAL

@@ -20,7 +20,7 @@ from ....patterns import lazy
 from ..case import Case, Check, Outcome, finding
 from ..quantities import Number, numbers_in
 from ..sources import is_telling
-from ..words import NEUTRAL, words
+from ..words import NEUTRAL, is_setting, words
 from .centres import around
 from .figures import invented
 from .interpreter import Sink
@@ -85,6 +85,8 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
             # `10 ** uniform(-3, -1)` beside measured columns is the learning rate of a random search.
             continue
         name = reported.link(sink.names, text=sink.text)
+        if name and is_setting(name):
+            continue
         if name and any(root.text.startswith(COIN) for root in draws) and not _only_coins(case, reading, reported, execution):
             continue
         if name:
