@@ -116,7 +116,7 @@ Presenting sequences in order of the network's competence improves the trained G
 
 
 def fake_curriculum() -> Files:
-    """The loss is a matrix shrinking to the identity and the validation accuracy a binomial draw of a formula of it; no sequence is ever classified."""
+    """The loss is a matrix shrinking to the identity the validation accuracy a binomial draw of a formula of it; no sequence is classified."""
     return (
         Files()
         .write("code/make_data.py", GRU_DATA)
