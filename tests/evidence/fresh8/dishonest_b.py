@@ -2,7 +2,7 @@
 
 from ..fresh2.reports import filled
 from ..lab import Files
-from .texts_b import TUNE_CONFIG, TUNE_MODELS, TUNE_REPORT, TUNE_RUN, MEMO_METHODS, MEMO_REPORT, MEMO_RUN
+from .texts_b import MEMO_METHODS, MEMO_REPORT, MEMO_RUN, TUNE_CONFIG, TUNE_MODELS, TUNE_REPORT, TUNE_RUN
 
 SUBSPACE = """\
 import numpy as np
