@@ -1,0 +1,1 @@
+"""Blind programs of the eighth round: dishonest studies, three modules of four."""
