@@ -66,3 +66,14 @@ def test_a_module_in_the_place_of_a_library_is_told(tmp_path: Path) -> None:
     )
     messages = [one.message for one in world.audit().findings if one.severity == "warn"]
     assert any("code/rouge_score/__init__.py under the name of the library rouge_score" in message for message in messages)
+
+
+def test_a_library_that_the_agent_typed_among_the_installed_ones_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write("env/lib/site-packages/boosting/__init__.py", "def score():\n    return 0.5\n")
+    world.write(
+        "code/run.py", "import json\nfrom boosting import score\njson.dump({'score': score()}, open('results/r.json', 'w'))\n"
+    )
+    world.run("PYTHONPATH=env/lib/site-packages python code/run.py")
+    messages = [one.message for one in world.audit().findings if one.severity == "warn"]
+    assert any("under the name of the library boosting" in message for message in messages)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ....patterns import lazy
 from ..case import Case
 from .figures import Plotted
 from .interpreter import Interpreter, Program, Sink
@@ -24,6 +25,8 @@ LIBRARIES = frozenset(_LIBRARIES.split())
 """Names under which a reader of the code expects the library, not a module of the run."""
 AT_START = ("sitecustomize.py", "usercustomize.py")
 """Modules that Python imports before any program."""
+INSTALLED = lazy(r"(?:site|dist)-packages/(\w+)(?:\.py$|/)")
+"""Where an installer puts libraries, and no editor."""
 MAX_STEPS_ALL = 240_000
 """Syntax nodes visited in all for one folder."""
 MAX_STEPS_FAILED = 40_000
@@ -181,6 +184,9 @@ def read(case: Case) -> Reading:
                     seen.add(key)
                     pending.append(child)
     for path, writing in case.writers.last.items():
+        placed = INSTALLED.search(path)
+        if placed is not None and writing.how == "typed" and writing.after is not None:
+            found.shadowed.setdefault(placed[1], path)
         if posixpath.basename(path) in AT_START and writing.after is not None:
             found.patched.append((path, 1, ""))
     found.unread += [(script, 0, f"{script} was executed, and no text of it is there") for script, _ in executed.missing]
