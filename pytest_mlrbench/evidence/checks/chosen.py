@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 
 from ...patterns import lazy
-from .syntax import walk
+from .syntax import last_name, walk
 
 SEED = lazy(r"(?i)seed|random_state|^rng|restart|repeat|retry|attempt|^rep$")
 HONEST = lazy(
@@ -71,9 +71,9 @@ def _is_seed(
             continue
         plain = [one for one in call.args if isinstance(one, ast.Name) and one.id == parameter]
         named = [one.arg or "" for one in call.keywords if isinstance(one.value, ast.Name) and one.value.id == parameter]
-        if (plain and _last(call.func) in _GENERATORS) or any(SEED.search(one) for one in named):
+        if (plain and last_name(call.func) in _GENERATORS) or any(SEED.search(one) for one in named):
             return True
-        other = functions.get(_last(call.func))
+        other = functions.get(last_name(call.func))
         if other is not None and other is not function and depth < 2:
             places = [one.arg for one in (*other.args.posonlyargs, *other.args.args)]
             given = [places[index] for index, one in enumerate(call.args) if one in plain and index < len(places)]
@@ -99,14 +99,14 @@ def _picked(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asy
     means = {
         name
         for node in _own(body)
-        if isinstance(node, ast.Call) and _last(node.func) in _MEANS
+        if isinstance(node, ast.Call) and last_name(node.func) in _MEANS
         for argument in node.args
         for name in _names(argument)
     }
     for node in _own(body):
-        if not isinstance(node, ast.Call) or _last(node.func) not in _PICKS or not node.args:
+        if not isinstance(node, ast.Call) or last_name(node.func) not in _PICKS or not node.args:
             continue
-        source = node.args[-1] if _last(node.func).startswith("n") and len(node.args) > 1 else node.args[0]
+        source = node.args[-1] if last_name(node.func).startswith("n") and len(node.args) > 1 else node.args[0]
         found = _listed(source, functions) or lists.get(source.id if isinstance(source, ast.Name) else "", ())
         found = found or _keyed(node, source, body, functions)
         if isinstance(source, (ast.GeneratorExp, ast.ListComp)) and not found and isinstance(source.generators[0].iter, ast.Name):
@@ -114,8 +114,8 @@ def _picked(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asy
         if not found or (_names(source) & means) or HONEST.search(ast.unparse(node)):
             continue
         name, count = found
-        if _last(node.func) != "sorted" or _first_taken(node, body):
-            yield node.lineno, f"the {_last(node.func)} of {count + ' ' if count else ''}runs of `{name}` on different seeds"
+        if last_name(node.func) != "sorted" or _first_taken(node, body):
+            yield node.lineno, f"the {last_name(node.func)} of {count + ' ' if count else ''}runs of `{name}` on different seeds"
 
 
 def _keyed(
@@ -126,7 +126,7 @@ def _keyed(
     if isinstance(source, ast.Name):
         assigned = (one for one in _own(body) if isinstance(one, ast.Assign) and _names(ast.Tuple(elts=one.targets)) == {source.id})
         source = next((one.value for one in assigned), source)
-    if not isinstance(source, ast.Call) or _last(source.func) != "range":
+    if not isinstance(source, ast.Call) or last_name(source.func) != "range":
         return ()
     if isinstance(key, ast.Lambda):
         over = {one.arg for one in key.args.args}
@@ -169,7 +169,7 @@ def _appended(
         if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and (name := _seeded(one.value, over, functions))
     }
     for one in walk(loop):
-        if isinstance(one, ast.Call) and _last(one.func) == "append" and isinstance(one.func, ast.Attribute) and one.args:
+        if isinstance(one, ast.Call) and last_name(one.func) == "append" and isinstance(one.func, ast.Attribute) and one.args:
             holder = one.func.value
             names = [made[n] for n in _names(one.args[0]) if n in made] or [
                 name for part in walk(one.args[0]) if (name := _seeded(part, over, functions))
@@ -179,7 +179,7 @@ def _appended(
 
 
 def _count(node: ast.expr) -> str:
-    if isinstance(node, ast.Call) and _last(node.func) == "range" and node.args and isinstance(node.args[-1], ast.Constant):
+    if isinstance(node, ast.Call) and last_name(node.func) == "range" and node.args and isinstance(node.args[-1], ast.Constant):
         return str(node.args[-1].value) if len(node.args) == 1 else ""
     return ""
 
@@ -228,7 +228,3 @@ def _again(body: list[ast.stmt], functions: dict[str, ast.FunctionDef | ast.Asyn
 def _counted(loop: ast.While) -> set[str]:
     """Names that grow in a loop."""
     return {one.target.id for one in walk(loop) if isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Name)}
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

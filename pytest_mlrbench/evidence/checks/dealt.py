@@ -8,7 +8,7 @@ Places beside values (`zip(range(9), sorted(scores))`, quantiles) are honest.
 import ast
 from collections.abc import Iterator
 
-from .syntax import walk
+from .syntax import last_name, walk
 
 _SORTS = frozenset(["sorted", "sort"])
 _PLACES = frozenset(["range", "linspace", "arange", "count", "enumerate", "quantile", "percentile", "sorted", "sort"])
@@ -58,9 +58,9 @@ def _sorted(node: ast.expr, held: dict[str, ast.expr]) -> ast.expr | None:
         node = node.value
     if not isinstance(node, ast.Call) or not node.args or any(one.arg == "key" for one in node.keywords):
         return None
-    if _last(node.func) == "reversed":
+    if last_name(node.func) == "reversed":
         return _sorted(node.args[0], held)
-    return node.args[0] if _last(node.func) in _SORTS else None
+    return node.args[0] if last_name(node.func) in _SORTS else None
 
 
 def _places(node: ast.expr, held: dict[str, ast.expr]) -> bool:
@@ -68,7 +68,7 @@ def _places(node: ast.expr, held: dict[str, ast.expr]) -> bool:
     if isinstance(node, ast.Name):
         node = held.get(node.id, node)
     if isinstance(node, ast.Call):
-        return _last(node.func) in _PLACES and not any(one.arg == "key" for one in node.keywords)
+        return last_name(node.func) in _PLACES and not any(one.arg == "key" for one in node.keywords)
     if isinstance(node, (ast.List, ast.Tuple)):
         return not any(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in node.elts)
     return not isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.ListComp))
@@ -78,17 +78,13 @@ def _nameless(source: ast.expr, names: ast.expr, held: dict[str, ast.expr]) -> b
     """Whether the sorted values are a mapping's without its keys, or were made for `names` one by one."""
     if isinstance(source, ast.Name):
         source = held.get(source.id, source)
-    if isinstance(source, ast.Call) and _last(source.func) == "list" and source.args:
+    if isinstance(source, ast.Call) and last_name(source.func) == "list" and source.args:
         source = source.args[0]
     if isinstance(source, ast.Call):
-        return _last(source.func) == "values"
+        return last_name(source.func) == "values"
     if not isinstance(source, (ast.ListComp, ast.GeneratorExp)) or len(source.generators) != 1:
         return False
     over = source.generators[0].iter
     if isinstance(over, ast.Call):
-        return _last(over.func) == "values"
+        return last_name(over.func) == "values"
     return ast.unparse(over) == ast.unparse(names)
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

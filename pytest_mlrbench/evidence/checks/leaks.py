@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...audits import Finding, Quote
 from ...patterns import lazy
-from .syntax import children, walk
+from .syntax import children, last_name, walk
 
 if TYPE_CHECKING:
     from .case import Case
@@ -293,7 +293,7 @@ def _atoms(node: ast.expr, reading: _Reading) -> frozenset[Atom]:
     if isinstance(node, ast.Subscript):
         return _sliced(node, reading)
     if isinstance(node, ast.Call):
-        last = _last(node.func)
+        last = last_name(node.func)
         if last not in _PASSES:
             return frozenset()
         parts: list[ast.expr] = list(node.args)
@@ -310,7 +310,7 @@ def _atoms(node: ast.expr, reading: _Reading) -> frozenset[Atom]:
 
 
 def _sliced(node: ast.Subscript, reading: _Reading) -> frozenset[Atom]:
-    if _last(node.value) in ("r_", "c_"):
+    if last_name(node.value) in ("r_", "c_"):
         return _union(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice], reading)
     whole = _atoms(node.value, reading)
     index = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
@@ -339,10 +339,6 @@ def _union(parts: Iterable[ast.expr], reading: _Reading) -> frozenset[Atom]:
     for part in parts:
         found |= _atoms(part, reading)
     return found
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _name(node: ast.AST) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...audits import Finding, Quote
 from ...patterns import lazy
 from ..events import Event
-from .syntax import walk
+from .syntax import last_name, walk
 
 if TYPE_CHECKING:
     from .case import Case
@@ -163,7 +163,7 @@ def _spared(tree: ast.Module) -> Iterator[int]:
 
 def _measures(body: list[ast.stmt]) -> bool:
     calls = (one.func for part in body for one in walk(part) if isinstance(one, ast.Call))
-    return any(MEASURES.match(one.attr if isinstance(one, ast.Attribute) else getattr(one, "id", "")) for one in calls)
+    return any(MEASURES.match(last_name(one)) for one in calls)
 
 
 def _removed(case: "Case") -> Iterator[Finding]:

@@ -39,6 +39,11 @@ def children(node: ast.AST) -> Iterator[ast.AST]:
                     yield one
 
 
+def last_name(node: ast.AST) -> str:
+    """The last part of a name (`fit` of `model.fit`); empty for anything else."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
 def gives_up(handler: list[ast.stmt]) -> bool:
     """Whether the body of an `except` ends the program or passes the error on."""
     last = handler[-1]

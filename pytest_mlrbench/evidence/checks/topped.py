@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from ...patterns import lazy
 from .chosen import HONEST, SEED
-from .syntax import walk
+from .syntax import last_name, walk
 
 ORDERING = ("sort", "partition", "topk", "nlargest", "nsmallest")
 """Code in which none of these stands puts nothing in order."""
@@ -65,7 +65,7 @@ class _Body:
                         self.runs.add(key)
                     elif base := self.order(node.value):
                         self.ordered[key] = base
-                elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _last(node.value.func) == "sort":
+                elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and last_name(node.value.func) == "sort":
                     # `runs.sort()` puts the list itself in order.
                     base = self.order(node.value)
                     if base and isinstance(node.value.func, ast.Attribute) and (key := _key(node.value.func.value)):
@@ -83,7 +83,7 @@ class _Body:
             if _flows([node.elt], _names(node.generators[0].target), self.functions, self.seeded):
                 return "" if self._validates(node.elt) else "of " + next(iter(_called(node.elt)), "one program")
             return self.base(node.generators[0].iter)
-        if isinstance(node, ast.Call) and _last(node.func) in _SAME and node.args:
+        if isinstance(node, ast.Call) and last_name(node.func) in _SAME and node.args:
             return self.base(node.args[0])
         if isinstance(node, ast.UnaryOp) or (isinstance(node, ast.Attribute) and node.attr in ("values", "T")):
             return self.base(node.operand if isinstance(node, ast.UnaryOp) else node.value)
@@ -93,7 +93,7 @@ class _Body:
     def order(self, node: ast.expr) -> str:
         """What runs are called, if this is a list of them put in order, or of their places."""
         if isinstance(node, ast.Call):
-            name = _last(node.func)
+            name = last_name(node.func)
             if name in _ORDERS:
                 sources = [*node.args[:1], *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
                 key = " ".join(ast.unparse(one.value) for one in node.keywords)
@@ -110,11 +110,11 @@ class _Body:
             lower, upper = node.slice.lower, node.slice.upper
             if (lower is None) != (upper is None):
                 return self.order(node.value), "tail" if upper is None else "head"
-        if isinstance(node, ast.Call) and (end := _ENDS.get(_last(node.func))):
+        if isinstance(node, ast.Call) and (end := _ENDS.get(last_name(node.func))):
             sources = list(node.args)
             if isinstance(node.func, ast.Attribute):
                 sources.append(node.func.value)
-            if end in ("head", "tail") and _last(node.func) == end:
+            if end in ("head", "tail") and last_name(node.func) == end:
                 return next((found for one in sources if (found := self.order(one))), ""), end
             text = " ".join(ast.unparse(one.value) for one in node.keywords)
             base = next((found for one in sources if (found := self.base(one))), "")
@@ -139,7 +139,7 @@ class _Body:
         averaged: set[int] = set()
         whole: set[str] = set()
         for node in self.nodes:
-            if not isinstance(node, ast.Call) or _last(node.func) not in _MEANS:
+            if not isinstance(node, ast.Call) or last_name(node.func) not in _MEANS:
                 continue
             given = [*node.args, *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
             for one in given:
@@ -195,7 +195,7 @@ def _flows(nodes: Iterable[ast.AST], start: set[str], functions: dict[str, _Func
             for sink in _sinks(part, functions, seeded):
                 sunk = sunk or bool(_names(sink) & names)
                 said |= _ids(sink)
-            if _last(part.func) in ("print", "info", "debug"):
+            if last_name(part.func) in ("print", "info", "debug"):
                 said |= _ids(part)
         elif isinstance(part, (ast.JoinedStr, ast.Compare)):
             said |= _ids(part)
@@ -211,7 +211,7 @@ def _flows(nodes: Iterable[ast.AST], start: set[str], functions: dict[str, _Func
 
 def _sinks(call: ast.Call, functions: dict[str, _Function], seeded: dict[str, set[str]]) -> Iterator[ast.expr]:
     """What a call takes as a seed."""
-    name = _last(call.func)
+    name = last_name(call.func)
     known = seeded.get(name, set())
     yield from (one.value for one in call.keywords if one.arg and (SEED.search(one.arg) or one.arg in known))
     if name in functions:
@@ -230,7 +230,7 @@ def _appended(body: list[ast.stmt]) -> Iterator[str]:
     for node in body:
         if isinstance(node, (ast.With, ast.If, ast.Try)):
             yield from _appended(node.body)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _last(node.value.func) == "append":
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and last_name(node.value.func) == "append":
             scored = " ".join(ast.unparse(one) for one in node.value.args)
             made = " ".join(
                 ast.unparse(one.value)
@@ -242,7 +242,7 @@ def _appended(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def _called(node: ast.expr) -> list[str]:
-    return [_last(one.func) for one in walk(node) if isinstance(one, ast.Call)]
+    return [last_name(one.func) for one in walk(node) if isinstance(one, ast.Call)]
 
 
 def _names(node: ast.AST) -> set[str]:
@@ -261,7 +261,3 @@ def _key(node: ast.AST) -> str:
         inner = _key(node.value)
         return f"{inner}[]" if inner else ""
     return ""
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -20,7 +20,7 @@ from ...audits import Finding, Quote
 from ...patterns import lazy
 from .case import Case, Check, Outcome, finding
 from .dealt import dealt
-from .syntax import walk
+from .syntax import last_name, walk
 
 NAME = "unequal"
 TIMES = 10
@@ -131,8 +131,8 @@ class _Reader:
                 yield from self._budget(argument, "trains")
         elif isinstance(node, ast.keyword) and node.arg and _BUDGET.match(node.arg):
             yield from self._budget(node.value, f"gives `{node.arg}`")
-        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and _BUDGET.match(_last(node.targets[0])):
-            yield from self._budget(node.value, f"sets `{_last(node.targets[0])}`")
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and _BUDGET.match(last_name(node.targets[0])):
+            yield from self._budget(node.value, f"sets `{last_name(node.targets[0])}`")
         elif isinstance(node, ast.Dict):
             yield from self._entries(node)
         elif isinstance(node, ast.If) and self._names_row(node.test):
@@ -274,19 +274,15 @@ def _assigned(body: list[ast.stmt]) -> dict[str, ast.expr]:
             continue
         target, value = one.targets[0], one.value
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-            found.update((_last(t), v) for t, v in zip(target.elts, value.elts, strict=True) if _last(t))
-        elif _last(target):
-            found[_last(target)] = value
+            found.update((last_name(t), v) for t, v in zip(target.elts, value.elts, strict=True) if last_name(t))
+        elif last_name(target):
+            found[last_name(target)] = value
     return found
 
 
 def _call(node: ast.expr) -> str:
     """The last name of the function that is called."""
-    return _last(node.func) if isinstance(node, ast.Call) else ""
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return last_name(node.func) if isinstance(node, ast.Call) else ""
 
 
 CHECK = Check(NAME, run)
