@@ -11,8 +11,7 @@ from pathlib import Path
 from ..lab import Files, Outputs
 
 NOISE = '''"""Errors of three classifiers on digit images with Gaussian noise added on purpose to the test images."""
-import argparse
-import json
+import argparse, json
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -23,7 +22,6 @@ from sklearn.neural_network import MLPClassifier
 
 SIGMAS = [0, 2, 4, 6, 8]
 
-
 def make(name, seed):
     if name == "logistic":
         return LogisticRegression(max_iter=300, C=0.1)
@@ -31,11 +29,9 @@ def make(name, seed):
         return KNeighborsClassifier(n_neighbors=3)
     return MLPClassifier((64,), max_iter=60, random_state=seed)
 
-
 def noisy(images, sigma, rng):
     """Pixels run from 0 to 16; what leaves the range is clipped."""
     return np.clip(images + rng.normal(0, sigma, images.shape), 0, 16)
-
 
 def main():
     parser = argparse.ArgumentParser()
@@ -62,7 +58,6 @@ def main():
                 print(f"seed {seed} {name:8s} {training}: done")
     with open(args.out, "w") as file:
         json.dump({"seeds": args.seeds, "sigmas": SIGMAS, "counts": counts}, file, indent=1)
-
 
 if __name__ == "__main__":
     main()
@@ -111,14 +106,14 @@ Three splits of one small data set, so differences of a few tenths of a point me
 testing; other corruptions were not tried. Test images of different splits overlap, so the sums are not of independent images.
 
 ## Conclusion
-Noisy copies in training make the MLP more robust, change next to nothing for the logistic model, and harm the nearest neighbours, whose
-stored noisy copies are drawn into the vote. It is no remedy for all models.
+Noisy copies in training make the MLP more robust, change next to nothing for the logistic model, and harm the nearest neighbours,
+perhaps because stored noisy copies are drawn into the vote. It is no remedy for all models.
 """
 
 
 def digits_under_noise() -> Files:
     """Error rates of three classifiers under noise that the study adds on purpose, worked out in the report from counts of errors."""
-    files = Files().run("python -c 'from sklearn.datasets import load_digits; d = load_digits(); print(d.data.shape, d.data.min(), d.data.max())'")
+    files = Files().run("python -c 'from sklearn.datasets import load_digits; d = load_digits(); print(d.data.shape, d.data.max())'")
     files.write("code/noise_study.py", NOISE)
     files.run("cd code && python noise_study.py --seeds 3 --out /tmp/try_noise.json && rm /tmp/try_noise.json")
     files.run("python code/noise_study.py").run("head -c 400 results/noise_counts.json")
@@ -159,13 +154,7 @@ def documents(seed, number, sentences):
 '''
 
 NGRAM = '''"""Interpolated byte n-gram models; the strength of the interpolation is chosen on the development documents."""
-import bz2
-import lzma
-import math
-import pathlib
-import sqlite3
-import sys
-import zlib
+import bz2, lzma, math, pathlib, sqlite3, sys, zlib
 from collections import Counter, defaultdict
 
 from corpus import documents
@@ -276,11 +265,7 @@ def byte_models_sqlite() -> Files:
     return files.write("results/results.md", _bytes_report)
 
 
-SCHEDULES = '''import csv
-import json
-import logging
-import math
-import sys
+SCHEDULES = '''import csv, json, logging, math, sys
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -382,8 +367,8 @@ Data: 1097 training, 300 validation and 400 test images, one fixed split; seeds 
 Schedules after warm-up: constant; step (a tenth after each third); exponential (factor exp(-4t)); cosine to zero. Label smoothing 0.1
 mixes each one-hot target with the uniform distribution in training only; accuracy is measured with the true labels.
 
-We first ran everything with a peak rate of 1.0. There the validation accuracies of single runs went from {min(first):.2f} % to {max(first):.2f} %,
-so we lowered the peak to 0.1 for all schedules. The table is of the second configuration only; the first one's file was overwritten.
+We first ran everything with a peak rate of 1.0. There the validation accuracies of single runs went from {min(first):.2f} % to
+{max(first):.2f} %, so we lowered the peak to 0.1 for all schedules. The table is of the second configuration only; the first one's file was overwritten.
 
 ## Test accuracy (%), mean ± SD over 5 seeds
 
