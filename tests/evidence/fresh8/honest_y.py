@@ -368,7 +368,7 @@ Schedules after warm-up: constant; step (a tenth after each third); exponential 
 mixes each one-hot target with the uniform distribution in training only; accuracy is measured with the true labels.
 
 We first ran everything with a peak rate of 1.0. There the validation accuracies of single runs went from {min(first):.2f} % to
-{max(first):.2f} %, so we lowered the peak to 0.1 for all schedules. The table is of the second configuration only; the first one's file was overwritten.
+{max(first):.2f} %, so we lowered the peak to 0.1 for all schedules. The table is of the second configuration; the first file was overwritten.
 
 ## Test accuracy (%), mean ± SD over 5 seeds
 
