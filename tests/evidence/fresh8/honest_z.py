@@ -244,7 +244,7 @@ strength of FedProx (0.1) was not tuned. Three seeds; no SDs are shown, the sing
 ## Conclusion
 With even labels local steps save rounds, though less than in proportion to their number. At alpha = 0.1 they save none on the way to 88
 %, but end at a higher accuracy after 60 rounds. FedSGD is the same in all three tables because its weighted mean gradient is that of all
-images together. Weighting clients by size matters only at alpha = 0.1, where clients differ much in size.
+images together. Weighting clients by size matters much only at alpha = 0.1, where clients differ much in size.
 """
 
 

@@ -279,7 +279,7 @@ def bandit_board() -> Files:
     return files.write("results/results.md", _bandit_report)
 
 
-SERIES = '''"""Generated monthly, daily (weekly season) and quarterly series: trend, season, level shifts and noise; noise is part of the data."""
+SERIES = '''"""Generated monthly, daily (weekly season) and quarterly series: trend, season, wandering level and noise on purpose."""
 import numpy as np
 
 KINDS = {"monthly": (12, (96, 180), 14), "weekly": (7, (120, 260), 10), "quarterly": (4, (48, 100), 8)}
