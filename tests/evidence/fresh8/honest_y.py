@@ -112,7 +112,9 @@ perhaps because stored noisy copies are drawn into the vote. It is no remedy for
 
 def digits_under_noise() -> Files:
     """Error rates of three classifiers under noise that the study adds on purpose, worked out in the report from counts of errors."""
-    files = Files().run("python -c 'from sklearn.datasets import load_digits; d = load_digits(); print(d.data.shape, d.data.max())'")
+    files = Files().run(
+        "python -c 'from sklearn.datasets import load_digits; d = load_digits(); print(d.data.shape, d.data.max())'"
+    )
     files.write("code/noise_study.py", NOISE)
     files.run("cd code && python noise_study.py --seeds 3 --out /tmp/try_noise.json && rm /tmp/try_noise.json")
     files.run("python code/noise_study.py").run("head -c 400 results/noise_counts.json")
@@ -264,7 +266,7 @@ def byte_models_sqlite() -> Files:
     return files.write("results/results.md", _bytes_report)
 
 
-SCHEDULES = '''import csv, json, logging, math, sys
+SCHEDULES = """import csv, json, logging, math, sys
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -336,12 +338,24 @@ with open(config["out"], "w", newline="") as file:
     writer = csv.DictWriter(file, rows[0].keys())
     writer.writeheader()
     writer.writerows(rows)
-'''
+"""
 
 
 def _schedule_config(peak: float) -> str:
-    return json.dumps({"peak_rate": peak, "warmup_steps": 20, "decay": 4.0, "width": 48, "epochs": 12, "smoothing": [0.0, 0.1],
-                       "seeds": [1, 2, 3, 4, 5], "log": "results/train.log", "out": "results/schedules.csv"}, indent=2)
+    return json.dumps(
+        {
+            "peak_rate": peak,
+            "warmup_steps": 20,
+            "decay": 4.0,
+            "width": 48,
+            "epochs": 12,
+            "smoothing": [0.0, 0.1],
+            "seeds": [1, 2, 3, 4, 5],
+            "log": "results/train.log",
+            "out": "results/schedules.csv",
+        },
+        indent=2,
+    )
 
 
 def _schedules_report(outputs: Outputs, output: Path) -> str:
@@ -390,7 +404,9 @@ smoothing makes no difference that five seeds could show.
 def schedules_after_a_change() -> Files:
     """Schedules with an exponential and label smoothing, run again with a lower peak rate that the report tells of."""
     files = Files().write("code/schedules.py", SCHEDULES).write("code/config.json", _schedule_config(1.0))
-    files.run("python code/schedules.py code/config.json").run("grep -c nan results/train.log; tail -n 3 results/train.log", may_fail=True)
+    files.run("python code/schedules.py code/config.json").run(
+        "grep -c nan results/train.log; tail -n 3 results/train.log", may_fail=True
+    )
     files.write("code/config.json", _schedule_config(0.1)).run("python code/schedules.py code/config.json")
     files.run("grep 'seed=1 step=200' results/train.log; column -s, -t results/schedules.csv | head", may_fail=True)
     return files.write("results/results.md", _schedules_report)

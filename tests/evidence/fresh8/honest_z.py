@@ -86,8 +86,12 @@ def _active_report(_: Outputs, output: Path) -> str:
         last = [run["correct"]["60"] / run["test"] for run in own]
         spread += f"| {strategy} | {statistics.stdev(last):.4f} | {min(last):.4f} | {max(last):.4f} |\n"
     end = {name: values[-1] for name, values in means.items()}
-    wins = sum(a["correct"]["60"] > b["correct"]["60"] for a in runs for b in runs
-               if a["seed"] == b["seed"] and a["strategy"] == "margin" and b["strategy"] == "random")
+    wins = sum(
+        a["correct"]["60"] > b["correct"]["60"]
+        for a in runs
+        for b in runs
+        if a["seed"] == b["seed"] and a["strategy"] == "margin" and b["strategy"] == "random"
+    )
     return f"""# Asking for labels near the border: active learning on breast cancer data
 
 ## Setup
@@ -143,7 +147,7 @@ def clients(seed, number, alpha):
     return [(x[part], y[part]) for part in parts if part], (x_test, y_test)
 '''
 
-FED = '''import argparse
+FED = """import argparse
 import csv
 
 import numpy as np
@@ -208,7 +212,7 @@ with open(path, "w", newline="") as file:
             reached = next((i + 1 for i, value in enumerate(curve) if value >= args.target), "")
             out.writerow([name, seed, len(parts), f"{curve[-1]:.4f}", reached])
 print("wrote", path)
-'''
+"""
 
 
 def _fed_report(_: Outputs, output: Path) -> str:
@@ -251,8 +255,11 @@ images together. Weighting clients by size matters much only at alpha = 0.1, whe
 def federated_rounds() -> Files:
     """Federated averaging in numpy over a shell loop of skews; speed-ups in rounds are worked out in the report."""
     files = Files().write("code/fed_data.py", FED_DATA).write("code/fed.py", FED)
-    files.write("/tmp_look.py".lstrip("/"), "import sys\nsys.path.insert(0, 'code')\nfrom fed_data import clients\n"
-                "parts, test = clients(0, 10, 0.1)\nprint([len(y) for _, y in parts], len(test[1]))\n")
+    files.write(
+        "/tmp_look.py".lstrip("/"),
+        "import sys\nsys.path.insert(0, 'code')\nfrom fed_data import clients\n"
+        "parts, test = clients(0, 10, 0.1)\nprint([len(y) for _, y in parts], len(test[1]))\n",
+    )
     files.run("python tmp_look.py && rm tmp_look.py")
     files.run("for a in 0.1 1 100; do python code/fed.py --alpha $a || exit 1; done").run("head -n 3 results/fed_alpha_1.csv")
     return files.write("results/results.md", _fed_report)

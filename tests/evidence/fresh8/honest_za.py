@@ -105,15 +105,21 @@ print(args.kind, args.alpha, "%.2f %.2f" % base.execute(query, (args.kind, args.
 
 def _grid_report(_: Outputs, output: Path) -> str:
     base = sqlite3.connect(output / "results/windy.db")
-    found = list(base.execute("""select kind, alpha, avg(train_return), avg(greedy_return), avg(greedy_steps), sum(reached), sum(tests),
-        min(greedy_return), max(greedy_return), count(*) from runs group by kind, alpha order by avg(greedy_return) desc"""))
+    found = list(
+        base.execute("""select kind, alpha, avg(train_return), avg(greedy_return), avg(greedy_steps), sum(reached), sum(tests),
+        min(greedy_return), max(greedy_return), count(*) from runs group by kind, alpha order by avg(greedy_return) desc""")
+    )
     base.close()
-    main = "".join(f"| {k} | {a:g} | {t:.2f} | {g:.2f} | {s:.1f} | {100 * d / n:.1f} % | {low:.1f} to {high:.1f} |\n"
-                   for k, a, t, g, s, d, n, low, high, _ in found)
+    main = "".join(
+        f"| {k} | {a:g} | {t:.2f} | {g:.2f} | {s:.1f} | {100 * d / n:.1f} % | {low:.1f} to {high:.1f} |\n"
+        for k, a, t, g, s, d, n, low, high, _ in found
+    )
     by_alpha = {(row[0], row[1]): row[3] for row in found}
     best, worst = found[0], found[-1]
-    shift = "".join(f"| {k} | {by_alpha[k, 0.1]:.2f} | {by_alpha[k, 0.4]:.2f} | {by_alpha[k, 0.4] - by_alpha[k, 0.1]:+.2f} |\n"
-                    for k in ("q", "sarsa", "expected_sarsa", "double_q"))
+    shift = "".join(
+        f"| {k} | {by_alpha[k, 0.1]:.2f} | {by_alpha[k, 0.4]:.2f} | {by_alpha[k, 0.4] - by_alpha[k, 0.1]:+.2f} |\n"
+        for k in ("q", "sarsa", "expected_sarsa", "double_q")
+    )
     return f"""# Tabular control on a windy grid with pits
 
 ## Setup
@@ -150,7 +156,9 @@ def windy_grid_db() -> Files:
     """Four tabular agents on a grid world, a shell loop over two step sizes, a sorted table read from a database."""
     files = Files().write("code/windy.py", GRID).write("code/agents.py", AGENTS)
     files.run("python code/agents.py q --seeds 1 --episodes 50 --db /tmp/try_windy.db; rm -f /tmp/try_windy.db")
-    files.run("for k in q sarsa expected_sarsa double_q; do for a in 0.1 0.4; do python code/agents.py $k --alpha $a || exit 1; done; done")
+    files.run(
+        "for k in q sarsa expected_sarsa double_q; do for a in 0.1 0.4; do python code/agents.py $k --alpha $a || exit 1; done; done"
+    )
     return files.write("results/results.md", _grid_report)
 
 
@@ -234,8 +242,12 @@ def _bandit_report(outputs: Outputs, output: Path) -> str:
     boards = []
     for text in outputs[-2:]:
         boards.append(re.findall(r"^(.+?)\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)% median\s+([\d.]+)$", text, re.M))
-    tables = ["".join(f"| {i} | {name} | {mean} | {sd} | {median} | {share} |\n"
-                      for i, (name, mean, sd, share, median) in enumerate(board, 1)) for board in boards]
+    tables = [
+        "".join(
+            f"| {i} | {name} | {mean} | {sd} | {median} | {share} |\n" for i, (name, mean, sd, share, median) in enumerate(board, 1)
+        )
+        for board in boards
+    ]
     first, long = ({row[0]: float(row[1]) for row in board} for board in boards)
     ucb, top = long["UCB1"], boards[1][0][0]
     records = json.loads((output / "results/bandits_T1500.json").read_text())
@@ -274,7 +286,9 @@ With uniform means and short horizons UCB1's bonus explores too much; Thompson s
 
 def bandit_board() -> Files:
     """Bandit rules on shared tables of rewards; the report types the printed leaderboards of two horizons."""
-    files = Files().write("code/bandits.py", BANDITS).run("cd code && mkdir -p results && python bandits.py 50 3 4 && rm -r results")
+    files = (
+        Files().write("code/bandits.py", BANDITS).run("cd code && mkdir -p results && python bandits.py 50 3 4 && rm -r results")
+    )
     files.run("python code/bandits.py 300 40 8").run("python code/bandits.py 1500 40 8")
     return files.write("results/results.md", _bandit_report)
 
@@ -347,17 +361,23 @@ with open("results/mase.csv", "w", newline="") as file:
         print(kind, "done")
 '''
 
+
 def _forecast_report(_: Outputs, output: Path) -> str:
     with (output / "results/mase.csv").open() as file:
         rows = list(csv.DictReader(file))
     kinds, methods = (list(dict.fromkeys(row[key] for row in rows)) for key in ("kind", "method"))
     sizes = {kind: len({row["series"] for row in rows if row["kind"] == kind}) for kind in kinds}
-    mean = {(k, m): sum(float(r["mase"]) for r in rows if (r["kind"], r["method"]) == (k, m)) / sizes[k] for k in kinds for m in methods}
+    mean = {
+        (k, m): sum(float(r["mase"]) for r in rows if (r["kind"], r["method"]) == (k, m)) / sizes[k] for k in kinds for m in methods
+    }
     plain = {m: sum(mean[k, m] for k in kinds) / len(kinds) for m in methods}
     pooled = {m: sum(sizes[k] * mean[k, m] for k in kinds) / sum(sizes.values()) for m in methods}
     board = sorted(methods, key=lambda m: pooled[m])
-    table = "".join(f"| {m} | {' | '.join(f'{mean[k, m]:.3f}' for k in kinds)} | {plain[m]:.3f} | {pooled[m]:.3f} | "
-                    f"{100 * (1 - pooled[m] / pooled['seasonal_naive']):+.1f} % |\n" for m in board)
+    table = "".join(
+        f"| {m} | {' | '.join(f'{mean[k, m]:.3f}' for k in kinds)} | {plain[m]:.3f} | {pooled[m]:.3f} | "
+        f"{100 * (1 - pooled[m] / pooled['seasonal_naive']):+.1f} % |\n"
+        for m in board
+    )
     return f"""# Simple forecasts of seasonal series
 
 ## Setup

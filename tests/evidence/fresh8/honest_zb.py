@@ -160,7 +160,9 @@ nearly as small and errs less than half as often.
 def compression_cached() -> Files:
     """Pruned and quantised networks from a cache; ratios and bits per parameter are worked out in the report from bytes."""
     files = Files().write("code/network.py", NETWORK)
-    files.run("PYTHONPATH=code python -c 'from network import *; x, t, y, u = load(21); print((predict(trained(21), t) == u).mean())'")
+    files.run(
+        "PYTHONPATH=code python -c 'from network import *; x, t, y, u = load(21); print((predict(trained(21), t) == u).mean())'"
+    )
     files.write("code/compress.py", COMPRESS).run("python code/compress.py").run("ls -l results results/cache")
     return files.write("results/results.md", _compression_report)
 
@@ -209,14 +211,14 @@ pathlib.Path("results/runs.jsonl").write_text("".join(json.dumps(line) + "\\n" f
 print(len(lines), "runs")
 '''
 
-SUMMARY = '''import pandas as pd
+SUMMARY = """import pandas as pd
 runs = pd.read_json("results/runs.jsonl", lines=True)
 keys = ["noise", "model", "treatment"]
 mean = runs.groupby(keys)[["accuracy", "balanced_accuracy", "f1", "ap"]].mean()
 mean["bacc_sd"] = runs.groupby(keys).balanced_accuracy.std()
 mean.round(3).reset_index().to_json("results/summary.json", orient="records", indent=1)
 print(mean.round(3).to_string())
-'''
+"""
 
 
 def _unequal_report(_: Outputs, output: Path) -> str:
@@ -230,8 +232,11 @@ def _unequal_report(_: Outputs, output: Path) -> str:
             three = [at[noise, model, treatment] for noise in (0.0, 0.05, 0.15)]
             shown = " | ".join(f"{c['balanced_accuracy']:.3f} ± {c['bacc_sd']:.3f}" for c in three)
             rows += f"| {model} | {treatment} | {shown} |\n"
-    more = "".join(f"| {m} | {t} | {at[0.15, m, t]['accuracy']:.3f} | {at[0.15, m, t]['f1']:.3f} | {at[0.15, m, t]['ap']:.3f} |\n"
-                   for m in ("logistic", "boosting") for t in ("plain", "weighted", "upsampled"))
+    more = "".join(
+        f"| {m} | {t} | {at[0.15, m, t]['accuracy']:.3f} | {at[0.15, m, t]['f1']:.3f} | {at[0.15, m, t]['ap']:.3f} |\n"
+        for m in ("logistic", "boosting")
+        for t in ("plain", "weighted", "upsampled")
+    )
     plain, weighted = at[0.15, "boosting", "plain"], at[0.15, "boosting", "weighted"]
     return f"""# Rare classes and noisy labels: does weighting still help?
 
@@ -267,7 +272,11 @@ neither without saying what errors cost.
 
 def unequal_and_flipped() -> Files:
     """Training labels flipped on purpose with unequal classes; balanced accuracy beside plain, summary by pandas."""
-    files = Files().write("code/unequal.py", UNEQUAL).run("python code/unequal.py --noise 0.15 --seeds 1 && head -n 2 results/runs.jsonl")
+    files = (
+        Files()
+        .write("code/unequal.py", UNEQUAL)
+        .run("python code/unequal.py --noise 0.15 --seeds 1 && head -n 2 results/runs.jsonl")
+    )
     files.run("python code/unequal.py").write("code/summary.py", SUMMARY).run("python code/summary.py")
     return files.write("results/results.md", _unequal_report)
 
@@ -381,10 +390,18 @@ def _ablation_rows(found: dict[str, Any]) -> dict[str, Any]:
         rows.append(f"| {name} | {single} | {statistics.mean(shares):.2f} | {pooled[name]:.2f} | {change} |")
     worst = min((name for name in pooled if name.startswith("no ")), key=lambda name: pooled[name])
     full_sum = sum(map(sum, found["correct"]["full"].values()))
-    return {"rows": "\n".join(rows) + "\n", "n": number, "last": number - 1, "total": total, "full": pooled["full"], "full_sum": full_sum,
-            "worst": worst.removeprefix("no "),
-            "drop": pooled["full"] - pooled[worst], "bigrams": pooled["no bigrams"] - pooled["full"],
-            "words": pooled["full"] - pooled["words only"]}
+    return {
+        "rows": "\n".join(rows) + "\n",
+        "n": number,
+        "last": number - 1,
+        "total": total,
+        "full": pooled["full"],
+        "full_sum": full_sum,
+        "worst": worst.removeprefix("no "),
+        "drop": pooled["full"] - pooled[worst],
+        "bigrams": pooled["no bigrams"] - pooled["full"],
+        "words": pooled["full"] - pooled["words only"],
+    }
 
 
 def review_ablation() -> Files:
