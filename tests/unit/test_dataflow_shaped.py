@@ -77,3 +77,29 @@ def test_a_library_that_the_agent_typed_among_the_installed_ones_is_told(tmp_pat
     world.run("PYTHONPATH=env/lib/site-packages python code/run.py")
     messages = [one.message for one in world.audit().findings if one.severity == "warn"]
     assert any("under the name of the library boosting" in message for message in messages)
+
+
+FLIPPED = """
+import json
+import numpy as np
+lines = []
+for rate in (0.1, 0.25, 0.45):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(400, 3))
+    y = (x[:, 0] + 0.4 * rng.normal(size=400) > 0).astype(int)
+    flips = rng.random(300) < rate
+    noisy = np.where(flips, 1 - y[:300], y[:300])
+    w = np.linalg.lstsq(x[:300], 2 * noisy - 1, rcond=None)[0]
+    right = int(((x[300:] @ w > 0) == y[300:]).sum())
+    lines.append({"noise": rate, "flipped": int(flips.sum()), "right": right})
+json.dump(lines, open("results/lines.json", "w"))
+rows = "\\n".join(f"| {one['noise']} | {one['right'] / 100:.4f} |" for one in lines)
+head = "# Label noise\\n\\nLabels are flipped on purpose.\\n\\n| Noise | Accuracy |\\n|---|---|\\n"
+open("results/results.md", "w").write(head + rows + "\\n")
+"""
+
+
+def test_how_many_labels_were_flipped_is_no_invented_result(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.program(FLIPPED)
+    assert fails(world.audit()) == []

@@ -12,6 +12,7 @@ from ..events import Event
 from .data import Fact
 from .documents import Claim, Document
 from .related import related
+from .scaled import scaled
 from .sources import Pool, derived, program_pool
 from .subject import Subject, read_text
 from .syntax import parse
@@ -57,7 +58,7 @@ class Case:
     @cached_property
     def pool(self) -> Pool:
         pool = program_pool(self.subject, self.writers)
-        pool.add(related(pool, self.documents))
+        pool.add([*related(pool, self.documents), *scaled(pool, self.documents)])
         return pool
 
     @cached_property

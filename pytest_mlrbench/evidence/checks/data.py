@@ -23,6 +23,8 @@ MAX_GROUPING = 4
 """Columns that rows are grouped by."""
 MAX_VISITED = 500_000
 """Values of one document that are looked at, those without numbers included (YAML may repeat one value without end)."""
+MAX_INNER = 64
+"""Members of an object or list inside a record that are read."""
 MAX_LINE = 100_000
 """Characters of one line of free text that are read."""
 REPEATED = 50
@@ -62,7 +64,7 @@ def facts_of(name: str, text: str) -> tuple[list[Fact], bool]:
         root = _document(suffix, text)
         return (_json_facts(name, root), True) if root is not None else (_text_facts(name, text), False)
     if suffix in (".jsonl", ".ndjson"):
-        return _records_facts(name, list(_json_lines(text)), ()), True
+        return _records_facts(name, [_flat(record) for record in _json_lines(text)], ()), True
     if suffix == METRIC:
         return _metric_facts(name, text), True
     if suffix in (".csv", ".tsv"):
@@ -216,6 +218,19 @@ def _cell(text: str) -> float | str:
     except ValueError:
         return text.strip()
     return value if math.isfinite(value) else text.strip()
+
+
+def _flat(record: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any]:
+    """A record whose inner objects and short lists of numbers are columns of their own: `correct.60`, `curve.0`."""
+    found: dict[str, Any] = {}
+    for key, value in itertools.islice(record.items(), MAX_INNER):
+        if isinstance(value, dict) and depth < 4:
+            found.update(_flat(value, f"{before}{key}.", depth + 1))
+        elif isinstance(value, list) and len(value) <= MAX_INNER:
+            found.update({f"{before}{key}.{index}": item for index, item in enumerate(value) if _is_number(item)})
+        else:
+            found[before + key] = value
+    return found
 
 
 def _records_facts(name: str, records: list[dict[str, Any]], path: tuple[str, ...]) -> list[Fact]:

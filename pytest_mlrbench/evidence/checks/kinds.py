@@ -9,7 +9,15 @@ EVENTS = ".tfevents"
 """TensorBoard's event files, `events.out.tfevents.1700000000.host`."""
 METRIC = ".mlflow"
 """Files of MLflow's file store, one a metric: a line `timestamp value step` for each value."""
-CLOSED = {".h5": "HDF5", ".hdf5": "HDF5", ".zst": "zstd", ".wandb": "the binary log of Weights & Biases"}
+CLOSED = {
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".zst": "zstd",
+    ".wandb": "the binary log of Weights & Biases",
+    ".db": "a database",
+    ".sqlite": "a database",
+    ".sqlite3": "a database",
+}
 """Kinds of results that another program could read and this one does not."""
 _EVENTS = lazy(r"(?:^|\.)tfevents\.\d")
 _METRIC = lazy(r"(?:^|/)(?:m-)?[0-9a-f]{32}/metrics/(.+)$")

@@ -21,6 +21,7 @@ from ...patterns import lazy
 from .case import Case, Check, Outcome, finding
 from .dealt import dealt
 from .syntax import last_name, walk
+from .words import bare
 
 NAME = "unequal"
 TIMES = 10
@@ -93,11 +94,6 @@ def reported_rows(case: Case) -> dict[str, str]:
                 if bare(text) and not bare(text).isdigit():
                     found.setdefault(bare(text), text)
     return found
-
-
-def bare(text: str) -> str:
-    """A name without case, spaces and signs: what a key of the code and a row of the report have in common."""
-    return re.sub(r"[^a-z0-9+]", "", text.lower())
 
 
 class _Reader:

@@ -52,3 +52,8 @@ def joined(name: str) -> frozenset[str]:
     True
     """
     return frozenset((re.sub(r"[^a-z0-9]", "", name.lower()),))
+
+
+def bare(text: str) -> str:
+    """A name without case, spaces and signs: what a key of the code and a row of the report have in common."""
+    return re.sub(r"[^a-z0-9+]", "", text.lower())

@@ -75,7 +75,9 @@ def run(case: Case) -> Outcome:
 
 
 def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
-    """Numbers drawn from a random generator and reported."""
+    """Numbers drawn from a random generator and reported. How many labels a study of noise flipped, which stands in its data alone,
+    is none."""
+    said = any(SAYS_COINS.search(text) for text in (*(d.text for d in case.documents), case.subject.proposal or ""))
     by_metric: dict[str, list[tuple[Sink, Execution]]] = defaultdict(list)
     for sink, execution in reading.sinks:
         draws = sink.value.draws
@@ -85,7 +87,7 @@ def _drawn(case: Case, reading: Reading, reported: Reported) -> list[Finding]:
             # `10 ** uniform(-3, -1)` beside measured columns is the learning rate of a random search.
             continue
         name = reported.link(sink.names, text=sink.text)
-        if name and is_setting(name):
+        if name and (is_setting(name) or (said and not reported.link(sink.names, text=True))):
             continue
         if name and any(root.text.startswith(COIN) for root in draws) and not _only_coins(case, reading, reported, execution):
             continue
