@@ -60,3 +60,26 @@ def test_numbers_that_may_stand_in_a_database_are_a_warning(tmp_path: Path):
     table = "| 1-gram | 4.048 |\n| 2-gram | 2.689 |\n| 3-gram | 1.867 |\n| 4-gram | 1.587 |"
     world.write("results/results.md", f"# Models\n\n| Model | Bits per byte |\n|---|---|\n{table}\n")
     assert severities(world.audit()) == ["warn"]
+
+
+COUNTED = """
+import json, random
+out = {}
+for number, name in enumerate(("plain", "wide", "gated", "deep", "tall", "thin")):
+    rng = random.Random(number)
+    out[name] = {"KEY": [sum(rng.random() < 0.4 + 0.05 * number for _ in range(400)) for _ in range(3)], "cases": 400}
+json.dump(out, open("results/runs.json", "w"))
+"""
+
+
+@pytest.mark.parametrize(("key", "severity"), [("hits", "warn"), ("loss_units", "fail")])
+def test_rows_whose_counts_the_data_hold_may_be_worked_out_in_ways_that_no_rule_knows(tmp_path: Path, key: str, severity: str):
+    world = World(tmp_path)
+    world.program(COUNTED.replace("KEY", key), "code/run.py")
+    runs = json.loads((world.output / "results/runs.json").read_text())
+    table = "\n".join(
+        f"| {name} | {sum(h * h for h in row[key]) ** 0.5 / 733.7:.4f} | {(row[key][0] / 411.3) ** 0.37:.4f} |"
+        for name, row in runs.items()
+    )
+    world.write("results/results.md", f"# Coins\n\n| Model | Norm | Root |\n|---|---|---|\n{table}\n")
+    assert severities(world.audit()) == [severity]

@@ -17,6 +17,7 @@ from .sources import Pool, derived, program_pool
 from .subject import Subject, read_text
 from .syntax import parse
 from .tallies import Tally, Traced
+from .words import bare, words
 from .writers import TypedNumber, Writers, Writing, plain, read_writers
 
 if TYPE_CHECKING:
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
     from .pdf import Pages
     from .replayed import Comparison
     from .spoken import Spoken
+
+
+_COUNT_WORDS = """
+correct right wrong error errors mistakes hit hits miss misses count counts byte bytes bits nats size sizes wins losses ties success
+successes failures tp fp fn tn solved passed failed sum total covered flips
+"""
+COUNTS = frozenset(_COUNT_WORDS.split())
+"""Words of names of what shares, rates and ratios are worked out of."""
+ROWS, SHARE = 3, 0.8
+"""Rows of a report, and the share of them, of which the data hold such."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,29 @@ class Case:
     def decides(self, tally: Tally) -> bool:
         """Whether missing sources can make a `fail`: more are missing than an honest report leaves, nothing was hidden, and no
         file that may hold results was beyond us."""
-        return not self.unseen and not self.pool.withheld and tally.beyond_honesty(self.nothing_produced)
+        beyond = not self.unseen and not self.pool.withheld and tally.beyond_honesty(self.nothing_produced)
+        return beyond and not self.counted(tally)
+
+    def counted(self, tally: Tally) -> bool:
+        """Whether the run's data hold counts or sizes of the rows whose numbers are missing: a report may have worked these out of
+        them in a way that no rule knows."""
+        lines = {one.claim.line for one in tally.missing if one.claim.in_table}
+        rows = {
+            bare(row.cells[0])
+            for document in self.documents
+            for table in document.tables
+            for row in table.rows
+            if row.cells and row.line in lines
+        } - {""}
+        if len(rows) < ROWS or len([one for one in tally.missing if one.claim.in_table]) < len(tally.missing) / 2:
+            return False
+        known = {
+            bare(name)
+            for fact in self.pool.facts
+            if fact.how == "value" and fact.names and words(fact.names[-1]) & COUNTS
+            for name in fact.names[:-1]
+        }
+        return len(rows & known) >= SHARE * len(rows)
 
     @cached_property
     def dataflow(self) -> "Reading":
