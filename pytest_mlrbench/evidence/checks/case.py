@@ -154,13 +154,13 @@ class Case:
         } - {""}
         if len(rows) < ROWS or len([one for one in tally.missing if one.claim.in_table]) < len(tally.missing) / 2:
             return False
-        known = {
-            bare(name)
-            for fact in self.pool.facts
-            if fact.how == "value" and fact.names and words(fact.names[-1]) & COUNTS
-            for name in fact.names[:-1]
-        }
-        return len(rows & known) >= SHARE * len(rows)
+        return len(rows & self._of_counts) >= SHARE * len(rows)
+
+    @cached_property
+    def _of_counts(self) -> set[str]:
+        """Bare names under which the run's data hold counts or sizes."""
+        facts = (fact for fact in self.pool.facts if fact.how == "value" and fact.names and words(fact.names[-1]) & COUNTS)
+        return {bare(name) for fact in facts for name in fact.names[:-1]}
 
     @cached_property
     def dataflow(self) -> "Reading":

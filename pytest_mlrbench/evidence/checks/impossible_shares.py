@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...audits import Finding, Quote, Severity
 from ...patterns import lazy
+from .measures import OTHERS, SHARES
 from .sources import SCALES
 from .words import words
 
@@ -38,17 +39,6 @@ TESTED = 400
 """Values tested in one audit."""
 ALONE, SURE_ALONE = 3, 12
 BESIDE, SURE_BESIDE = 2, 4
-SHARES = frozenset(["accuracy", "accuracies", "success", "successes", "solved", "correct", "hit", "em", "top1", "acc1"])
-"""Words of names of shares of right answers."""
-_OTHER_WORDS = """
-balanced bal macro micro weighted smoothed smooth ema running expected adjusted calibrated normalized normalised relative drop gap
-diff difference gain delta sd sem se ci ci95 var variance low high lower upper bound loss train training soft token pixel
-bootstrap bootstrapped forgetting transfer area rank z t p slope ratio per time seconds score utility reward log logit
-fit fitted predicted prediction estimate estimated confidence ece error change improvement trend curve geometric harmonic
-class classes parity disparity cost efficiency
-"""
-OTHERS = frozenset(_OTHER_WORDS.split())
-"""Words of names of other quantities, or of averages that are no share."""
 _PLAIN_WORDS = """
 test val valid validation eval evaluation dev overall mean final clean best last classification model total heldout held out robust
 adversarial ood id distribution worst group rate zero few shot exact match question answer answers node graph link image images

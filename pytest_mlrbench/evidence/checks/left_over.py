@@ -63,13 +63,18 @@ def told(case: "Case") -> list[Finding]:
     return found
 
 
+def _left(case: "Case") -> "list[Writing]":
+    """Files that programs left and that are no programs themselves."""
+    last = case.writers.last.values()
+    return [one for one in last if one.how == "program" and one.after and not one.path.endswith((*PROGRAMS, ".pyc"))]
+
+
 def _mixed(case: "Case") -> Iterator[Finding]:
     kinds: dict[tuple[str, str], list[Left]] = defaultdict(list)
-    for path, writing in case.writers.last.items():
-        if writing.how == "program" and writing.after and not path.endswith((*PROGRAMS, ".pyc")):
-            program, arguments = _run(case, writing.event)
-            if program:
-                kinds[posixpath.dirname(path), posixpath.splitext(path)[1]].append(Left(writing, program, arguments))
+    for writing in _left(case):
+        program, arguments = _run(case, writing.event)
+        if program:
+            kinds[posixpath.dirname(writing.path), posixpath.splitext(writing.path)[1]].append(Left(writing, program, arguments))
     changes = _changes(case)
     for (folder, _), left in kinds.items():
         left.sort(key=lambda one: one.writing.event.seq)
@@ -120,9 +125,8 @@ def _served(case: "Case") -> Iterator[Finding]:
     from .case import finding
 
     made: dict[str, list[Writing]] = defaultdict(list)
-    for path, writing in case.writers.last.items():
-        if writing.how == "program" and writing.after and not path.endswith((*PROGRAMS, ".pyc")):
-            made[posixpath.dirname(path)].append(writing)
+    for writing in _left(case):
+        made[posixpath.dirname(writing.path)].append(writing)
     for file, tree in case.trees.items():
         lines = list(_spared(tree))
         if not lines:
@@ -172,10 +176,7 @@ def _removed(case: "Case") -> Iterator[Finding]:
         event, file = run.execution.event, run.execution.file
         if event is None or file not in gone or not _by_hand(gone[file]):
             continue
-        left = (
-            path for path, one in case.writers.last.items() if one.event.seq == event.seq and one.after and one.how == "program"
-        )
-        kept = [path for path in left if not path.endswith((*PROGRAMS, ".pyc"))]
+        kept = [one.path for one in _left(case) if one.event.seq == event.seq]
         if kept:
             from .case import finding
 

@@ -15,6 +15,17 @@ _LOWER = """
 loss error errors rmse mse mae mape nll perplexity ppl latency time runtime memory cost flops fid regret wer cer ece brier violation
 violations failure failures toxicity energy overhead hallucination hallucinations misalignment crossentropy
 """
+SHARES = frozenset(["accuracy", "accuracies", "success", "successes", "solved", "correct", "hit", "em", "top1", "acc1"])
+"""Words of names of shares of right answers."""
+_OTHER_WORDS = """
+balanced bal macro micro weighted smoothed smooth ema running expected adjusted calibrated normalized normalised relative drop gap
+diff difference gain delta sd sem se ci ci95 var variance low high lower upper bound loss train training soft token pixel
+bootstrap bootstrapped forgetting transfer area rank z t p slope ratio per time seconds score utility reward log logit
+fit fitted predicted prediction estimate estimated confidence ece error change improvement trend curve geometric harmonic
+class classes parity disparity cost efficiency
+"""
+OTHERS = frozenset(_OTHER_WORDS.split())
+"""Words of names of other quantities, or of averages that are no share."""
 _TURNED = "reduction improvement improvements gain gains saving savings speedup relief increase"
 _FALL = "drop gap degradation decline disparity forgetting"
 HIGHER = frozenset(_HIGHER.split())

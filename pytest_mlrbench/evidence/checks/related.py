@@ -18,6 +18,7 @@ from .documents import Document
 from .gathered import NUMBER
 from .quantities import Number, numbers_in
 from .sources import SCALES, Pool
+from .words import bare
 
 RECORDS, KEYS, KINDS = 200, 8, 20
 """Records of one kind (of more, as of a log's steps, no table shows each), keys of one record, and kinds that are related."""
@@ -42,7 +43,8 @@ class Record(NamedTuple):
 
 def related(pool: Pool, documents: Iterable[Document]) -> list[Fact]:
     """The values of the relations that columns of the documents show."""
-    columns = [column for document in documents for column in _columns(document) if _missing(pool, column) >= 2]
+    numbers = ([number for _, number in column] for document in documents for column in columns_of(document))
+    columns = [column for column in numbers if len(column) >= LEAST and missing(pool, column) >= 2]
     if not columns:
         return []
     found: dict[tuple[str, str, float], Fact] = {}
@@ -56,17 +58,16 @@ def related(pool: Pool, documents: Iterable[Document]) -> list[Fact]:
     return list(found.values())
 
 
-def _columns(document: Document) -> Iterator[list[Number]]:
-    """The numbers of three digits or more of each column of a document's tables."""
+def columns_of(document: Document) -> Iterator[list[tuple[str, Number]]]:
+    """The numbers of three digits or more of each column of a document's tables, with the bare names of their rows."""
     for table in document.tables:
         for index in range(1, len(table.header)):
-            cells = [numbers_in(row.cells[index])[:1] for row in table.rows if index < len(row.cells)]
-            column = [number for cell in cells for number in cell if number.digits >= 3]
-            if len(column) >= LEAST:
-                yield column
+            cells = [(bare(row.cells[0]), numbers_in(row.cells[index])[:1]) for row in table.rows if index < len(row.cells)]
+            yield [(row, number) for row, cell in cells for number in cell if number.digits >= 3]
 
 
-def _missing(pool: Pool, column: list[Number]) -> int:
+def missing(pool: Pool, column: Iterable[Number]) -> int:
+    """How many numbers of a column stand in nothing that programs wrote."""
     return sum(pool.source(number) is None for number in column)
 
 

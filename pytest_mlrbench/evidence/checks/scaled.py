@@ -9,12 +9,13 @@ different numbers counts where its constant is one that another column showed.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from .data import Fact
 from .documents import Document
-from .quantities import Number, numbers_in
+from .quantities import Number
+from .related import columns_of, missing
 from .sources import Pool
 from .words import bare
 
@@ -46,9 +47,8 @@ class Constant(NamedTuple):
 
 def scaled(pool: Pool, documents: Iterable[Document]) -> list[Fact]:
     """The numbers of columns that are worked out so, as facts of the file they come from."""
-    columns = [
-        c for document in documents for c in _columns(document) if sum(pool.source(n) is None for n in c.cells.values()) >= 2
-    ]
+    cells = ({row: number for row, number in column if row} for document in documents for column in columns_of(document))
+    columns = [Column(one) for one in cells if len(one) >= ROWS and missing(pool, one.values()) >= 2]
     if not columns:
         return []
     groups = _groups(pool, frozenset().union(*(column.cells for column in columns)))
@@ -58,7 +58,7 @@ def scaled(pool: Pool, documents: Iterable[Document]) -> list[Fact]:
     # Columns with many different numbers first: they show the constants.
     for column in sorted(columns, key=lambda one: -len({number.text for number in one.cells.values()})):
         for (file, how, names), values in groups.items():
-            if len(column.cells) < ROWS or not column.cells.keys() <= values.keys():
+            if not column.cells.keys() <= values.keys():
                 continue
             constant = _constant(column, values, (file, names[-1]) in whole, known)
             if constant is not None:
@@ -68,15 +68,6 @@ def scaled(pool: Pool, documents: Iterable[Document]) -> list[Fact]:
                     found.append(Fact(_value(constant.kind, middle, values[row]), file, (*names, row), f"{constant.kind} of {how}"))
                 break
     return found
-
-
-def _columns(document: Document) -> Iterator[Column]:
-    for table in document.tables:
-        for index in range(1, len(table.header)):
-            cells = {bare(row.cells[0]): numbers_in(row.cells[index])[:1] for row in table.rows if index < len(row.cells)}
-            column = Column({row: cell[0] for row, cell in cells.items() if row and cell and cell[0].digits >= 3})
-            if len(column.cells) >= ROWS:
-                yield column
 
 
 def _groups(pool: Pool, rows: frozenset[str]) -> dict[tuple[str, str, tuple[str, ...]], dict[str, float]]:

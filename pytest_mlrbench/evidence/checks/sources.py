@@ -56,8 +56,10 @@ class Pool:
     _order: list[int] = field(default_factory=list)
 
     def add(self, facts: Iterable[Fact]) -> None:
+        before = len(self.facts)
         self.facts.extend(facts)
-        self._sorted = None
+        if len(self.facts) > before:
+            self._sorted = None
 
     def _values(self) -> list[float]:
         """Magnitudes in ascending order; `_order` says whose they are. (numpy would take longer to import than to sort.)"""

@@ -124,8 +124,7 @@ class Executed:
 
         The text is None when it is not readable as such: bytes that were typed as base64, a file that the ledger did not keep.
         """
-        wanted = _inside(path)
-        for name in dict.fromkeys((wanted, posixpath.join(posixpath.dirname(script), wanted))):
+        for name in dict.fromkeys(_places(path, script)):
             last = next((w for w in reversed(self.case.writers.all) if w.path == name and w.event.seq <= seq), None)
             if last is not None and last.how == "typed":
                 text = self.case.subject.version_text(last.after)
@@ -143,8 +142,7 @@ class Executed:
 
     def made(self, path: str, script: str, seq: int) -> bool:
         """Whether a program of this run wrote the file before event `seq`."""
-        wanted = _inside(path)
-        places = (wanted, posixpath.join(posixpath.dirname(script), wanted))
+        places = _places(path, script)
         # What the only program of a command reads of that command's own files, it wrote itself.
         reading = self.case.writers.readings.get(seq)
         last = seq if reading is None or len(reading.programs) != 1 else seq - 1
@@ -152,8 +150,7 @@ class Executed:
 
     def own(self, path: str, script: str, seq: int) -> bool:
         """Whether the program of event `seq`, its only one, was the first to write the file."""
-        wanted = _inside(path)
-        places = (wanted, posixpath.join(posixpath.dirname(script), wanted))
+        places = _places(path, script)
         reading = self.case.writers.readings.get(seq)
         first = next((writing for writing in self.case.writers.all if writing.path in places), None)
         alone = reading is not None and len(reading.programs) == 1
@@ -334,6 +331,12 @@ class Executed:
         if parent.event is None:
             return []
         return self._program(command, parent.event, parent.failed, parent.file, 1)
+
+
+def _places(path: str, script: str) -> tuple[str, str]:
+    """Where the path that a script opens may lead: from the top of the workspace, and from the script's folder."""
+    wanted = _inside(path)
+    return wanted, posixpath.join(posixpath.dirname(script), wanted)
 
 
 def _inside(path: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..case import Case
 from ..data import Fact, row_labels
 from ..documents import Document
-from ..impossible_shares import SHARES
+from ..measures import SHARES
 from ..quantities import Number, agree, numbers_in
 from ..words import NEUTRAL, words
 

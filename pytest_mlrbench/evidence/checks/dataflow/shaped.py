@@ -13,7 +13,7 @@ from ....audits import Finding, Quote
 from ....patterns import lazy
 from ..admitting import SIMULATED
 from ..case import finding
-from ..impossible_shares import OTHERS, SHARES
+from ..measures import OTHERS, SHARES
 from ..words import words
 from .quoting import named, quote_line
 from .values import CURVE, DRAW
