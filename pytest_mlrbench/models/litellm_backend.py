@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..settings import Settings
 from .api import Message, Request
 from .catalog import has_price, load_litellm, map_entry, model_info, provider_of
 from .limiter import Quota
+from .openai_chat import NoAnswer, OpenAIChat
 from .quiet import logging_argument
 from .rate_headers import quota, retry_after
 
@@ -73,6 +75,7 @@ class LiteLLMBackend:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._litellm: Any = None
+        self._openai: OpenAIChat | None = None
         self._loading = asyncio.Lock()
         self._no_schema: set[str] = set()
         """Models that have refused response_format."""
@@ -84,6 +87,7 @@ class LiteLLMBackend:
         async with self._loading:
             if self._litellm is None:
                 self._litellm = await asyncio.to_thread(load_litellm)
+                self._openai = OpenAIChat(self._litellm)
         return self._litellm
 
     async def send(self, request: Request) -> Answer:
@@ -110,6 +114,8 @@ class LiteLLMBackend:
         try:
             # litellm's own limit is between bytes; a server that drips would pass it for ever.
             async with asyncio.timeout(limit):
+                if (posted := await self._post(request, messages, params)) is not None:
+                    return self._answer(request, posted[0], params, quota(posted[1]))
                 response = await litellm.acompletion(
                     model=request.model,
                     messages=messages,
@@ -125,9 +131,23 @@ class LiteLLMBackend:
             raise TransientError(f"no answer within {limit:g} s") from error
         except litellm.exceptions.BadRequestError:
             raise
+        except NoAnswer as error:
+            raise TransientError(f"connection: {shorten(str(error))}") from error
         except openai.APIError as error:  # the root of litellm's own exceptions
             raise self._failure(request.model, error) from error
-        return self._answer(request, response, params)
+        if response is None:  # what litellm 1.110 returns where the parameters were refused without those it can leave out, too
+            raise InfrastructureError(f"{request.model}: the provider answered 422 twice. What to do: {REMEDIES[422]}")
+        headers = (getattr(response, "_hidden_params", None) or {}).get("additional_headers") or {}
+        return self._answer(request, response, params, quota(headers))
+
+    async def _post(
+        self, request: Request, messages: list[Message], params: dict[str, Any]
+    ) -> tuple[Any, Mapping[str, object]] | None:
+        """litellm's response object and the provider's headers; None where the call is litellm's own to make."""
+        assert self._openai is not None
+        tools = {"tools": list(request.tools)} if request.tools else {}
+        body = self._openai.body(request.model, messages, {**params, **tools})
+        return None if body is None else await self._openai.post(body)
 
     def _tools(self, request: Request) -> dict[str, Any]:
         sent: dict[str, Any] = {"tools": list(request.tools)}
@@ -192,7 +212,7 @@ class LiteLLMBackend:
         except Exception:  # noqa: BLE001 - a value that litellm refuses here it refuses in the call too, and there it says why
             return False
 
-    def _answer(self, request: Request, response: Any, params: dict[str, Any]) -> Answer:
+    def _answer(self, request: Request, response: Any, params: dict[str, Any], left: Quota | None) -> Answer:
         if not response.choices:
             raise TransientError("an answer without any choice")
         choice = response.choices[0]
@@ -205,8 +225,7 @@ class LiteLLMBackend:
         recorded["schema_sent"] = "response_format" in params
         if dropped := self._dropped.get(request.model):
             recorded["dropped"] = dropped
-        headers = (getattr(response, "_hidden_params", None) or {}).get("additional_headers") or {}
-        return Answer(message, reason, usage, self._cost(request.model, response, usage), recorded, quota(headers))
+        return Answer(message, reason, usage, self._cost(request.model, response, usage), recorded, left)
 
     def _cost(self, model: str, response: Any, usage: Usage) -> float | None:
         """USD by litellm's price map, by --mlr-price where that has none, else None."""
@@ -243,6 +262,8 @@ class LiteLLMBackend:
 
     async def close(self) -> None:
         """Close the HTTP clients that litellm keeps. Safe to call twice."""
+        if self._openai is not None:
+            await self._openai.close()
         if self._litellm is not None:
             await self._litellm.close_litellm_async_clients()
             # litellm leaves the closed clients in its cache, where the next client of this process would find them.
