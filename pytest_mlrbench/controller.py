@@ -160,8 +160,6 @@ class Controller:
                 self.outcomes.notes.append(str(error))
             self._client.close()
         self._engine.end()
-        from .reports import terminal  # noqa: F401 - needed next, and imported while the engine ends
-
         self._engine.wait(STOP_TIMEOUT)
         if self._refused:
             self._remove_new_run()
@@ -344,6 +342,8 @@ class Progress:
         self._client.close()
 
     def _run(self) -> None:
+        from .reports import terminal  # noqa: F401 - the summary's, half a second of imports that nobody waits for here
+
         last = time.monotonic()
         try:
             while not self._stop.wait(NOTICE_EVERY):

@@ -1,6 +1,5 @@
 """What is known of a model before it is called, from litellm's own map; the client, the context packing and the preflight ask."""
 
-import gc
 import os
 import sys
 from dataclasses import dataclass
@@ -8,10 +7,9 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from ..settings import OFFLINE_MODELS, Settings
 from .api import ModelInfo
+from .quick_import import quick_import
 
 UNKNOWN_CONTEXT = 128_000
 """Tokens assumed for a model that litellm does not know: the least window among the current models of the large providers."""
@@ -36,7 +34,9 @@ class Problem:
 def load_litellm() -> Any:
     """litellm, imported once, without network, telemetry or chatter. Takes about 3.6 s the first time: never in the event loop."""
     if "litellm" not in sys.modules:
-        _import_quickly()
+        os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+        with quick_import("openai.types"):
+            import litellm
     import litellm
 
     litellm.suppress_debug_info = True
@@ -47,24 +47,6 @@ def load_litellm() -> Any:
     litellm.failure_callback = []
     litellm.callbacks = []
     return litellm
-
-
-def _import_quickly() -> None:
-    """Without the garbage collector, which finds nothing among 370,000 new objects, all of them there to stay, and takes a fifth
-    of the time; later collections leave them alone. And with pydantic's `defer_build` for the 2,500 classes that litellm declares,
-    of which a call uses a dozen: each makes its validator when it is first used, not when it is declared (another fifth)."""
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    collecting = gc.isenabled()
-    gc.disable()
-    inherited = BaseModel.model_config
-    BaseModel.model_config = ConfigDict(**{**inherited, "defer_build": True})
-    try:
-        import litellm  # noqa: F401
-    finally:
-        BaseModel.model_config = inherited
-        gc.freeze()
-        if collecting:
-            gc.enable()
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
 from ..audits import Finding
 from ..keys import TrialKey
 from ..records import Spent, TrialRecord
@@ -74,10 +78,6 @@ def _scores(found: Sequence[Scored[TrialRecord]], width: int) -> list[str]:
 
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for place, name in enumerate(head):
         table.add_column(name, justify="right" if place else "left", no_wrap=True)
