@@ -159,7 +159,6 @@ class Controller:
             except InfrastructureError as error:
                 self.outcomes.notes.append(str(error))
             self._client.close()
-        self._engine.end()
         self._engine.wait(STOP_TIMEOUT)
         if self._refused:
             self._remove_new_run()
@@ -232,6 +231,10 @@ class Controller:
             terminalreporter.write_line(line)
         for line in [*self.outcomes.gate_lines, *self.outcomes.lines(), *self.outcomes.notes]:
             terminalreporter.write_line(line)
+
+    def pytest_unconfigure(self) -> None:
+        if self._engine is not None:
+            self._engine.reap()
 
     def resume_command(self) -> str:
         import shlex

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,10 @@ from typing import Any
 from ..errors import ConfigError, InfrastructureError
 
 CONFIG = "ConfigError"
+ENDED = {"ended": True}
+"""The engine's last line: everything is on disk and the run is free for others."""
+REAP = 10.0
+"""Seconds that an engine which has said so has to be gone."""
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
 """Of the engine, unless the user set it otherwise: glibc gives freed texts back to the system; pydantic does not read the metadata
 of every installed package for plug-ins, which have nothing to say here."""
@@ -99,7 +104,7 @@ class EngineProcess:
         line = self._process.stdout.readline()
         ready = json.loads(line) if line else {"error": f"the engine did not start; see {run / 'engine.log'}"}
         if "error" in ready:
-            self.wait(5)
+            self.reap()
             raise (ConfigError if ready.get("kind") == CONFIG else InfrastructureError)(ready["error"])
 
     def connect(self) -> EngineClient:
@@ -109,17 +114,30 @@ class EngineProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def end(self) -> None:
-        """Tell it to end: its stdin closes. `wait` waits until it has."""
+    def _end(self) -> None:
+        """Tell it to end: its stdin closes."""
         if self._process.stdin and not self._process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):  # it is gone already
                 self._process.stdin.close()
 
     def wait(self, timeout: float) -> None:
-        """Tell it to end, wait, and kill what has not ended after `timeout` seconds."""
-        self.end()
+        """Tell it to end and wait until the run is written and unlocked; kill it when that takes more than `timeout` seconds.
+
+        The process itself goes on for a moment, as Python does to take a thousand modules apart: `reap` waits for that.
+        """
+        self._end()
+        assert self._process.stdout
+        said, _, _ = select.select([self._process.stdout], [], [], timeout)
+        if said:
+            self._process.stdout.readline()  # ENDED, or nothing where it ended without a word
+        else:
+            self._process.kill()
+
+    def reap(self) -> None:
+        """Wait until the process is gone; kill one that stays."""
+        self._end()
         try:
-            self._process.wait(timeout)
+            self._process.wait(REAP)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -19,7 +19,7 @@ from ..models.catalog import load_litellm
 from ..records import TrialRecord
 from ..results.store import RunStore
 from ..settings import SEARCH_SOURCES, Settings, differences
-from .client import CONFIG, receive, send
+from .client import CONFIG, ENDED, receive, send
 from .core import Engine
 from .lock import RunLock
 from .planning import Plan, make_plan, provenance
@@ -304,6 +304,7 @@ def main() -> None:
         with contextlib.redirect_stdout(ready):
             settings = Settings.model_validate(hello["settings"])
             asyncio.run(serve(settings, hello["address"], hello["authkey"]))
+            print(json.dumps(ENDED), flush=True)
     except MLRBenchError as error:
         print(json.dumps({"error": str(error), "kind": type(error).__name__}), file=ready, flush=True)
         sys.exit(1)

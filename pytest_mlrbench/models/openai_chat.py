@@ -114,8 +114,11 @@ class OpenAIChat:
             from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
 
             self._session = aiohttp.ClientSession(
-                # How many are in flight is the limiter's word, and how long one may take its caller's.
-                connector=aiohttp.TCPConnector(limit=0, ssl=cast("SSLContext | bool", get_ssl_configuration())),
+                # How many are in flight is the limiter's word, and how long one may take its caller's. Many servers close what is
+                # idle for five seconds, and a request that meets the close is lost.
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=4.0, ssl=cast("SSLContext | bool", get_ssl_configuration())
+                ),
                 timeout=aiohttp.ClientTimeout(total=None),
                 # Where there is no proxy, each call would look for a .netrc in a thread.
                 trust_env=bool(getproxies()),
