@@ -99,8 +99,9 @@ class EngineProcess:
             "authkey": self.authkey,
             "path": [*(entry for entry in sys.path if entry), str(Path.cwd())],
         }
-        self._process.stdin.write(json.dumps(hello).encode() + b"\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has died; what it did not say tells
+            self._process.stdin.write(json.dumps(hello).encode() + b"\n")
+            self._process.stdin.flush()
         line = self._process.stdout.readline()
         ready = json.loads(line) if line else {"error": f"the engine did not start; see {run / 'engine.log'}"}
         if "error" in ready:

@@ -32,7 +32,7 @@ class Problem:
 
 
 def load_litellm() -> Any:
-    """litellm, imported once, without network, telemetry or chatter. Takes about 3.6 s the first time: never in the event loop."""
+    """litellm, imported once, without network, telemetry or chatter. Takes seconds the first time: never in the event loop."""
     if "litellm" not in sys.modules:
         os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
         with quick_import("openai.types"):

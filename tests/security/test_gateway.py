@@ -129,6 +129,10 @@ def shared(image: str, opened: Open, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.mark.parametrize("one", GATEWAY, ids=[one.name for one in GATEWAY])
 def test_refused(one: Attempt, shared: Box, thief: http.server.ThreadingHTTPServer) -> None:
+    tried(one, shared, thief)
+
+
+def tried(one: Attempt, shared: Box, thief: http.server.ThreadingHTTPServer) -> None:
     bridge = docker.from_env().networks.get("bridge").attrs["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
     result = shared.attempt(one, {"bridge": bridge, "port": str(thief.server_address[1])})
     assert "GOT IN" not in result.output, result.output
@@ -136,7 +140,11 @@ def test_refused(one: Attempt, shared: Box, thief: http.server.ThreadingHTTPServ
         assert re.search(pattern, result.output, re.MULTILINE), (pattern, result.output)
 
 
-def test_what_was_spent_stayed_within_one_call_of_the_budget(opened: Open, shared: Box) -> None:
+def test_what_was_spent_stayed_within_one_call_of_the_budget(
+    opened: Open, shared: Box, thief: http.server.ThreadingHTTPServer
+) -> None:
+    if not Provider.keys:  # another worker of xdist has taken the attempts
+        tried(next(one for one in GATEWAY if one.name == "overspending"), shared, thief)
     assert set(Provider.keys) == {REAL_KEY}
     assert opened.budget.spent == pytest.approx(len(Provider.keys) * COST)
     assert opened.budget.spent <= BUDGET + COST
