@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,6 @@ class Controller:
         self._new_run = not Path(self.settings["run"]).exists()
         try:
             self._engine = EngineProcess(self.settings)
-            self._client = self._engine.connect()
         except MLRBenchError as error:
             self._remove_new_run()
             raise pytest.UsageError(str(error)) from error
@@ -95,9 +95,28 @@ class Controller:
 
             write_allure_files(Path(self._config.getoption("allure_report_dir")), self.settings, self.settings["run"])
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """With -n 0 the items are known here; under xdist `Distributed` learns of them."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Under xdist the workers have been started when the engine is waited for; with -n 0 collecting comes first."""
+        if self._config.pluginmanager.hasplugin("dsession"):
+            self._await_engine()
+
+    def _await_engine(self) -> None:
+        if self._engine is None or self._client is not None:
+            return
+        try:
+            self._engine.ready()
+            self._client = self._engine.connect()
+        except MLRBenchError as error:
+            self._engine = None
+            self._remove_new_run()
+            raise pytest.UsageError(str(error)) from error
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> Iterator[None]:
+        """With -n 0 the items are known here, and `Items` tells the engine; under xdist `Distributed` learns of them."""
+        self._await_engine()
+        yield
         if not self._config.pluginmanager.hasplugin("dsession"):
             self.show_plan()
 

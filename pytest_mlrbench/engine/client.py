@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import Any
@@ -66,17 +67,15 @@ class EngineProcess:
     """The engine as a child of the pytest controller; ends when our end of its stdin closes."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        """Start it for `settings` (Settings.model_dump) and wait until it listens.
-
-        Raises ConfigError for settings the engine refuses (a run of other settings, or in use), InfrastructureError otherwise.
-        """
+        """Start it for `settings` (Settings.model_dump). Raises ConfigError when the run directory cannot be written."""
         self._directory = Path(tempfile.mkdtemp(prefix="mlrbench-"))
         self.address = str(self._directory / "engine")
         self.authkey = secrets.token_hex(32)
         run = Path(settings["run"])
         try:
             run.mkdir(parents=True, exist_ok=True)
-            log = (run / "engine.log").open("ab")
+            self._log = run / "engine.log"
+            log = self._log.open("ab")
         except OSError as error:
             shutil.rmtree(self._directory, ignore_errors=True)
             raise ConfigError(f"--mlr-run={run}: cannot be written ({error.strerror}); choose a directory that can") from error
@@ -92,7 +91,6 @@ class EngineProcess:
                 env={**ENVIRONMENT, **os.environ, "PYTHONUNBUFFERED": "1"},
             )
         assert self._process.stdin
-        assert self._process.stdout
         hello = {
             "settings": settings,
             "address": self.address,
@@ -102,11 +100,18 @@ class EngineProcess:
         with contextlib.suppress(BrokenPipeError):  # it has died; what it did not say tells
             self._process.stdin.write(json.dumps(hello).encode() + b"\n")
             self._process.stdin.flush()
+
+    def ready(self) -> None:
+        """Wait until it listens: half a second in which others can start too.
+
+        Raises ConfigError for settings the engine refuses (a run of other settings, or in use), InfrastructureError otherwise.
+        """
+        assert self._process.stdout
         line = self._process.stdout.readline()
-        ready = json.loads(line) if line else {"error": f"the engine did not start; see {run / 'engine.log'}"}
-        if "error" in ready:
+        said = json.loads(line) if line else {"error": f"the engine did not start; see {self._log}"}
+        if "error" in said:
             self.reap()
-            raise (ConfigError if ready.get("kind") == CONFIG else InfrastructureError)(ready["error"])
+            raise (ConfigError if said.get("kind") == CONFIG else InfrastructureError)(said["error"])
 
     def connect(self) -> EngineClient:
         return EngineClient(self.address, self.authkey)
@@ -128,11 +133,12 @@ class EngineProcess:
         """
         self._end()
         assert self._process.stdout
-        said, _, _ = select.select([self._process.stdout], [], [], timeout)
-        if said:
-            self._process.stdout.readline()  # ENDED, or nothing where it ended without a word
-        else:
-            self._process.kill()
+        until = time.monotonic() + timeout
+        while select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
+            line = self._process.stdout.readline()
+            if not line or json.loads(line) == ENDED:  # without a line it has ended without a word
+                return
+        self._process.kill()
 
     def reap(self) -> None:
         """Wait until the process is gone; kill one that stays."""

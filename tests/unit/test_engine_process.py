@@ -20,7 +20,9 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no
         python.write_text(f"#!/bin/sh\n{script}\n")
         python.chmod(0o755)
         monkeypatch.setattr(client.sys, "executable", str(python))
-        return EngineProcess({"run": str(tmp_path / "run")})
+        made = EngineProcess({"run": str(tmp_path / "run")})
+        made.ready()
+        return made
 
     return start
 
@@ -64,3 +66,11 @@ def test_one_that_dies_is_not_waited_for(started) -> None:  # type: ignore[no-un
 def test_an_engine_that_does_not_start_says_where_to_look(started) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InfrastructureError, match=r"did not start; see .*engine\.log"):
         started("exit 1")
+
+
+def test_one_that_nobody_waited_for_is_ended_too(tmp_path: Path, started) -> None:  # type: ignore[no-untyped-def]
+    started(READY + ENDED).reap()
+    engine = EngineProcess({"run": str(tmp_path / "run")})
+    engine.wait(600)  # over the line that says it is ready
+    engine.reap()
+    assert (gone(engine), engine._process.returncode) == (True, 0)
