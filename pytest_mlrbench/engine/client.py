@@ -19,6 +19,8 @@ from ..errors import ConfigError, InfrastructureError
 CONFIG = "ConfigError"
 ENDED = {"ended": True}
 """The engine's last line: everything is on disk and the run is free for others."""
+STARTING, LISTENING = 120.0, 1.0
+"""Seconds until an engine has its socket, and from there until it listens; a busy machine takes its time."""
 REAP = 10.0
 """Seconds that an engine which has said so has to be gone."""
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
@@ -41,10 +43,19 @@ class EngineClient:
     """A connection to the engine; blocking, for one thread."""
 
     def __init__(self, address: str, authkey: str) -> None:
-        try:
-            self._connection = Client(address, family="AF_UNIX", authkey=bytes.fromhex(authkey))
-        except OSError as error:
-            raise InfrastructureError(f"the engine does not answer at {address}: {error}") from error
+        """Raises InfrastructureError when there is no engine; one that is just starting is waited for."""
+        began = time.monotonic()
+        while True:
+            try:
+                self._connection = Client(address, family="AF_UNIX", authkey=bytes.fromhex(authkey))
+                return
+            except OSError as error:
+                # Workers are started beside the engine, and may be there first. Its folder is removed when it refuses the run.
+                starting = isinstance(error, FileNotFoundError) and Path(address).parent.exists()
+                patience = STARTING if starting else LISTENING if isinstance(error, ConnectionRefusedError) else 0.0
+                if time.monotonic() - began >= patience:
+                    raise InfrastructureError(f"the engine does not answer at {address}: {error}") from error
+            time.sleep(0.02)
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         """The engine's answer. Raises ConfigError when it says so, InfrastructureError when it is gone."""

@@ -32,6 +32,8 @@ from .progress import Pace
 from .resources import Resources
 from .sources import Sources
 
+BEGUN_AT_ONCE = 4
+"""Trials begun before others get a turn: the first calls are on their way while the last trials of a large run are begun."""
 RERUN_ONE_IN = 10
 """--mlr-rerun=sample runs one experiment in so many again."""
 
@@ -60,6 +62,7 @@ class Engine:
         self._agent = load_agent(settings.agent, settings.agent_command)
         self._grader = Grader(settings, store, resources)
         self._detached = Detached(settings, store, resources)
+        self._starting: set[asyncio.Task[None]] = set()
         self._outputs: dict[TrialKey, asyncio.Task[StageResult]] = {}
         self._reruns: dict[TrialKey, asyncio.Task[None]] = {}
         self._records: dict[TrialKey, asyncio.Task[TrialRecord]] = {}
@@ -71,9 +74,16 @@ class Engine:
 
     def start(self, keys: Sequence[TrialKey]) -> None:
         """Begin all of `keys`; earlier ones get slots first."""
-        for key in keys:
+        task = asyncio.create_task(self._begin(keys), name="start")
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    async def _begin(self, keys: Sequence[TrialKey]) -> None:
+        for number, key in enumerate(keys, 1):
             if key not in self._stored:
                 self._flight(key)
+            if number % BEGUN_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def result(self, key: TrialKey) -> TrialRecord:
         """The finished record of `key`, making it if need be; the world's faults are in its status, not raised."""
@@ -99,7 +109,7 @@ class Engine:
 
     async def close(self, *, stop_runners: bool) -> None:
         """Cancel what is in flight; stop the runners, or leave them to be adopted."""
-        tasks = [*self._records.values(), *self._outputs.values(), *self._reruns.values()]
+        tasks = [*self._starting, *self._records.values(), *self._outputs.values(), *self._reruns.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -51,9 +51,11 @@ def pytest_command(*arguments: str) -> list[str]:
 
 
 def plain_environment(**extra: str) -> dict[str, str]:
-    """Without keys; the project importable from this checkout, its bytecode kept as a user's Python keeps it."""
+    """Without keys; the project importable from this checkout, its bytecode kept as a user's Python keeps it. The plugins that
+    `environment` leaves out of our own tests' sessions are `pytest_command`'s choice here: one of them, anyio's, users have."""
     found = {**environment(None), "PYTHONPATH": str(ROOT), **extra}
-    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTEST_ADDOPTS"):
+        found.pop(name, None)
     return found
 
 

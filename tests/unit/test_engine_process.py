@@ -1,12 +1,14 @@
 """How the controller lets go of its engine: one that ends, one that hangs, one that says it has ended and stays."""
 
+import threading
+from multiprocessing.connection import Listener
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pytest_mlrbench.engine import client
-from pytest_mlrbench.engine.client import EngineProcess
+from pytest_mlrbench.engine.client import EngineClient, EngineProcess
 from pytest_mlrbench.errors import InfrastructureError
 
 READY = """read hello; echo '{"ready": true}'; """
@@ -74,3 +76,23 @@ def test_one_that_nobody_waited_for_is_ended_too(tmp_path: Path, started) -> Non
     engine.wait(600)  # over the line that says it is ready
     engine.reap()
     assert (gone(engine), engine._process.returncode) == (True, 0)
+
+
+def test_a_worker_that_is_there_before_the_engine_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = str(tmp_path / "engine")
+    looked = threading.Event()
+    monkeypatch.setattr(client.time, "sleep", lambda seconds: looked.set())
+    made: list[EngineClient] = []
+    worker = threading.Thread(target=lambda: made.append(EngineClient(address, "ab" * 16)), daemon=True)
+    worker.start()
+    assert looked.wait(60)
+    with Listener(address, family="AF_UNIX", authkey=bytes.fromhex("ab" * 16)) as listener:
+        listener.accept().close()
+        worker.join(60)
+    assert len(made) == 1
+    made[0].close()
+
+
+def test_nobody_waits_for_an_engine_whose_folder_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="does not answer"):
+        EngineClient(str(tmp_path / "removed" / "engine"), "ab" * 16)
