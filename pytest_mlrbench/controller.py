@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -153,7 +153,9 @@ class Controller:
             for line in plan["lines"]:
                 reporter.write_line(line)
             assert self._engine is not None
-            self._progress = Progress(self._engine.connect(), reporter)
+            running_here = not self._config.pluginmanager.hasplugin("dsession")
+            captured = running_here and self._config.getoption("capture") == "fd"
+            self._progress = Progress(self._engine.connect(), reporter, captured=captured)
 
     # -- end ----------------------------------------------------------------------------------------------------------
 
@@ -350,9 +352,13 @@ class Distributed:
 class Progress:
     """A thread that shows what the engine reports while items wait."""
 
-    def __init__(self, client: EngineClient, reporter: Any) -> None:
+    def __init__(self, client: EngineClient, reporter: Any, *, captured: bool) -> None:
+        """`captured`: while an item runs, what goes to descriptor 1 becomes that item's; a copy made now still is the terminal."""
         self._client = client
         self._reporter = reporter
+        self._given = reporter._tw._file
+        if captured:
+            reporter._tw._file = uncaptured(self._given)
         self._stop = threading.Event()
         self._shown = ""
         self._thread = threading.Thread(target=self._run, daemon=True, name="mlrbench-progress")
@@ -361,6 +367,9 @@ class Progress:
     def stop(self) -> None:
         self._stop.set()
         self._thread.join(5)
+        if self._reporter._tw._file is not self._given:
+            self._reporter._tw._file.close()
+            self._reporter._tw._file = self._given
         self._client.close()
 
     def _run(self) -> None:
@@ -386,6 +395,16 @@ class Progress:
         if self._reporter._tw.width_of_current_line:  # xdist's dots, of which ensure_newline does not know
             self._reporter._tw.line()
         self._reporter.write_line(text)
+
+
+def uncaptured(file: TextIO) -> TextIO:
+    """A stream of its own to where `file` goes now; `file` itself where that is no descriptor."""
+    try:
+        descriptor = os.dup(file.fileno())
+    except (OSError, AttributeError):  # a stream in memory: io.UnsupportedOperation is an OSError
+        return file
+    file.flush()
+    return os.fdopen(descriptor, "w", encoding=file.encoding, errors=file.errors)
 
 
 def benchmark_arguments(config: pytest.Config) -> list[str]:
