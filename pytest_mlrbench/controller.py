@@ -98,8 +98,13 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Under xdist the workers have been started when the engine is waited for; with -n 0 collecting comes first."""
-        if self._config.pluginmanager.hasplugin("dsession"):
+        if self._distributed:
             self._await_engine()
+
+    @property
+    def _distributed(self) -> bool:
+        """Whether xdist's workers run the items, not this process."""
+        return self._config.pluginmanager.hasplugin("dsession")
 
     def _await_engine(self) -> None:
         if self._engine is None or self._client is not None:
@@ -117,7 +122,7 @@ class Controller:
         """With -n 0 the items are known here, and `Items` tells the engine; under xdist `Distributed` learns of them."""
         self._await_engine()
         yield
-        if not self._config.pluginmanager.hasplugin("dsession"):
+        if not self._distributed:
             self.show_plan()
 
     def collected(self) -> None:
@@ -153,8 +158,7 @@ class Controller:
             for line in plan["lines"]:
                 reporter.write_line(line)
             assert self._engine is not None
-            running_here = not self._config.pluginmanager.hasplugin("dsession")
-            captured = running_here and self._config.getoption("capture") == "fd"
+            captured = not self._distributed and self._config.getoption("capture") == "fd"
             self._progress = Progress(self._engine.connect(), reporter, captured=captured)
 
     # -- end ----------------------------------------------------------------------------------------------------------

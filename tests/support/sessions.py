@@ -20,7 +20,8 @@ MODEL = ("--mlr-model=openai/m", "--mlr-judges=openai/j1,openai/j2", "--mlr-budg
 PATIENCE = 120.0
 """Seconds until something that should happen counts as not happening."""
 UNUSED = "-p no:hypothesispytest -p no:timeout -p no:anyio"
-"""Plugins of this project's own tests, which an installation does not bring: hypothesis alone takes 0.8 s in every process."""
+"""Plugins that no session here needs: hypothesis and timeout are this project's own tests' (0.8 s in every process); anyio's comes
+with litellm (0.1 s), so what measures a user's session has it (tests.perf.measure)."""
 
 
 def environment(server: ScriptedServer | None, **extra: str) -> dict[str, str]:
